@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Character devices: one byte stream between a back end (stdio, pty, socket, file, ...) and a front end
+ * (serial port, debug console, monitor). Big lock held; callbacks come from the IO thread.
+ */
+#ifndef CHARDEV_CHAR_H
+#define CHARDEV_CHAR_H
+
+#include "qemu/error.h"
+
+typedef struct Chardev Chardev;
+typedef enum ChardevEvent { CHR_EVENT_OPENED, CHR_EVENT_CLOSED, CHR_EVENT_BREAK, CHR_EVENT_MUX_IN, CHR_EVENT_MUX_OUT } ChardevEvent;
+
+typedef struct ChardevFrontend {
+    int (*can_read)(void *opaque);                              /* bytes it can take now */
+    void (*read)(void *opaque, const uint8_t *buf, int len);
+    void (*event)(void *opaque, ChardevEvent ev);               /* may be NULL */
+    void (*writable)(void *opaque);                             /* after a short write: try again. May be NULL */
+    void *opaque;
+} ChardevFrontend;
+
+/*
+ * Opens the back end a -serial/-debugcon/-monitor argument names: stdio, null, none (NULL result, no error), file:PATH,
+ * pipe:PATH, pty, unix:PATH[,server=on|off][,wait=on|off], tcp:HOST:PORT[,server][,nowait], mon:stdio (mux), vc (null for now).
+ * Two users of stdio: refused with a message that names "mon:stdio" as the way out.
+ */
+Chardev *chardev_open(const char *label, const char *spec, Error **errp);
+Chardev *chardev_find(const char *label);
+void chardev_attach(Chardev *chr, const ChardevFrontend *fe);   /* a mux accepts several */
+int chardev_write(Chardev *chr, const uint8_t *buf, int len);   /* bytes taken, never blocks; rest: wait for writable() */
+int chardev_write_all(Chardev *chr, const uint8_t *buf, int len);   /* may block briefly; for debug consoles */
+void chardev_accept_input(Chardev *chr);                        /* the front end has room again */
+void chardev_cleanup(void);                                     /* restores the terminal; also safe from exit paths */
+void chardev_print(GString *out);                               /* info chardev */
+
+#endif

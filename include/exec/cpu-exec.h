@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The execution loop of one vCPU, and the request that makes it leave. */
+#ifndef EXEC_CPU_EXEC_H
+#define EXEC_CPU_EXEC_H
+
+#include "qemu/osdep.h"
+
+typedef struct CPUX86State CPUX86State;
+
+enum { EXCP_INTERRUPT = 0x10000, EXCP_HLT, EXCP_DEBUG, EXCP_HALTED };   /* results of cpu_exec */
+
+/* Runs until something outside translated code must happen. Own vCPU thread, big lock NOT held. */
+int cpu_exec(CPUX86State *env);
+/* From helpers: unwinds to cpu_exec. The guest state was synced by the call; restore: also eip, from the helper's return address. */
+__attribute__((noreturn)) void cpu_loop_exit(CPUX86State *env);
+__attribute__((noreturn)) void cpu_loop_exit_restore(CPUX86State *env);
+/* Sets env->eip to the instruction of the running helper (from jit.host_pc). Helpers that read eip without raising call it. */
+void cpu_restore_eip(CPUX86State *env);
+/* Any thread. */
+void cpu_request_exit(CPUX86State *env);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The part of a guest CPU's state that translated code and the execution loop share, whatever the guest is:
+ * software TLB, jump cache, exit request. Layout is known to the back ends (tcg/): docs/tcg.md, "TLB layout".
+ */
+#ifndef EXEC_CPU_JIT_H
+#define EXEC_CPU_JIT_H
+
+#include "qemu/osdep.h"
+#include "exec/ram.h"
+
+#define JIT_NB_MMU      3
+#define JIT_TLB_BITS    11
+#define JIT_TLB_SIZE    (1u << JIT_TLB_BITS)
+#define JIT_JC_BITS     12
+#define JIT_JC_SIZE     (1u << JIT_JC_BITS)
+#define JIT_ENV_BIAS    128         /* the host register points here in the CPU state */
+
+/*
+ * Tags are page addresses. addr ^ tag is the offset in the page on a hit, and larger than a page on a miss; one
+ * unsigned compare against PAGE_SIZE - size covers the miss and the access that crosses the page.
+ * A page that needs the slow path on every access (I/O, code, watchpoint) has JIT_TLB_SLOW in that tag.
+ */
+#define JIT_TLB_INVALID (~0ull)
+#define JIT_TLB_SLOW    (1ull << 11 | 1ull << 10 | 1ull << 63)  /* never within PAGE_SIZE - size after the xor */
+typedef struct TlbEntry {
+    uint64_t read, write, code;
+    uintptr_t host;                 /* host address of the page's first byte; RAM only */
+} TlbEntry;
+/* What the slow path needs to know; same index as the entry. */
+typedef struct TlbFull {
+    uint64_t page;                  /* linear page, JIT_TLB_INVALID when unused */
+    hwaddr phys;
+    ram_addr_t ram_addr;            /* ~0 when not RAM */
+    uint8_t prot;                   /* PROT_R/W/X */
+    bool global, io, rom, large;
+} TlbFull;
+
+typedef struct JumpCacheEntry {
+    uint64_t eip, mode_key;
+    const void *code;
+    void *tb;
+} JumpCacheEntry;
+
+typedef struct CpuJit {
+    int32_t exit_request;           /* atomic: leave translated code at the next loop */
+    uint32_t mxcsr_host;            /* what the host's MXCSR holds while translated code runs */
+    uint64_t mode_key;
+    uint64_t host_pc;               /* return address of the slow path or helper being run: finds the guest instruction */
+    uint64_t host_sp;               /* stack of the entry thunk */
+    /* rarely touched from here on */
+    uint64_t frame[64];             /* not used by C: spill area of the interpreter back end */
+    JumpCacheEntry jc[JIT_JC_SIZE] QEMU_ALIGNED(64);
+    TlbEntry tlb[JIT_NB_MMU][JIT_TLB_SIZE] QEMU_ALIGNED(64);
+    TlbFull tlb_full[JIT_NB_MMU][JIT_TLB_SIZE];
+    /* Log of filled slots that a flush of non-global pages must drop; overflow makes the flush walk everything. */
+    uint32_t tlb_log[1024], tlb_log_len;
+    uint32_t jc_log[2048], jc_log_len;
+    bool tlb_any_large;             /* a page larger than 4 KiB was filled: INVLPG of its range flushes all */
+    struct TranslationBlock *current_tb;    /* the one being run by C code's view (interpreter, logging) */
+    uint64_t stat_tlb_miss, stat_jc_miss, stat_lookup, stat_io, stat_flush, stat_flush_page;
+} CpuJit;
+
+#endif

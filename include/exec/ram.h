@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * RAM blocks: mmap()ed host memory in one flat ram_addr_t space, and a dirty bitmap per client with a bit per page.
+ * A page whose DIRTY_CODE bit is clear holds translations: stores to it take the slow path of the TLB.
+ */
+#ifndef EXEC_RAM_H
+#define EXEC_RAM_H
+
+#include "qemu/error.h"
+
+#define TARGET_PAGE_BITS 12
+#define TARGET_PAGE_SIZE (1u << TARGET_PAGE_BITS)
+#define TARGET_PAGE_MASK (~(uint64_t)(TARGET_PAGE_SIZE - 1))
+
+typedef enum DirtyClient { DIRTY_VGA, DIRTY_CODE, DIRTY_MIGRATION, DIRTY__COUNT } DirtyClient;
+
+typedef struct RamBlock {
+    char *name;
+    uint8_t *host;              /* mmap, lazily filled, MADV_HUGEPAGE */
+    ram_addr_t offset;          /* page aligned, in the flat space */
+    uint64_t size;              /* page aligned */
+    struct RamBlock *next;
+} RamBlock;
+
+RamBlock *ram_block_new(const char *name, uint64_t size, Error **errp);
+void ram_block_free(RamBlock *rb);
+RamBlock *ram_block_from_addr(ram_addr_t addr);     /* NULL when none */
+uint8_t *ram_ptr(ram_addr_t addr);
+bool ram_dirty_get(ram_addr_t addr, DirtyClient c);             /* page of addr */
+bool ram_dirty_test_and_clear(ram_addr_t addr, uint64_t len, DirtyClient c);
+void ram_dirty_set(ram_addr_t addr, uint64_t len);              /* all clients but DIRTY_CODE */
+/* DIRTY_CODE is the translator's: protect clears the bit (and makes every vCPU's TLB entry slow), unprotect sets it. */
+void ram_code_protect(ram_addr_t page);
+void ram_code_unprotect(ram_addr_t page);
+static inline bool ram_page_has_code(ram_addr_t addr) { return !ram_dirty_get(addr, DIRTY_CODE); }
+
+#endif

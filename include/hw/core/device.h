@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The device model: a DeviceType descriptor registered by a constructor, instances in a tree.
+ *
+ * Life: device_new() -> properties -> device_realize() -> device_reset_tree() ... -> device_unrealize() -> free.
+ * A device's instance struct starts with Device (or PciDevice). Everything here needs the big lock.
+ */
+#ifndef HW_CORE_DEVICE_H
+#define HW_CORE_DEVICE_H
+
+#include "exec/memory.h"
+#include "hw/core/irq.h"
+#include "hw/core/vmstate.h"
+
+typedef enum BusKind { BUS_NONE, BUS_SYSTEM, BUS_ISA, BUS_PCI, BUS__COUNT } BusKind;
+typedef struct DeviceType DeviceType;
+typedef struct Chardev Chardev;
+
+typedef enum PropKind { PROPK_END, PROPK_BOOL, PROPK_UINT8, PROPK_UINT16, PROPK_UINT32, PROPK_UINT64, PROPK_SIZE, PROPK_STRING,
+                        PROPK_DEVICE, PROPK_CHARDEV } PropKind;
+typedef struct Property {
+    const char *name;
+    PropKind kind;
+    size_t offset;
+    uint64_t def;               /* numbers and bools */
+    const char *def_str;
+    const char *help;
+} Property;
+#define PROP_BOOL(n, s, f, d)    { .name = (n), .kind = PROPK_BOOL, .offset = offsetof(s, f), .def = (d) }
+#define PROP_UINT8(n, s, f, d)   { .name = (n), .kind = PROPK_UINT8, .offset = offsetof(s, f), .def = (d) }
+#define PROP_UINT16(n, s, f, d)  { .name = (n), .kind = PROPK_UINT16, .offset = offsetof(s, f), .def = (d) }
+#define PROP_UINT32(n, s, f, d)  { .name = (n), .kind = PROPK_UINT32, .offset = offsetof(s, f), .def = (d) }
+#define PROP_UINT64(n, s, f, d)  { .name = (n), .kind = PROPK_UINT64, .offset = offsetof(s, f), .def = (d) }
+#define PROP_SIZE(n, s, f, d)    { .name = (n), .kind = PROPK_SIZE, .offset = offsetof(s, f), .def = (d) }
+#define PROP_STRING(n, s, f, d)  { .name = (n), .kind = PROPK_STRING, .offset = offsetof(s, f), .def_str = (d) }  /* char *, owned */
+#define PROP_DEVICE(n, s, f)     { .name = (n), .kind = PROPK_DEVICE, .offset = offsetof(s, f) }     /* Device *, borrowed */
+#define PROP_CHARDEV(n, s, f)    { .name = (n), .kind = PROPK_CHARDEV, .offset = offsetof(s, f) }    /* Chardev *, borrowed */
+#define PROP_END                 { .kind = PROPK_END }
+
+struct Device {
+    const DeviceType *type;
+    char *id;                   /* user's id= or NULL */
+    Device *parent_dev;
+    GList *children;            /* Device * */
+    bool realized;
+    Irq *irq_in;                /* lines others drive into this device: device_init_irqs() */
+    int n_irq_in;
+};
+
+struct DeviceType {
+    const char *name, *desc;
+    BusKind bus;
+    bool user_creatable;        /* -device may name it */
+    size_t instance_size;
+    const Property *props;
+    bool (*realize)(Device *dev, Error **errp);
+    void (*unrealize)(Device *dev);
+    void (*reset)(Device *dev);         /* only what is its own; any order */
+    const VMStateDescription *vmstate;
+    void (*print)(Device *dev, GString *out);   /* extra lines for info qtree; may be NULL */
+    const void *class_data;             /* the bus's own descriptor, e.g. PciDeviceClass */
+    const DeviceType *next;             /* registry */
+};
+
+void device_type_register(DeviceType *t);
+#define DEVICE_TYPE(t) \
+    __attribute__((constructor)) static void register_##t(void) { device_type_register((DeviceType *)&t); }
+const DeviceType *device_type_find(const char *name);
+void device_type_foreach(void (*fn)(const DeviceType *t, void *opaque), void *opaque);
+
+Device *device_new(const char *type_name);          /* unrealized, properties at defaults; aborts when unknown (our bug) */
+bool device_set_prop(Device *dev, const char *name, const char *value, Error **errp);    /* text form, from -device */
+void device_set_prop_uint(Device *dev, const char *name, uint64_t v);                    /* code: asserts it exists */
+void device_set_prop_ptr(Device *dev, const char *name, void *p);                        /* PROP_DEVICE, PROP_CHARDEV */
+bool device_realize(Device *dev, Device *parent, Error **errp);     /* parent NULL: the machine */
+void device_unref(Device *dev);                     /* unrealizes if needed, frees */
+void device_init_irqs(Device *dev, IrqHandler *handler, int count); /* opaque is dev */
+Irq device_irq_in(Device *dev, int n);
+void device_reset_all(void);                        /* every realized device, parents before children */
+void device_foreach(void (*fn)(Device *dev, void *opaque), void *opaque);
+void device_print_tree(GString *out);               /* info qtree */
+/* Anything else that must be reset with the machine (CPUs, ROM images). */
+void reset_handler_add(void (*fn)(void *opaque), void *opaque);
+
+/* vmstate of things that are no devices (CPUs, timers). */
+void vmstate_register(const VMStateDescription *d, int instance, void *opaque);
+
+#endif

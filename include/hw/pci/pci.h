@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PCI: functions with 256 bytes of configuration space, BARs that map regions, INTx routed by the host bridge.
+ * Follows: PCI Local Bus Specification 2.1. Big lock held.
+ */
+#ifndef HW_PCI_PCI_H
+#define HW_PCI_PCI_H
+
+#include "hw/core/device.h"
+
+#define PCI_CONFIG_SIZE 256
+#define PCI_NUM_BARS    6
+#define PCI_ROM_SLOT    6
+
+#define PCI_VENDOR_ID 0x00
+#define PCI_DEVICE_ID 0x02
+#define PCI_COMMAND   0x04
+#define PCI_COMMAND_IO (1u << 0)
+#define PCI_COMMAND_MEMORY (1u << 1)
+#define PCI_COMMAND_MASTER (1u << 2)
+#define PCI_COMMAND_SERR (1u << 8)
+#define PCI_COMMAND_INTX_DISABLE (1u << 10)
+#define PCI_STATUS    0x06
+#define PCI_STATUS_INTERRUPT (1u << 3)
+#define PCI_REVISION  0x08
+#define PCI_CLASS_PROG 0x09
+#define PCI_CLASS_DEVICE 0x0a
+#define PCI_CACHE_LINE_SIZE 0x0c
+#define PCI_HEADER_TYPE 0x0e
+#define PCI_BAR0      0x10
+#define PCI_SUBSYSTEM_VENDOR_ID 0x2c
+#define PCI_SUBSYSTEM_ID 0x2e
+#define PCI_ROM_ADDRESS 0x30
+#define PCI_INTERRUPT_LINE 0x3c
+#define PCI_INTERRUPT_PIN 0x3d
+
+typedef struct PciBus PciBus;
+typedef struct PciDevice PciDevice;
+
+typedef struct PciDeviceClass {     /* DeviceType.class_data of BUS_PCI types */
+    uint16_t vendor, device, class_id;
+    uint8_t revision, prog_if, header_type, int_pin;    /* int_pin: 0 none, 1 = A */
+    bool (*realize)(PciDevice *dev, Error **errp);      /* after the header is set up */
+    void (*reset)(PciDevice *dev);
+    /* After config has changed within [addr, addr+len); NULL when nothing but storage. */
+    void (*config_written)(PciDevice *dev, uint32_t addr, unsigned len);
+} PciDeviceClass;
+
+typedef struct PciBar {
+    MemoryRegion *mr;
+    uint64_t size;
+    uint8_t type;               /* low bits of the BAR register: 1 = I/O, 8 = prefetchable, 4 = 64-bit */
+    uint64_t mapped_at;         /* ~0 when not mapped */
+} PciBar;
+
+struct PciDevice {
+    Device parent;
+    PciBus *bus;
+    uint8_t devfn;              /* device << 3 | function */
+    int32_t addr_prop;          /* -device addr=; -1: next free */
+    uint8_t config[PCI_CONFIG_SIZE];
+    uint8_t wmask[PCI_CONFIG_SIZE];     /* writable bits */
+    uint8_t w1cmask[PCI_CONFIG_SIZE];   /* write 1 to clear */
+    uint8_t config_reset[PCI_CONFIG_SIZE];
+    PciBar bars[PCI_NUM_BARS + 1];
+    int irq_state;              /* INTx level as the device drives it */
+};
+
+/* One root bus per machine. set_irq(opaque, pirq 0..3, level) gets the OR of the lines swizzled by map_irq. */
+PciBus *pci_root_bus_new(MemoryRegion *mem, MemoryRegion *io, int (*map_irq)(PciDevice *dev, int pin),
+                         void (*set_irq)(void *opaque, int pirq, int level), void *opaque, int n_pirq);
+PciBus *pci_root_bus(void);
+PciDevice *pci_new(const char *type, int devfn);                /* devfn -1: next free device number */
+bool pci_realize(PciDevice *dev, PciBus *bus, Error **errp);    /* wraps device_realize */
+PciDevice *pci_find(PciBus *bus, uint8_t bus_nr, uint8_t devfn);
+void pci_register_bar(PciDevice *dev, int bar, uint8_t type, MemoryRegion *mr);
+void pci_set_irq(PciDevice *dev, int level);
+uint32_t pci_config_read(PciDevice *dev, uint32_t addr, unsigned len);
+void pci_config_write(PciDevice *dev, uint32_t addr, uint32_t val, unsigned len);
+/* Configuration mechanism 1 as the host bridge sees it. */
+uint32_t pci_data_read(PciBus *bus, uint32_t addr, unsigned len);
+void pci_data_write(PciBus *bus, uint32_t addr, uint32_t val, unsigned len);
+/* DMA of a function: fails unless it is a bus master. */
+MemTxResult pci_dma_read(PciDevice *dev, hwaddr addr, void *buf, uint64_t len);
+MemTxResult pci_dma_write(PciDevice *dev, hwaddr addr, const void *buf, uint64_t len);
+void pci_device_reset_common(PciDevice *dev);
+extern const VMStateDescription vmstate_pci_device;     /* VMSTATE_STRUCT(parent, S, vmstate_pci_device) */
+void pci_print(GString *out);                           /* info pci */
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The IO thread: one select() over fd handlers, GLib sources, timers and bottom halves; and the big lock.
+ * Callbacks run in the IO thread with the big lock held; the loop drops it around select().
+ */
+#ifndef QEMU_MAIN_LOOP_H
+#define QEMU_MAIN_LOOP_H
+
+#include "qemu/error.h"
+
+typedef void FdHandler(void *opaque);
+typedef bool FdCanRead(void *opaque);
+typedef void BhCb(void *opaque);
+typedef struct Bh Bh;
+
+bool main_loop_init(Error **errp);      /* creates the wake-up pipe, the locks; call once, first */
+void main_loop_wait(int64_t max_ns);    /* one iteration; -1 = no limit. Big lock held on entry and exit */
+void main_loop_wake(void);              /* any thread, async-signal-safe */
+
+/* NULL handlers remove. can_read (optional) is asked before each select(). fds must be < FD_SETSIZE. Big lock held. */
+void fd_set_handler(int fd, FdCanRead *can_read, FdHandler *read, FdHandler *write, void *opaque);
+
+/* A bottom half runs once, soon, in the IO thread. bh_schedule is safe from any thread and from signal handlers. */
+Bh *bh_new(BhCb *cb, void *opaque);
+void bh_schedule(Bh *bh);
+void bh_cancel(Bh *bh);
+void bh_free(Bh *bh);
+
+/* The big lock (not recursive). Order of all locks: see qemu/locks.h. */
+void big_lock(void);
+void big_unlock(void);
+bool big_lock_held(void);
+
+#endif
