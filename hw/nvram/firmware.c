@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Finding firmware images
+ *
+ * SeaBIOS and the VGA BIOS come from the distribution (Debian: package seabios); our own option ROMs are part of the
+ * program, see pc-bios/optionrom/.
+ */
+#include "qemu/osdep.h"
+#include <sys/stat.h>
+#include "hw/nvram/firmware.h"
+
+#define ROM_BLOCK       512
+#define ROM_LEN         2       /* in blocks of 512 bytes */
+#define ROM_PNP_PTR     0x1a
+#define PNP_LEN         5       /* in units of 16 bytes */
+#define PNP_CHECKSUM    9
+
+static const char *const default_dirs[] = { "/usr/share/seabios", "/usr/share/qemu", "/usr/local/share/qemu" };
+
+static GPtrArray *user_dirs;    /* start-up only */
+
+void firmware_add_dir(const char *dir)
+{
+    if (!user_dirs) {
+        user_dirs = g_ptr_array_new_with_free_func(g_free);
+    }
+    g_ptr_array_add(user_dirs, g_strdup(dir));
+}
+
+/* pc-bios/ of the source tree or build folder, when the program runs from there. */
+static char *program_dir(void)
+{
+    g_autofree char *exe = g_file_read_link("/proc/self/exe", NULL);
+    g_autofree char *dir = exe ? g_path_get_dirname(exe) : NULL;
+
+    return dir ? g_build_filename(dir, "pc-bios", NULL) : NULL;
+}
+
+static GPtrArray *all_dirs(void)
+{
+    GPtrArray *dirs = g_ptr_array_new_with_free_func(g_free);
+    char *own = program_dir();
+
+    for (unsigned i = 0; user_dirs && i < user_dirs->len; i++) {
+        g_ptr_array_add(dirs, g_strdup(g_ptr_array_index(user_dirs, i)));
+    }
+    if (own) {
+        g_ptr_array_add(dirs, own);
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(default_dirs); i++) {
+        g_ptr_array_add(dirs, g_strdup(default_dirs[i]));
+    }
+    return dirs;
+}
+
+char *firmware_find(const char *name)
+{
+    g_autoptr(GPtrArray) dirs = NULL;
+
+    if (strchr(name, '/') || g_file_test(name, G_FILE_TEST_IS_REGULAR)) {
+        return g_file_test(name, G_FILE_TEST_EXISTS) ? g_strdup(name) : NULL;
+    }
+    dirs = all_dirs();
+    for (unsigned i = 0; i < dirs->len; i++) {
+        g_autofree char *path = g_build_filename(g_ptr_array_index(dirs, i), name, NULL);
+
+        if (g_file_test(path, G_FILE_TEST_EXISTS)) {
+            return g_steal_pointer(&path);
+        }
+    }
+    return NULL;
+}
+
+uint8_t *firmware_load(const char *name, size_t max, size_t *len, Error **errp)
+{
+    g_autofree char *path = firmware_find(name);
+    g_autofree uint8_t *data = NULL;
+    g_autoptr(GError) err = NULL;
+    struct stat st;
+
+    if (!path) {
+        error_set(errp, "could not find firmware file '%s'", name);
+        error_append_hint(errp, "Install the Debian package 'seabios', or name the directory that has the file with -L.\n");
+        return NULL;
+    }
+    if (stat(path, &st) < 0) {
+        error_set_errno(errp, errno, "could not open firmware file '%s'", path);
+        return NULL;
+    }
+    if (!S_ISREG(st.st_mode) || st.st_size == 0 || (uint64_t)st.st_size > max) {
+        error_set(errp, "firmware file '%s' must be a file of 1 to %zu bytes", path, max);
+        return NULL;
+    }
+    if (!g_file_get_contents(path, (char **)&data, len, &err)) {
+        error_set(errp, "could not read firmware file: %s", err->message);
+        return NULL;
+    }
+    return g_steal_pointer(&data);
+}
+
+void firmware_print_dirs(void)
+{
+    g_autoptr(GPtrArray) dirs = all_dirs();
+
+    for (unsigned i = 0; i < dirs->len; i++) {
+        printf("%s\n", (char *)g_ptr_array_index(dirs, i));
+    }
+}
+
+/* ---- own option ROMs -------------------------------------------------------------------------------------------- */
+
+/* pc-bios/optionrom/roms.S */
+extern const uint8_t linuxboot_rom_start[], linuxboot_rom_end[];
+extern const uint8_t multiboot_rom_start[], multiboot_rom_end[];
+
+static uint8_t negated_sum(const uint8_t *p, size_t len)
+{
+    uint8_t sum = 0;
+
+    while (len--) {
+        sum += *p++;
+    }
+    return -sum;
+}
+
+/* The assembler cannot sum bytes, so the length, the PnP header's checksum and the ROM's (its last byte) are set here. */
+static uint8_t *optionrom_finish(const uint8_t *start, const uint8_t *end, size_t *len)
+{
+    size_t code = end - start, size = ROUND_UP(code + 1, ROM_BLOCK);
+    uint8_t *rom = g_malloc0(size), *pnp;
+
+    memcpy(rom, start, code);
+    rom[ROM_LEN] = size / ROM_BLOCK;
+    pnp = rom + rom[ROM_PNP_PTR];
+    pnp[PNP_CHECKSUM] = negated_sum(pnp, pnp[PNP_LEN] * 16);
+    rom[size - 1] = negated_sum(rom, size);
+    *len = size;
+    return rom;
+}
+
+uint8_t *optionrom_linuxboot(size_t *len)
+{
+    return optionrom_finish(linuxboot_rom_start, linuxboot_rom_end, len);
+}
+
+uint8_t *optionrom_multiboot(size_t *len)
+{
+    return optionrom_finish(multiboot_rom_start, multiboot_rom_end, len);
+}
