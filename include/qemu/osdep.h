@@ -39,7 +39,7 @@
 #define QEMU_ALIGNED(n)       __attribute__((aligned(n)))
 #define QEMU_PACKED           __attribute__((packed))
 #define QEMU_NORETURN         __attribute__((noreturn))
-#define QEMU_PRINTF(f, a)     __attribute__((format(gnu_printf, f, a)))
+#define QEMU_PRINTF(f, a)     __attribute__((format(printf, f, a)))
 #define QEMU_UNUSED           __attribute__((unused))
 
 #define KiB (1024ull)
