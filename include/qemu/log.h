@@ -35,5 +35,7 @@ void log_print_help(void);
 /* FILE * for multi-line dumps: lock, print, unlock. NULL when logging is off. */
 FILE *log_lock(void);
 void log_unlock(FILE *f);
+/* Who understands PATTERN in "-d trace:PATTERN"; set by trace/trace.c. */
+void log_set_trace_hook(bool (*fn)(const char *pattern, Error **errp));
 
 #endif

@@ -34,6 +34,15 @@ static inline bool timer_armed(const Timer *t) { return __atomic_load_n(&t->expi
 /* For the main loop: nearest deadline relative to now, -1 = none; and run what is due. */
 int64_t timers_deadline_ns(void);
 void timers_run(void);
+/* Called, from any thread, when timers_deadline_ns() would now answer something earlier than it last did. */
+void timers_set_notify(void (*fn)(void));
+
+/*
+ * Manual time, for qtest: CLOCK_VM moves by clock_vm_set() only, yet its timers run. To step it exactly, go from one
+ * timers_next_expiry(CLOCK_VM) to the next with clock_vm_set() and timers_run().
+ */
+void clock_vm_set_manual(bool on);
+int64_t timers_next_expiry(ClockType clock);    /* absolute; -1 = no timer is armed */
 
 /* a * b / c with a 128-bit intermediate: exact, never through floating point. */
 static inline uint64_t muldiv64(uint64_t a, uint64_t b, uint64_t c)
