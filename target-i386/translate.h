@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The translator's parts to each other: guest bytes -> Insn (decode*.c, no IR) -> IR (translate*.c).
+ *
+ *   decode.c decode-*.c     prefixes, opcode maps, ModRM, immediates     translate.c        blocks, exits, dispatch
+ *   translate-ea.c          effective addresses, segment checks          translate-alu.c    arithmetic, logic, moves
+ *   translate-cc.c          lazy flags and conditions                    translate-ctl.c    jumps, calls, stack
+ *   translate-string.c      string instructions and ports                translate-sys.c    system instructions
+ *   translate-x87.c         D8..DF, 9B                                   translate-sse.c    MMX and SSE
+ *
+ * A row's emitter may assume: prefixes legal, LOCK legal, mode legal (else #UD was emitted), immediates fetched.
+ * Commit order inside an instruction: everything that may fault, then memory, then registers, flags last.
+ */
+#ifndef TARGET_I386_TRANSLATE_H
+#define TARGET_I386_TRANSLATE_H
+
+#include "target-i386/cpu.h"
+#include "target-i386/helper.h"
+#include "tcg/ir.h"
+
+#define ENV_OFF(field) offsetof(CPUX86State, field)
+
+typedef struct InsnRow InsnRow;
+typedef struct Translator Translator;
+
+/* ---- a decoded instruction ---- */
+enum { SEG_NONE = 0xff };
+typedef struct Insn {
+    const InsnRow *row;
+    uint64_t pc;                /* EIP/RIP of its first byte */
+    uint64_t next;              /* EIP/RIP of the byte after it, truncated to the code size */
+    uint8_t len;
+    uint8_t map;                /* 0: one byte, 1: 0F, 2: 0F38, 3: 0F3A */
+    uint8_t opcode;             /* last opcode byte */
+    uint8_t rep;                /* 0, 0xf2, 0xf3: the last one given */
+    uint8_t mandatory;          /* 0, 0x66, 0xf2, 0xf3: F2/F3 beat 66 */
+    bool opsize_prefix;         /* 66 seen */
+    bool addrsize_prefix;       /* 67 seen */
+    bool lock;
+    uint8_t rex;                /* the byte, 0 when absent */
+    bool rex_w;
+    uint8_t vex;                /* 0: legacy encoding; 1: VEX */
+    uint8_t vex_l, vex_v;       /* VEX.L, the register named by vvvv */
+    uint8_t opsize;             /* 2, 4, 8: operand size of "v" operands after the row's habits */
+    uint8_t addrsize;           /* 2, 4, 8 */
+    uint8_t seg_override;       /* R_ES.. or SEG_NONE; ignored ones in 64-bit mode are not stored */
+
+    bool has_modrm, is_mem;     /* is_mem: ModRM names memory */
+    uint8_t modrm;
+    uint8_t mod;                /* 0..3 */
+    uint8_t op3;                /* ModRM.reg without REX.R: opcode extension, segment, MMX or x87 register */
+    uint8_t rm3;                /* ModRM.rm without REX.B: MMX or x87 register */
+    uint8_t reg;                /* ModRM.reg with REX.R */
+    uint8_t rm;                 /* ModRM.rm with REX.B; a register when !is_mem */
+    /* memory operand */
+    uint8_t seg;                /* segment in force: override or default */
+    int8_t base, index;         /* register or -1 */
+    uint8_t scale;              /* 0..3 */
+    bool rip_relative;
+    int64_t disp;
+
+    int64_t imm;                /* sign-extended as the row says; imm8 of vector ops: 0..255 (use uint8_t) */
+    int64_t imm2;               /* ENTER's level, far pointer's selector */
+
+    /* ---- used while translating ---- */
+    uint8_t size;               /* bytes of operand 0, for table-driven emitters */
+    IrTemp ea;                  /* linear address, once computed */
+    IrTemp val[3];
+} Insn;
+
+/* ---- the state of a translation ---- */
+/* What is known about the flags at this point: the values cc_* were last set to. */
+typedef struct CcState {
+    uint8_t op;                 /* CcOp, CC_OP_DYNAMIC when unknown */
+    IrTemp a, b;                /* compares: the original operands (IR_NONE when no longer valid), extended by neither sign */
+    IrTemp res;                 /* result, IR_NONE when no longer valid */
+} CcState;
+
+typedef struct FaultLabel {
+    IrLabel label;
+    uint64_t pc;                /* instruction that faults */
+    uint8_t kind;               /* FAULT_* */
+    uint32_t arg;
+} FaultLabel;
+enum { FAULT_SEG, FAULT_EXC, FAULT_GP0, FAULT_CS_LIMIT };
+#define MAX_FAULT_LABELS 256
+
+struct Translator {
+    IrContext *ir;
+    CPUX86State *env;           /* only for fetching code and for CPUID feature bits (fixed once the machine runs) */
+    uint32_t mk;                /* MK_* mode key */
+    uint32_t cs_base;
+    bool code64, code32, ss32;
+    uint8_t cpl;
+    uint64_t eip_mask;          /* 0xffff, 0xffffffff or ~0: not for 16-bit operand sizes, see gen_jump */
+    uint64_t first_pc;          /* of the block */
+    uint64_t first_page;        /* linear */
+    uint64_t hi;                /* highest linear address decoded + 1 */
+    uint32_t cs_limit;          /* when !MK_FLAT_CS: the limit this block is valid for */
+    unsigned n_insns, max_insns;
+    bool done;                  /* an exit that ends the block was emitted */
+    bool force_end;             /* end the block after this instruction, exit to the loop */
+    CcState cc;
+    const uint8_t *page_host;   /* host address of first_page's bytes, NULL when read byte by byte */
+    FaultLabel faults[MAX_FAULT_LABELS];
+    unsigned n_faults;
+};
+
+/* The globals, the same numbers in every context. */
+typedef struct X86Globals {
+    IrTemp reg[16];             /* I64 */
+    IrTemp cc_dst, cc_src, cc_src2;     /* I64 */
+    IrTemp cc_op;               /* I32 */
+} X86Globals;
+extern X86Globals x86g;         /* written by x86_translate_init() only */
+
+/* ---- guest registers ---- */
+/* Values of size 1, 2, 4 are I32 (zero-extended), of size 8 I64. size 8 returns the global itself: use before writing it. */
+IrTemp guest_reg_read(Translator *t, unsigned reg, unsigned size);          /* size 1: low byte of reg */
+IrTemp guest_reg_read8(Translator *t, const Insn *in, unsigned reg);        /* AH..BH without REX */
+/* Sizes 1 and 2 keep the rest, 4 zeroes the upper half. val: I32, or I64 for size 8. */
+void guest_reg_write(Translator *t, unsigned reg, IrTemp val, unsigned size);
+void guest_reg_write8(Translator *t, const Insn *in, unsigned reg, IrTemp val);
+
+/* ---- memory operands ---- */
+typedef enum EaAccess { EA_READ = 1, EA_WRITE = 2, EA_RW = 3 } EaAccess;
+/* Offset without segment (LEA), I64, truncated to the address size. */
+IrTemp insn_ea_offset(Translator *t, const Insn *in);
+/* Linear address (I64) of ModRM's operand for an access of nbytes: segment limit and rights checked, base added. */
+IrTemp insn_ea(Translator *t, Insn *in, unsigned nbytes, EaAccess access);
+/* The same for an offset (I64, within the address size) in any segment. */
+IrTemp seg_linear(Translator *t, const Insn *in, unsigned seg, IrTemp offset, unsigned nbytes, EaAccess access);
+/* MemOp for an access of size 1, 2, 4, 8, 16 at this CPL. */
+IrMemOp memop(const Translator *t, unsigned size);
+/* Load/store ModRM's operand of 1, 2, 4 (I32) or 8 (I64) bytes at an address from insn_ea(). */
+IrTemp gen_load(Translator *t, IrTemp addr, unsigned size);
+void gen_store(Translator *t, IrTemp addr, IrTemp val, unsigned size);
+/* r/m operand of the general registers, either form: checks, loads. */
+IrTemp insn_read_rm(Translator *t, Insn *in, unsigned size);
+/* Writes it (memory: stores; size 1 obeys REX for AH..). */
+void insn_write_rm(Translator *t, Insn *in, IrTemp val, unsigned size);
+
+/* ---- exceptions and block ends ---- */
+/* Emits the exception at this instruction and ends the block. */
+void gen_exception(Translator *t, int vector);
+void gen_exception_err(Translator *t, int vector, uint32_t error);
+/* Raises #vector if the condition holds, out of line; the instruction goes on otherwise. */
+void gen_exception_if(Translator *t, const Insn *in, IrCond c, IrTemp a, IrTemp b, int vector);
+void gen_fault_if(Translator *t, const Insn *in, IrCond c, IrTemp a, IrTemp b, int kind, uint32_t arg);
+/* The block ends after this instruction and goes through the execution loop (the mode key may have changed). */
+void gen_end_block(Translator *t);
+
+/* ---- flags ---- */
+/* value: I32 with CC_ALL bits; all six are set from it. */
+void flags_set(Translator *t, IrTemp value);
+/* The status flags as I32 (CC_ALL positions). */
+IrTemp flags_get(Translator *t);
+/* x86 condition code 0..15 as I32 0/1. */
+IrTemp cond_value(Translator *t, unsigned cc);
+/* Forget what is known: a helper wrote cc_*. */
+void flags_forget(Translator *t);
+
+/* ---- CPUID feature of the guest, for #UD ---- */
+bool translate_has(const Translator *t, unsigned word, uint32_t bit);
+
+/* ---- implemented by the x87 and SSE parts ---- */
+void translate_x87(Translator *t, Insn *in);    /* D8..DF and 9B; emits gen_exception(t, EXC_UD) itself */
+/* 0F 10-17 28-2F 50-7F AE(not fences, CLFLUSH*, FSGSBASE) C2 C4-C6 D0-FF(not FF), 0F38xx, 0F3Axx; false: #UD. */
+bool translate_sse(Translator *t, Insn *in);
+
+#endif
