@@ -65,10 +65,16 @@ void memory_region_set_address(MemoryRegion *mr, hwaddr addr);
 void memory_region_set_alias_offset(MemoryRegion *mr, hwaddr offset);
 uint8_t *memory_region_ram_ptr(MemoryRegion *mr);                   /* host address of offset 0 */
 ram_addr_t memory_region_ram_addr(MemoryRegion *mr);
-uint64_t memory_region_size(const MemoryRegion *mr);
+uint64_t memory_region_size(const MemoryRegion *mr);                /* UINT64_MAX for 2^64 */
 
 void memory_transaction_begin(void);    /* nest */
 void memory_transaction_commit(void);   /* the outermost renders, then vCPUs flush their TLBs and stale translations go */
+
+/*
+ * commit() runs after a transaction that changed what some address resolves to, never otherwise: vCPUs flush their TLBs
+ * and drop what they derived from physical addresses there. Big lock held once vCPUs run. Listeners are never removed.
+ */
+void memory_listener_add(void (*commit)(void *opaque), void *opaque);
 
 /* What an address resolves to: valid until the next topology change (vCPUs cache it in the TLB and are flushed by one). */
 typedef struct MemorySection {
@@ -82,6 +88,8 @@ typedef struct MemorySection {
 MemorySection address_space_resolve(AddressSpace *as, hwaddr addr);
 
 bool address_space_init(AddressSpace **as, MemoryRegion *root, const char *name);
+/* Changes with every commit that alters this address space: cheap test whether a kept MemorySection is still true. */
+uint64_t address_space_generation(const AddressSpace *as);
 extern AddressSpace *address_space_memory;  /* what devices and CPUs see */
 extern AddressSpace *address_space_io;      /* 64 KiB of ports */
 MemoryRegion *get_system_memory(void);

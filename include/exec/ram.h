@@ -29,6 +29,12 @@ uint8_t *ram_ptr(ram_addr_t addr);
 bool ram_dirty_get(ram_addr_t addr, DirtyClient c);             /* page of addr */
 bool ram_dirty_test_and_clear(ram_addr_t addr, uint64_t len, DirtyClient c);
 void ram_dirty_set(ram_addr_t addr, uint64_t len);              /* all clients but DIRTY_CODE */
+bool ram_dirty_get_all(ram_addr_t addr);                        /* true: no client waits for a store to this page */
+/*
+ * fn runs, in any thread, after bits of [start, start + len) were cleared: from then on a store to these pages must
+ * reach ram_dirty_set() (or, for DIRTY_CODE, the translator). The software TLB hooks in here. One listener.
+ */
+void ram_dirty_set_listener(void (*fn)(ram_addr_t start, uint64_t len));
 /* DIRTY_CODE is the translator's: protect clears the bit (and makes every vCPU's TLB entry slow), unprotect sets it. */
 void ram_code_protect(ram_addr_t page);
 void ram_code_unprotect(ram_addr_t page);

@@ -14,6 +14,7 @@
 
 typedef enum BusKind { BUS_NONE, BUS_SYSTEM, BUS_ISA, BUS_PCI, BUS__COUNT } BusKind;
 typedef struct DeviceType DeviceType;
+typedef struct BusOps BusOps;
 typedef struct Chardev Chardev;
 
 typedef enum PropKind { PROPK_END, PROPK_BOOL, PROPK_UINT8, PROPK_UINT16, PROPK_UINT32, PROPK_UINT64, PROPK_SIZE, PROPK_STRING,
@@ -66,7 +67,21 @@ void device_type_register(DeviceType *t);
 #define DEVICE_TYPE(t) \
     __attribute__((constructor)) static void register_##t(void) { device_type_register((DeviceType *)&t); }
 const DeviceType *device_type_find(const char *name);
-void device_type_foreach(void (*fn)(const DeviceType *t, void *opaque), void *opaque);
+void device_type_foreach(void (*fn)(const DeviceType *t, void *opaque), void *opaque);   /* sorted by name */
+
+/* What a bus adds to the life of the devices on it. Members may be NULL. Registered once per kind, by a constructor. */
+struct BusOps {
+    const char *name;                           /* as in -device help: "PCI" */
+    const Property *props;                      /* settable on every device of the bus; offsets in its instance struct */
+    bool (*parse_prop)(Device *dev, const char *name, const char *value, bool *known, Error **errp);   /* odd ones */
+    void (*instance_init)(Device *dev);
+    bool (*realize)(Device *dev, Error **errp);     /* in place of DeviceType.realize: calls it if there is one */
+    void (*unrealize)(Device *dev);                 /* after DeviceType.unrealize */
+    void (*reset)(Device *dev);                     /* before DeviceType.reset */
+    void (*print)(Device *dev, GString *out, int indent);
+};
+void bus_ops_register(BusKind kind, const BusOps *ops);
+const char *bus_kind_name(BusKind kind);
 
 Device *device_new(const char *type_name);          /* unrealized, properties at defaults; aborts when unknown (our bug) */
 bool device_set_prop(Device *dev, const char *name, const char *value, Error **errp);    /* text form, from -device */
@@ -79,10 +94,16 @@ Irq device_irq_in(Device *dev, int n);
 void device_reset_all(void);                        /* every realized device, parents before children */
 void device_foreach(void (*fn)(Device *dev, void *opaque), void *opaque);
 void device_print_tree(GString *out);               /* info qtree */
+Device *device_find(const char *id);                /* user's id=, realized or not yet; NULL when none */
+void device_set_id(Device *dev, const char *id);    /* copies; the caller has checked that it is free */
+void device_print_props(const DeviceType *t, GString *out);     /* -device NAME,help */
 /* Anything else that must be reset with the machine (CPUs, ROM images). */
 void reset_handler_add(void (*fn)(void *opaque), void *opaque);
 
 /* vmstate of things that are no devices (CPUs, timers). */
-void vmstate_register(const VMStateDescription *d, int instance, void *opaque);
+void vmstate_register(const VMStateDescription *d, int instance, void *opaque);    /* instance -1: next free one */
+void vmstate_unregister(const VMStateDescription *d, void *opaque);
+/* In order of registration: what a snapshot consists of. Devices are registered by device_realize(). */
+void vmstate_foreach(void (*fn)(const VMStateDescription *d, int instance, void *obj, void *opaque), void *opaque);
 
 #endif

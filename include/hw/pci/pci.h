@@ -64,12 +64,18 @@ struct PciDevice {
     uint8_t config_reset[PCI_CONFIG_SIZE];
     PciBar bars[PCI_NUM_BARS + 1];
     int irq_state;              /* INTx level as the device drives it */
+    int irq_counted;            /* what of it the bus has counted: 0 while the command register disables INTx */
 };
 
 /* One root bus per machine. set_irq(opaque, pirq 0..3, level) gets the OR of the lines swizzled by map_irq. */
 PciBus *pci_root_bus_new(MemoryRegion *mem, MemoryRegion *io, int (*map_irq)(PciDevice *dev, int pin),
                          void (*set_irq)(void *opaque, int pirq, int level), void *opaque, int n_pirq);
 PciBus *pci_root_bus(void);
+/* For the bridge that routes interrupts, when it comes after the bus. */
+void pci_bus_set_irqs(PciBus *bus, int (*map_irq)(PciDevice *dev, int pin),
+                      void (*set_irq)(void *opaque, int pirq, int level), void *opaque, int n_pirq);
+MemoryRegion *pci_bus_mem(PciBus *bus);     /* where memory BARs go: what the chipset sends to PCI */
+MemoryRegion *pci_bus_io(PciBus *bus);
 PciDevice *pci_new(const char *type, int devfn);                /* devfn -1: next free device number */
 bool pci_realize(PciDevice *dev, PciBus *bus, Error **errp);    /* wraps device_realize */
 PciDevice *pci_find(PciBus *bus, uint8_t bus_nr, uint8_t devfn);
@@ -84,6 +90,7 @@ void pci_data_write(PciBus *bus, uint32_t addr, uint32_t val, unsigned len);
 MemTxResult pci_dma_read(PciDevice *dev, hwaddr addr, void *buf, uint64_t len);
 MemTxResult pci_dma_write(PciDevice *dev, hwaddr addr, const void *buf, uint64_t len);
 void pci_device_reset_common(PciDevice *dev);
+void pci_update_mappings(PciDevice *dev);   /* after config was changed other than by pci_config_write() */
 extern const VMStateDescription vmstate_pci_device;     /* VMSTATE_STRUCT(parent, S, vmstate_pci_device) */
 void pci_print(GString *out);                           /* info pci */
 
