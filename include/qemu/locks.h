@@ -5,10 +5,12 @@
  *   big lock            device models, machine, run state            qemu/main-loop.h
  *   translation lock    code buffer, block descriptors, page lists    translate-all.c
  *   vCPU work lock      the queue of work for one vCPU                cpus.c
+ *   sync lock           who stands, who waits, exclusive sections     cpus.c
  *   timer lock          the sorted lists of timers                    util/timer.c
  *   log lock            one write to the log file                     util/log.c
  *
- * Translated code holds none of them.
+ * Translated code holds none of them. Who waits for a vCPU (pause, exclusive section, run-on-cpu) gives the big lock
+ * up for that time, because the vCPU may need it to get to where it is waited for.
  */
 #ifndef QEMU_LOCKS_H
 #define QEMU_LOCKS_H

@@ -20,6 +20,22 @@ void main_loop_wake(void);              /* any thread, async-signal-safe */
 /* NULL handlers remove. can_read (optional) is asked before each select(). fds must be < FD_SETSIZE. Big lock held. */
 void fd_set_handler(int fd, FdCanRead *can_read, FdHandler *read, FdHandler *write, void *opaque);
 
+/*
+ * For libraries that bring their own list of fds (user networking). fill() is called before each wait: it names its fds
+ * with loop_poll_add() and may shorten *timeout_ns (-1 = no limit). dispatch() is called after it and asks
+ * loop_poll_revents() with the indexes it was given. Events are POLLIN, POLLOUT and POLLPRI; big lock held.
+ */
+typedef struct LoopPoller {
+    void (*fill)(void *opaque, int64_t *timeout_ns);
+    void (*dispatch)(void *opaque);
+    void *opaque;
+    struct LoopPoller *next;
+} LoopPoller;
+void loop_poller_add(LoopPoller *p);        /* not copied: the caller keeps it until it is removed */
+void loop_poller_remove(LoopPoller *p);
+int loop_poll_add(int fd, int events);      /* index for this iteration */
+int loop_poll_revents(int index);
+
 /* A bottom half runs once, soon, in the IO thread. bh_schedule is safe from any thread and from signal handlers. */
 Bh *bh_new(BhCb *cb, void *opaque);
 void bh_schedule(Bh *bh);
@@ -30,5 +46,6 @@ void bh_free(Bh *bh);
 void big_lock(void);
 void big_unlock(void);
 bool big_lock_held(void);
+bool in_io_thread(void);    /* the thread that called main_loop_init() */
 
 #endif

@@ -6,6 +6,8 @@
 #define SYSEMU_CPUS_H
 
 #include "qemu/error.h"
+#include <pthread.h>
+#include <signal.h>
 
 typedef struct CPUX86State CPUX86State;
 typedef struct VCpu VCpu;
@@ -20,7 +22,13 @@ struct VCpu {
     bool created, stop, stopped, unplug;
     bool halted;                /* HLT or wait-for-SIPI: sleeps until kicked */
     VCpu *next;
+    bool running;               /* atomic: inside cpu_exec(), what an exclusive section waits for */
+    bool needs_signal;          /* set by an accelerator that blocks in the kernel: a kick also sends SIG_IPI */
+    uint32_t work_pending;      /* atomic: the work queue is not empty */
+    pthread_t tid;
 };
+
+#define SIG_IPI SIGUSR1         /* the only signal vCPU threads take; its handler does nothing but interrupt */
 
 extern VCpu *vcpus;             /* list by index */
 extern __thread VCpu *current_vcpu;
@@ -30,14 +38,35 @@ extern int smp_cpus, smp_cores, smp_threads, smp_sockets, smp_max_cpus;
 VCpu *vcpu_new(int index, CPUX86State *env);
 void vcpu_start_thread(VCpu *v);
 void vcpu_kick(VCpu *v);                    /* any thread: leaves translated code or HLT soon and looks at requests */
+/*
+ * True when cpu_exec() has to return EXCP_INTERRUPT: somebody wants this vCPU to stand, to do work or to let an
+ * exclusive section pass. A kick for anything else (an interrupt) may be dealt with inside cpu_exec().
+ */
+static inline bool vcpu_must_leave(const VCpu *v)
+{
+    extern uint32_t exclusive_active;
+
+    return __atomic_load_n(&v->stop, __ATOMIC_ACQUIRE) || __atomic_load_n(&v->work_pending, __ATOMIC_ACQUIRE)
+           || __atomic_load_n(&v->unplug, __ATOMIC_ACQUIRE) || __atomic_load_n(&exclusive_active, __ATOMIC_ACQUIRE);
+}
 void vcpus_pause_all(void);                 /* big lock held, not from a vCPU thread; returns when all stand */
 void vcpus_resume_all(void);
 void vcpus_shutdown(void);                  /* joins all threads */
+/* Stops the calling vCPU after the instruction that made a request (reset, shutdown); vcpus_resume_all() continues it. */
+void vcpu_stop_current(void);
+/* Work runs in v's thread between two blocks, also while v is halted or paused; without the big lock. */
 typedef void VCpuWorkFn(VCpu *v, void *opaque);
 void vcpu_run_on(VCpu *v, VCpuWorkFn *fn, void *opaque);        /* waits; runs at once when v is the caller */
 void vcpu_run_on_async(VCpu *v, VCpuWorkFn *fn, void *opaque);
-/* Stops every vCPU at a block boundary. Callable from a vCPU (outside translated code) or the IO thread. Counted in jit statistics. */
+/*
+ * Stops every vCPU at a block boundary. The big lock, when held, is given up while waiting and held again on return.
+ * Callable from a vCPU (outside translated code) or the IO thread. Does not nest.
+ * Counted in jit statistics.
+ */
 void exclusive_start(void);
 void exclusive_end(void);
+uint64_t exclusive_count(void);
+/* EXCP_DEBUG: called in the vCPU's thread, without the big lock. NULL: the machine pauses. Set by the gdb stub. */
+extern void (*vcpu_debug_hook)(VCpu *v);
 
 #endif

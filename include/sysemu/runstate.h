@@ -17,6 +17,7 @@ extern bool opt_no_reboot, opt_no_shutdown;
 
 RunState runstate_get(void);
 bool runstate_is_running(void);
+const char *runstate_name(RunState s);      /* as monitors print it: "running", "paused", "internal-error", ... */
 void vm_start(void);        /* big lock held: clock and vCPUs run */
 void vm_stop(RunState s);   /* big lock held: vCPUs stand at a block boundary when it returns */
 
@@ -24,7 +25,16 @@ void request_reset(const char *why);                /* why: trace text; -no-rebo
 void request_shutdown(ShutdownCause cause);
 void request_exit(int status);                      /* isa-debug-exit: leave with this status */
 void request_suspend(void);                         /* S3 */
+void request_wakeup(void);                          /* leaves S3 through a reset; ignored in any other state */
+void request_stop(RunState s);                      /* vm_stop() for callers that are no IO thread */
+bool shutdown_requested(void);                      /* for waits that should not outlive a Ctrl-C */
+bool runstate_reset_is_wakeup(void);                /* for reset handlers: this reset is the way out of S3 */
 /* Main loop side: carries out pending requests; true when the program should end, *status is the exit status. */
 bool main_loop_should_exit(int *status);
+
+/* SIGINT, SIGTERM and SIGHUP become shutdown requests; call once, after main_loop_init(). */
+void runstate_init_signals(void);
+/* Called by vm_start() and vm_stop() after the change, big lock held. */
+void runstate_add_notifier(void (*fn)(void *opaque, bool running, RunState s), void *opaque);
 
 #endif
