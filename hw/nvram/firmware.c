@@ -3,17 +3,11 @@
  * Finding firmware images
  *
  * SeaBIOS and the VGA BIOS come from the distribution (Debian: package seabios); our own option ROMs are part of the
- * program, see pc-bios/optionrom/.
+ * program (pc-bios/optionrom/) and need no finding.
  */
 #include "qemu/osdep.h"
 #include <sys/stat.h>
 #include "hw/nvram/firmware.h"
-
-#define ROM_BLOCK       512
-#define ROM_LEN         2       /* in blocks of 512 bytes */
-#define ROM_PNP_PTR     0x1a
-#define PNP_LEN         5       /* in units of 16 bytes */
-#define PNP_CHECKSUM    9
 
 static const char *const default_dirs[] = { "/usr/share/seabios", "/usr/share/qemu", "/usr/local/share/qemu" };
 
@@ -105,45 +99,4 @@ void firmware_print_dirs(void)
     for (unsigned i = 0; i < dirs->len; i++) {
         printf("%s\n", (char *)g_ptr_array_index(dirs, i));
     }
-}
-
-/* ---- own option ROMs -------------------------------------------------------------------------------------------- */
-
-/* pc-bios/optionrom/roms.S */
-extern const uint8_t linuxboot_rom_start[], linuxboot_rom_end[];
-extern const uint8_t multiboot_rom_start[], multiboot_rom_end[];
-
-static uint8_t negated_sum(const uint8_t *p, size_t len)
-{
-    uint8_t sum = 0;
-
-    while (len--) {
-        sum += *p++;
-    }
-    return -sum;
-}
-
-/* The assembler cannot sum bytes, so the length, the PnP header's checksum and the ROM's (its last byte) are set here. */
-static uint8_t *optionrom_finish(const uint8_t *start, const uint8_t *end, size_t *len)
-{
-    size_t code = end - start, size = ROUND_UP(code + 1, ROM_BLOCK);
-    uint8_t *rom = g_malloc0(size), *pnp;
-
-    memcpy(rom, start, code);
-    rom[ROM_LEN] = size / ROM_BLOCK;
-    pnp = rom + rom[ROM_PNP_PTR];
-    pnp[PNP_CHECKSUM] = negated_sum(pnp, pnp[PNP_LEN] * 16);
-    rom[size - 1] = negated_sum(rom, size);
-    *len = size;
-    return rom;
-}
-
-uint8_t *optionrom_linuxboot(size_t *len)
-{
-    return optionrom_finish(linuxboot_rom_start, linuxboot_rom_end, len);
-}
-
-uint8_t *optionrom_multiboot(size_t *len)
-{
-    return optionrom_finish(multiboot_rom_start, multiboot_rom_end, len);
 }

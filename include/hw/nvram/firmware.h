@@ -14,8 +14,8 @@ char *firmware_find(const char *name);              /* path (caller frees) or NU
 uint8_t *firmware_load(const char *name, size_t max, size_t *len, Error **errp);
 void firmware_print_dirs(void);                     /* -L help */
 
-/* Option ROMs of pc-bios/optionrom/, checksums in place. Caller frees. */
-uint8_t *optionrom_linuxboot(size_t *len);
-uint8_t *optionrom_multiboot(size_t *len);
+/* Option ROMs of pc-bios/optionrom/, complete with checksums. */
+extern const uint8_t optionrom_linuxboot[], optionrom_linuxboot_end[];
+extern const uint8_t optionrom_multiboot[], optionrom_multiboot_end[];
 
 #endif
