@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the command line of the system emulator says, checked and turned into numbers and choices, but not yet acted on.
+ * Filled once by vm_options_parse(); vl.c carries it out. Main thread, before other threads exist.
+ */
+#ifndef SYSEMU_OPTIONS_H
+#define SYSEMU_OPTIONS_H
+
+#include "hw/i386/pc.h"
+#include "qemu/option.h"
+
+#define RAM_SIZE_DEFAULT (128 * MiB)
+/* SeaBIOS moves itself to the end of memory below 4 GiB and needs room between 1 MiB and there. */
+#define RAM_SIZE_MIN     (2 * MiB)
+
+typedef struct VmOptions {
+    MachineOptions board;       /* strings are argv's or owned here; serial[] and debugcon are opened by vl.c */
+    const MachineType *machine;
+    /* -smp, complete: sockets * cores * threads == max_cpus */
+    unsigned cpus, max_cpus, sockets, cores, threads;
+    GPtrArray *serial;          /* const char *: the arguments of -serial, NULL when there were none */
+    const char *monitor, *debugcon;
+    GPtrArray *devices;         /* KeyList *: -device */
+    const char *pidfile;
+    bool start_stopped, no_reboot, no_shutdown, no_user_config;
+} VmOptions;
+
+/*
+ * Reads the command line. Options that only print (-help, -version, "help" arguments) print and leave the program.
+ * False with an Error when something does not fit; error_report_err() then names the option.
+ */
+bool vm_options_parse(VmOptions *o, int argc, char **argv, Error **errp);
+void vm_options_free(VmOptions *o);
+/* The table itself, for the tests. */
+extern const OptionDef vm_option_table[];
+
+/* -device: device-options.c */
+bool device_option_check(const KeyList *l, Error **errp);   /* the driver exists and users may create it */
+bool device_option_create(const KeyList *l, Error **errp);  /* after the board */
+bool device_option_help(const KeyList *l);                  /* prints when asked for: true */
+
+#endif

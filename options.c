@@ -1,0 +1,763 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command line of the system emulator: one table that the parser, -help and the manual page read.
+ *
+ * Names, arguments and defaults are those users of such programs know (docs/options.md). What this version lacks is in
+ * the table too, so that it is refused by name and not taken for a misspelling.
+ */
+#include "qemu/osdep.h"
+#include <time.h>
+#include "exec/translate-all.h"
+#include "hw/i386/x86-board.h"
+#include "hw/nvram/firmware.h"
+#include "qemu/log.h"
+#include "sysemu/options.h"
+#include "trace/trace.h"
+
+/* ---- machine, accelerator, CPU ----------------------------------------------------------------------------------- */
+
+static const MachineType *machine_find(const char *name)
+{
+    for (const MachineType *const *m = machine_types; *m; m++) {
+        if (name ? g_str_equal((*m)->name, name) || !g_strcmp0((*m)->alias, name) : (*m)->is_default) {
+            return *m;
+        }
+    }
+    return NULL;
+}
+
+static void QEMU_NORETURN machine_help(void)
+{
+    printf("Supported machines are:\n");
+    for (const MachineType *const *m = machine_types; *m; m++) {
+        if ((*m)->alias) {
+            printf("%-20s %s (alias of %s)\n", (*m)->alias, (*m)->desc, (*m)->name);
+        }
+        printf("%-20s %s%s\n", (*m)->name, (*m)->desc, (*m)->is_default ? " (default)" : "");
+    }
+    exit(0);
+}
+
+/* "kvm:tcg" takes the first one there is. */
+static bool accel_choose(const char *list, Error **errp)
+{
+    static const char *const others[] = { "kvm", "xen", "hax", "hvf", "nvmm", "whpx", "qtest", NULL };
+    g_auto(GStrv) names = g_strsplit(list, ":", -1);
+
+    for (char **n = names; *n; n++) {
+        if (g_str_equal(*n, "tcg")) {
+            return true;
+        }
+        if (!g_strv_contains(others, *n)) {
+            error_set(errp, "invalid accelerator '%s', '-accel help' lists what there is", *n);
+            return false;
+        }
+    }
+    error_set(errp, "accelerator '%s' is not supported by this version, use 'tcg'", list);
+    return false;
+}
+
+static const KeyDef machine_keys[] = {
+    { "type", KEY_STRING, .help = "the machine (this key's name may be left out); 'help' lists them" },
+    { "accel", KEY_STRING,
+      .help = "the accelerator, or several separated by ':' of which the first available is used" },
+    { "acpi", KEY_BOOL, .help = "give the guest ACPI tables (default: on)" },
+    { "hpet", KEY_BOOL, .help = "high precision event timer (default: on)" },
+    { "graphics", KEY_BOOL,
+      .help = "off tells the firmware to talk to the serial port (default: on, off with -nographic)" },
+    { "usb", KEY_STRING, .values = "off", .help = "there is no USB controller yet" },
+    { "vmport", KEY_STRING, .values = "off|auto", .help = "there is no VMware port yet" },
+    { "dump-guest-core", KEY_BOOL, .help = "accepted, no effect" },
+    { "mem-merge", KEY_BOOL, .help = "accepted, no effect" },
+    { .name = NULL },
+};
+
+static bool opt_machine(void *dest, const char *arg, Error **errp)
+{
+    VmOptions *o = dest;
+    g_autoptr(KeyList) l = keylist_parse(arg, "type", machine_keys, errp);
+    const char *name, *accel;
+
+    if (!l) {
+        return false;
+    }
+    if (keylist_wants_help(l)) {
+        machine_help();
+    }
+    name = keylist_get(l, "type");
+    if (name) {
+        o->machine = machine_find(name);
+        if (!o->machine) {
+            error_set(errp, "unsupported machine type '%s', '-machine help' lists them", name);
+            return false;
+        }
+    }
+    accel = keylist_get(l, "accel");
+    if (accel && !accel_choose(accel, errp)) {
+        return false;
+    }
+    o->board.no_acpi = !keylist_get_bool(l, "acpi", !o->board.no_acpi);
+    o->board.no_hpet = !keylist_get_bool(l, "hpet", !o->board.no_hpet);
+    o->board.nographic = !keylist_get_bool(l, "graphics", !o->board.nographic);
+    return true;
+}
+
+#define TB_SIZE_MIN (1 * MiB)
+#define TB_SIZE_MAX (2 * GiB)   /* jumps inside the buffer are 32-bit relative */
+
+static const KeyDef accel_keys[] = {
+    { "accel", KEY_STRING, .help = "the accelerator (this key's name may be left out); 'help' lists them" },
+    { "thread", KEY_STRING, .values = "single|multi", .help = "each vCPU has a thread of its own in any case" },
+    { "one-insn-per-tb", KEY_BOOL, .help = "translate one guest instruction per block, as -singlestep" },
+    { "tb-size", KEY_SIZE, .unit = MiB, .help = "size of the buffer for translated code, in MiB" },
+    { "split-wx", KEY_BOOL, .help = "accepted: translated code is never writable and executable through one mapping" },
+    { .name = NULL },
+};
+
+static bool opt_accel(void *dest, const char *arg, Error **errp)
+{
+    g_autoptr(KeyList) l = keylist_parse(arg, "accel", accel_keys, errp);
+    const char *name;
+    uint64_t tb_size;
+
+    if (!l) {
+        return false;
+    }
+    if (keylist_wants_help(l)) {
+        printf("Accelerators supported in this program:\ntcg\n");
+        exit(0);
+    }
+    name = keylist_get(l, "accel");
+    if (name && !accel_choose(name, errp)) {
+        return false;
+    }
+    tb_size = keylist_get_uint(l, "tb-size", 0);
+    if (tb_size && (tb_size < TB_SIZE_MIN || tb_size > TB_SIZE_MAX)) {
+        error_set(errp, "parameter 'tb-size' must be 1 to %" PRIu64 " MiB", (uint64_t)(TB_SIZE_MAX / MiB));
+        return false;
+    }
+    if (tb_size) {
+        tcg_opt_buffer_size = tb_size;
+    }
+    tcg_opt_singlestep = keylist_get_bool(l, "one-insn-per-tb", tcg_opt_singlestep);
+    return true;
+}
+
+static bool opt_singlestep(void *dest, const char *arg, Error **errp)
+{
+    tcg_opt_singlestep = true;
+    return true;
+}
+
+static bool opt_cpu(void *dest, const char *arg, Error **errp)
+{
+    VmOptions *o = dest;
+
+    if (g_str_equal(arg, "help") || g_str_equal(arg, "?")) {
+        x86_cpu_models_print();
+        exit(0);
+    }
+    o->board.cpu_model = arg;
+    return true;
+}
+
+static const KeyDef smp_keys[] = {
+    { "cpus", KEY_UINT, .help = "how many the guest starts with (this key's name may be left out)" },
+    { "maxcpus", KEY_UINT, .help = "how many there may be (default: the product of the others, or cpus)" },
+    { "sockets", KEY_UINT, .help = "packages (default: 1)" },
+    { "dies", KEY_UINT, .values = "1", .help = "dies in a package" },
+    { "clusters", KEY_UINT, .values = "1", .help = "clusters in a die" },
+    { "cores", KEY_UINT, .help = "cores in a package (default: what makes the product fit)" },
+    { "threads", KEY_UINT, .help = "threads in a core (default: 1)" },
+    { .name = NULL },
+};
+
+/* One number of -smp: 0 when not given, so that the rest can be derived. */
+static bool smp_get(const KeyList *l, const char *key, unsigned *out, Error **errp)
+{
+    uint64_t v = keylist_get_uint(l, key, 0);
+
+    if (v == 0 && keylist_get(l, key)) {
+        error_set(errp, "parameter '%s' must be greater than zero", key);
+        return false;
+    }
+    if (v > UINT16_MAX) {
+        error_set(errp, "parameter '%s': %" PRIu64 " is too large", key, v);
+        return false;
+    }
+    *out = (unsigned)v;
+    return true;
+}
+
+static bool opt_smp(void *dest, const char *arg, Error **errp)
+{
+    VmOptions *o = dest;
+    g_autoptr(KeyList) l = keylist_parse(arg, "cpus", smp_keys, errp);
+    unsigned cpus, max, sockets, cores, threads, dies, clusters;
+
+    if (!l || !smp_get(l, "cpus", &cpus, errp) || !smp_get(l, "maxcpus", &max, errp) ||
+        !smp_get(l, "sockets", &sockets, errp) || !smp_get(l, "cores", &cores, errp) ||
+        !smp_get(l, "threads", &threads, errp) || !smp_get(l, "dies", &dies, errp) ||
+        !smp_get(l, "clusters", &clusters, errp)) {
+        return false;
+    }
+    if (dies > 1 || clusters > 1) {
+        error_set(errp, "this machine has neither dies nor clusters: only 1 of them in each package");
+        return false;
+    }
+    /* Missing numbers follow from the given ones; cores before sockets, as guests expect of one package. */
+    if (!max) {
+        max = cpus;
+    }
+    if (!max) {
+        sockets = MAX(sockets, 1);
+        cores = MAX(cores, 1);
+        threads = MAX(threads, 1);
+        max = sockets * cores * threads;
+    } else if (!cores) {
+        sockets = MAX(sockets, 1);
+        threads = MAX(threads, 1);
+        cores = max / (sockets * threads);
+    } else if (!sockets) {
+        threads = MAX(threads, 1);
+        sockets = max / (cores * threads);
+    } else if (!threads) {
+        threads = max / (sockets * cores);
+    }
+    if ((uint64_t)sockets * cores * threads != max) {
+        error_set(errp, "invalid CPU topology: sockets (%u) * cores (%u) * threads (%u) is not maxcpus (%u)",
+                  sockets, cores, threads, max);
+        return false;
+    }
+    cpus = cpus ? cpus : max;
+    if (cpus > max) {
+        error_set(errp, "invalid CPU topology: maxcpus (%u) is less than cpus (%u)", max, cpus);
+        return false;
+    }
+    o->cpus = cpus;
+    o->max_cpus = max;
+    o->sockets = sockets;
+    o->cores = cores;
+    o->threads = threads;
+    return true;
+}
+
+static const KeyDef memory_keys[] = {
+    { "size", KEY_SIZE, .unit = MiB,
+      .help = "in MiB without a suffix (this key's name may be left out; default: 128)" },
+    { .name = NULL },
+};
+
+static bool opt_memory(void *dest, const char *arg, Error **errp)
+{
+    VmOptions *o = dest;
+    g_autoptr(KeyList) l = keylist_parse(arg, "size", memory_keys, errp);
+    uint64_t size;
+
+    if (!l) {
+        return false;
+    }
+    size = keylist_get_uint(l, "size", o->board.ram_size);
+    if (size < RAM_SIZE_MIN) {
+        error_set(errp, "guest memory is too small: the firmware needs at least %" PRIu64 " MiB",
+                  (uint64_t)(RAM_SIZE_MIN / MiB));
+        return false;
+    }
+    /* The page tables of the architecture end at 52 bits; what the CPU model can do is checked later. */
+    if (size > 1ull << 52) {
+        error_set(errp, "guest memory is too large: physical addresses have at most 52 bits");
+        return false;
+    }
+    o->board.ram_size = ROUND_UP(size, 8 * KiB);
+    return true;
+}
+
+static bool is_uuid(const char *s)
+{
+    static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+    for (unsigned i = 0; i < sizeof(shape) - 1; i++) {
+        if (shape[i] == 'x' ? !g_ascii_isxdigit(s[i]) : s[i] != '-') {
+            return false;
+        }
+    }
+    return s[sizeof(shape) - 1] == '\0';
+}
+
+static bool opt_uuid(void *dest, const char *arg, Error **errp)
+{
+    VmOptions *o = dest;
+
+    if (!is_uuid(arg)) {
+        error_set(errp, "'%s' is not a UUID: expected 8-4-4-4-12 hex digits", arg);
+        return false;
+    }
+    o->board.uuid = arg;
+    return true;
+}
+
+static const KeyDef name_keys[] = {
+    { "guest", KEY_STRING, .help = "the guest's name (this key's name may be left out)" },
+    { "process", KEY_STRING, .help = "accepted, no effect" },
+    { "debug-threads", KEY_BOOL, .help = "accepted: threads always have names" },
+    { .name = NULL },
+};
+
+static bool opt_name(void *dest, const char *arg, Error **errp)
+{
+    VmOptions *o = dest;
+    g_autoptr(KeyList) l = keylist_parse(arg, "guest", name_keys, errp);
+    const char *name;
+
+    if (!l) {
+        return false;
+    }
+    name = keylist_get(l, "guest");
+    if (name) {
+        o->board.name = g_intern_string(name);
+    }
+    return true;
+}
+
+/* ---- boot -------------------------------------------------------------------------------------------------------- */
+
+static const KeyDef boot_keys[] = {
+    { "order", KEY_STRING,
+      .help = "drives to try: a, b floppy; c hard disk; d CD-ROM; n network (this key's name may be left out)" },
+    { "once", KEY_STRING, .help = "the order of the first boot only" },
+    { "menu", KEY_BOOL, .help = "let the firmware ask where to boot from" },
+    { "strict", KEY_BOOL, .help = "fail rather than boot from a device without a boot index" },
+    { .name = NULL },
+};
+
+static bool boot_order_check(const char *order, Error **errp)
+{
+    for (const char *c = order; *c; c++) {
+        if (*c < 'a' || *c > 'p') {
+            error_set(errp, "invalid boot device '%c'", *c);
+            return false;
+        }
+        if (strchr(c + 1, *c)) {
+            error_set(errp, "boot device '%c' was given twice", *c);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool opt_boot(void *dest, const char *arg, Error **errp)
+{
+    VmOptions *o = dest;
+    g_autoptr(KeyList) l = keylist_parse(arg, "order", boot_keys, errp);
+    const char *order, *once;
+
+    if (!l) {
+        return false;
+    }
+    order = keylist_get(l, "order");
+    once = keylist_get(l, "once");
+    if ((order && !boot_order_check(order, errp)) || (once && !boot_order_check(once, errp))) {
+        return false;
+    }
+    o->board.boot_order = order ? g_intern_string(order) : o->board.boot_order;
+    o->board.boot_once = once ? g_intern_string(once) : o->board.boot_once;
+    o->board.boot_menu = keylist_get_bool(l, "menu", o->board.boot_menu);
+    o->board.boot_strict = keylist_get_bool(l, "strict", o->board.boot_strict);
+    return true;
+}
+
+static bool opt_firmware_dir(void *dest, const char *arg, Error **errp)
+{
+    if (g_str_equal(arg, "help") || g_str_equal(arg, "?")) {
+        firmware_print_dirs();
+        exit(0);
+    }
+    firmware_add_dir(arg);
+    return true;
+}
+
+static const KeyDef rtc_keys[] = {
+    { "base", KEY_STRING, .help = "utc (default), localtime, or a date such as 2006-06-17T16:01:21 or 2006-06-17" },
+    { "clock", KEY_STRING, .values = "host|vm", .help = "accepted: the guest's clock stands while the guest does" },
+    { "driftfix", KEY_STRING, .values = "none|slew", .help = "accepted, no effect" },
+    { .name = NULL },
+};
+
+/* "YYYY-MM-DD[THH:MM:SS]" as seconds since 1970, read as UTC. */
+static bool parse_date(const char *text, int64_t *out)
+{
+    static const char *const formats[] = { "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d" };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(formats); i++) {
+        struct tm tm = { 0 };
+        const char *end = strptime(text, formats[i], &tm);
+
+        if (end && !*end) {
+            /* strptime() takes the 31st of any month; timegm() would carry it into the next. */
+            int day = tm.tm_mday;
+
+            *out = timegm(&tm);
+            return tm.tm_mday == day;
+        }
+    }
+    return false;
+}
+
+static bool opt_rtc(void *dest, const char *arg, Error **errp)
+{
+    VmOptions *o = dest;
+    g_autoptr(KeyList) l = keylist_parse(arg, NULL, rtc_keys, errp);
+    const char *base;
+    int64_t start_s;
+
+    if (!l) {
+        return false;
+    }
+    base = keylist_get(l, "base");
+    if (!base) {
+        return true;
+    }
+    o->board.rtc_localtime = g_str_equal(base, "localtime");
+    o->board.rtc_base_offset_s = 0;
+    if (!o->board.rtc_localtime && !g_str_equal(base, "utc")) {
+        if (!parse_date(base, &start_s)) {
+            error_set(errp, "invalid date '%s': expected utc, localtime, 2006-06-17T16:01:21 or 2006-06-17", base);
+            return false;
+        }
+        o->board.rtc_base_offset_s = start_s - (int64_t)time(NULL);
+    }
+    return true;
+}
+
+/* ---- devices ----------------------------------------------------------------------------------------------------- */
+
+static bool opt_serial(void *dest, const char *arg, Error **errp)
+{
+    VmOptions *o = dest;
+
+    if (!o->serial) {
+        o->serial = g_ptr_array_new();
+    }
+    if (o->serial->len == ARRAY_SIZE(o->board.serial)) {
+        error_set(errp, "there are only %zu serial ports", ARRAY_SIZE(o->board.serial));
+        return false;
+    }
+    g_ptr_array_add(o->serial, (gpointer)arg);
+    return true;
+}
+
+static void keylist_destroy(gpointer l)
+{
+    keylist_free(l);
+}
+
+static bool opt_device(void *dest, const char *arg, Error **errp)
+{
+    VmOptions *o = dest;
+    g_autoptr(KeyList) l = keylist_parse(arg, "driver", NULL, errp);
+
+    if (!l) {
+        return false;
+    }
+    if (device_option_help(l)) {
+        exit(0);
+    }
+    if (!device_option_check(l, errp)) {
+        return false;
+    }
+    if (!o->devices) {
+        o->devices = g_ptr_array_new_with_free_func(keylist_destroy);
+    }
+    g_ptr_array_add(o->devices, g_steal_pointer(&l));
+    return true;
+}
+
+/* What this version has only the "none" of. */
+static bool only_none(const char *what, const char *arg, Error **errp)
+{
+    if (g_str_equal(arg, "none")) {
+        return true;
+    }
+    error_set(errp, "%s '%s' is not supported by this version, only 'none' is", what, arg);
+    return false;
+}
+
+static bool opt_monitor(void *dest, const char *arg, Error **errp)
+{
+    ((VmOptions *)dest)->monitor = arg;
+    return only_none("monitor on", arg, errp);
+}
+
+static bool opt_parallel(void *dest, const char *arg, Error **errp)
+{
+    return only_none("parallel port on", arg, errp);
+}
+
+static bool opt_display(void *dest, const char *arg, Error **errp)
+{
+    return only_none("display", arg, errp);
+}
+
+static bool opt_vga(void *dest, const char *arg, Error **errp)
+{
+    return only_none("graphics card", arg, errp);
+}
+
+static bool opt_net(void *dest, const char *arg, Error **errp)
+{
+    return only_none("network", arg, errp);
+}
+
+static bool opt_disk_image(void *dest, const char *arg, Error **errp)
+{
+    error_set(errp, "disk image '%s': disks are not supported by this version, start a kernel with -kernel", arg);
+    return false;
+}
+
+/* ---- when things end --------------------------------------------------------------------------------------------- */
+
+static const KeyDef action_keys[] = {
+    { "reboot", KEY_STRING, .values = "reset|shutdown", .help = "when the guest resets the machine (default: reset)" },
+    { "shutdown", KEY_STRING, .values = "poweroff|pause",
+      .help = "when the guest switches it off (default: poweroff)" },
+    { .name = NULL },
+};
+
+static bool opt_action(void *dest, const char *arg, Error **errp)
+{
+    VmOptions *o = dest;
+    g_autoptr(KeyList) l = keylist_parse(arg, NULL, action_keys, errp);
+    const char *v;
+
+    if (!l) {
+        return false;
+    }
+    v = keylist_get(l, "reboot");
+    o->no_reboot = v ? g_str_equal(v, "shutdown") : o->no_reboot;
+    v = keylist_get(l, "shutdown");
+    o->no_shutdown = v ? g_str_equal(v, "pause") : o->no_shutdown;
+    return true;
+}
+
+/* ---- logs -------------------------------------------------------------------------------------------------------- */
+
+static bool opt_log(void *dest, const char *arg, Error **errp)
+{
+    if (g_str_equal(arg, "help") || g_str_equal(arg, "?")) {
+        log_print_help();
+        exit(0);
+    }
+    return log_set_mask(arg, errp);
+}
+
+static bool opt_log_file(void *dest, const char *arg, Error **errp)
+{
+    return log_set_file(arg, errp);
+}
+
+static bool opt_log_filter(void *dest, const char *arg, Error **errp)
+{
+    return log_set_filter(arg, errp);
+}
+
+static bool opt_trace(void *dest, const char *arg, Error **errp)
+{
+    if (trace_is_help(arg)) {
+        trace_print_help();
+        exit(0);
+    }
+    return trace_parse_option(arg, errp);
+}
+
+/* ---- help -------------------------------------------------------------------------------------------------------- */
+
+#define SUMMARY "emulates a PC: runs an operating system for x86 processors by translating its machine code"
+
+static void print_version(void)
+{
+    printf("QEMU-compatible emulator %s version " QEMU_VERSION "\n"
+           "Free software under the GNU General Public License, version 2 or later; no warranty.\n",
+           error_get_progname());
+}
+
+static bool opt_version(void *dest, const char *arg, Error **errp)
+{
+    print_version();
+    exit(0);
+}
+
+static bool opt_help(void *dest, const char *arg, Error **errp)
+{
+    print_version();
+    printf("usage: %s [options]\n", error_get_progname());
+    options_print_help(vm_option_table, stdout);
+    printf("\nWith -nographic: ctrl-a x leaves the emulator, ctrl-a h shows the other keys.\n");
+    exit(0);
+}
+
+/* The manual page; make writes it to docs/. */
+static bool opt_help_man(void *dest, const char *arg, Error **errp)
+{
+    printf(".TH QEMU\\-SYSTEM\\-X86_64 1 \"\" \"version " QEMU_VERSION "\" \"User Commands\"\n"
+           ".SH NAME\nqemu\\-system\\-x86_64, qemu\\-system\\-i386 \\- " SUMMARY "\n"
+           ".SH SYNOPSIS\n.B qemu\\-system\\-x86_64\n[\\fIoptions\\fR]\n"
+           ".SH DESCRIPTION\n"
+           "The program builds a virtual PC from its options and runs the operating system in it until that\n"
+           "switches the machine off. \\fBqemu\\-system\\-i386\\fR is the same program with a 32\\-bit processor\n"
+           "as its default.\n"
+           ".SH OPTIONS\n"
+           "One or two dashes may stand before a name. Lists are \\fIkey\\fR=\\fIvalue\\fR items separated by\n"
+           "commas; a comma inside a value is written twice. Sizes take the suffixes k, M, G and T.\n");
+    options_print_man(vm_option_table, stdout);
+    printf(".SH KEYS\nWith \\fB\\-nographic\\fR: ctrl\\-a x leaves the emulator, ctrl\\-a h shows the other keys.\n"
+           ".SH EXIT STATUS\n"
+           "0 when the guest switched the machine off, the user left, or a signal asked the program to end; 1 when\n"
+           "an option or the start failed; with the device isa\\-debug\\-exit twice the value the guest wrote, plus\n"
+           "one.\n");
+    exit(0);
+}
+
+/* ---- the table --------------------------------------------------------------------------------------------------- */
+
+#define FN(f)      .kind = OPTION_FN, .fn = (f)
+#define FLAG(f)    .kind = OPTION_FLAG, .offset = offsetof(VmOptions, f)
+#define STRING(f)  .kind = OPTION_STRING, .offset = offsetof(VmOptions, f)
+#define REFUSED(n, a) { (n), .arg = (a), .kind = OPTION_REFUSED }
+
+const OptionDef vm_option_table[] = {
+    { .group = "Machine" },
+    { "machine", "M", .arg = "[type=]NAME[,...]", .help = "choose the machine", .keys = machine_keys, FN(opt_machine) },
+    { "cpu", .arg = "MODEL[,+FEATURE|-FEATURE...]", .help = "choose the processor; 'help' lists models", FN(opt_cpu) },
+    { "accel", .arg = "[accel=]NAME[,...]", .help = "choose what runs the guest's code", .keys = accel_keys,
+      FN(opt_accel) },
+    { "smp", .arg = "[cpus=]N[,...]", .help = "number of virtual processors (default: 1) and how the guest sees them",
+      .keys = smp_keys, FN(opt_smp) },
+    { "m", .arg = "[size=]SIZE", .help = "guest memory", .keys = memory_keys, FN(opt_memory) },
+    { "rtc", .arg = "base=...[,...]", .help = "time of the guest's clock at start", .keys = rtc_keys, FN(opt_rtc) },
+    { "name", .arg = "NAME[,...]", .help = "a name for the guest", .keys = name_keys, FN(opt_name) },
+    { "uuid", .arg = "UUID", .help = "the machine's identity in its SMBIOS tables", FN(opt_uuid) },
+    { "no-acpi", .help = "same as -machine acpi=off", FLAG(board.no_acpi) },
+    { "no-hpet", .help = "same as -machine hpet=off", FLAG(board.no_hpet) },
+    { "no-fd-bootchk", .help = "boot a floppy disk without the boot signature too", FLAG(board.no_fd_bootchk) },
+
+    { .group = "Boot" },
+    { "kernel", .arg = "FILE", .help = "start this Linux kernel (bzImage) or multiboot image", STRING(board.kernel) },
+    { "initrd", .arg = "FILE", .help = "its initial RAM disk; for multiboot: modules, separated by commas",
+      STRING(board.initrd) },
+    { "append", .arg = "TEXT", .help = "its command line", STRING(board.append) },
+    { "bios", .arg = "FILE", .help = "firmware image (default: bios-256k.bin of the seabios package)",
+      STRING(board.bios) },
+    { "L", .arg = "FOLDER", .help = "look for firmware here first; 'help' prints where it is looked for",
+      FN(opt_firmware_dir) },
+    { "boot", .arg = "[order=]DRIVES[,...]", .help = "what the firmware boots from", .keys = boot_keys, FN(opt_boot) },
+
+    { .group = "Devices" },
+    { "serial", .arg = "DEV",
+      .help = "connect the next serial port (up to 4) to the host's DEV: stdio, mon:stdio, null, none,\n"
+      "file:PATH, pipe:PATH, pty, unix:PATH[,server=on|off][,wait=on|off], tcp:HOST:PORT[,server=on|off][,wait=on|off]",
+      FN(opt_serial) },
+    { "debugcon", .arg = "DEV", .help = "show what the guest's firmware writes to port 0xe9; DEV as for -serial",
+      STRING(debugcon) },
+    { "device", .arg = "NAME[,PROPERTY=VALUE...]", .help = "add a device; 'help' lists them, NAME,help its properties",
+      FN(opt_device) },
+    { "nographic", .help = "no display; first serial port and escape keys on this terminal", FLAG(board.nographic) },
+    { "display", .arg = "none", .help = "no display", FN(opt_display) },
+    { "vga", .arg = "none", .help = "no graphics card", FN(opt_vga) },
+    { "net", "nic", .arg = "none", .help = "no network", FN(opt_net) },
+    { "parallel", .arg = "none", .help = "no parallel port", FN(opt_parallel) },
+    { "monitor", .arg = "none", .help = "no monitor", FN(opt_monitor) },
+    { "nodefaults", .help = "no devices but those asked for", FLAG(board.nodefaults) },
+
+    { .group = "Running" },
+    { "S", .help = "build the machine but do not start it", FLAG(start_stopped) },
+    { "no-reboot", .help = "leave when the guest resets the machine", FLAG(no_reboot) },
+    { "no-shutdown", .help = "stop but do not leave when the guest switches the machine off", FLAG(no_shutdown) },
+    { "action", .arg = "EVENT=ACTION[,...]", .help = "what to do when", .keys = action_keys, FN(opt_action) },
+    { "pidfile", .arg = "FILE", .help = "write the process number to FILE; removed at the end", STRING(pidfile) },
+    { "no-user-config", .help = "accepted: no configuration files are read", FLAG(no_user_config) },
+
+    { .group = "Looking inside" },
+    { "d", .arg = "ITEM[,...]",
+      .help = "log what the emulator does; 'help' lists items, trace:PATTERN adds trace events", FN(opt_log) },
+    { "D", .arg = "FILE", .help = "where the log goes (default: standard error); %d becomes the process number",
+      FN(opt_log_file) },
+    { "dfilter", .arg = "RANGE[,...]",
+      .help = "log code at these guest addresses only: START+LENGTH, START-LENGTH or START..END",
+      FN(opt_log_filter) },
+    { "trace", .arg = "[enable=]PATTERN[,events=FILE][,file=FILE]", .help = "switch on trace events; 'help' lists them",
+      FN(opt_trace) },
+    { "singlestep", .help = "translate one guest instruction per block", FN(opt_singlestep) },
+    { "help", "h", .help = "print this list", FN(opt_help) },
+    { "version", .help = "print the version", FN(opt_version) },
+    { "help-man", FN(opt_help_man) },
+
+    /* Known to users, missing here. */
+    REFUSED("hda", "FILE"), REFUSED("hdb", "FILE"), REFUSED("hdc", "FILE"), REFUSED("hdd", "FILE"),
+    REFUSED("cdrom", "FILE"), REFUSED("fda", "FILE"), REFUSED("fdb", "FILE"), REFUSED("drive", "..."),
+    REFUSED("blockdev", "..."), REFUSED("snapshot", NULL), REFUSED("pflash", "FILE"), REFUSED("sd", "FILE"),
+    REFUSED("mtdblock", "FILE"), REFUSED("fsdev", "..."), REFUSED("virtfs", "..."), REFUSED("iscsi", "..."),
+    REFUSED("netdev", "..."), REFUSED("vnc", "..."), REFUSED("spice", "..."), REFUSED("full-screen", NULL),
+    REFUSED("k", "LANGUAGE"), REFUSED("usb", NULL), REFUSED("usbdevice", "NAME"), REFUSED("audio", "..."),
+    REFUSED("audiodev", "..."), REFUSED("chardev", "..."), REFUSED("mon", "..."), REFUSED("qmp", "DEV"),
+    REFUSED("qmp-pretty", "DEV"), REFUSED("gdb", "DEV"), REFUSED("s", NULL), REFUSED("enable-kvm", NULL),
+    REFUSED("loadvm", "NAME"), REFUSED("incoming", "..."), REFUSED("icount", "..."), REFUSED("daemonize", NULL),
+    REFUSED("fw_cfg", "..."), REFUSED("smbios", "..."), REFUSED("acpitable", "..."), REFUSED("option-rom", "FILE"),
+    REFUSED("object", "..."), REFUSED("global", "..."), REFUSED("set", "..."), REFUSED("readconfig", "FILE"),
+    REFUSED("numa", "..."), REFUSED("mem-path", "FILE"), REFUSED("mem-prealloc", NULL), REFUSED("echr", "CHAR"),
+    REFUSED("seed", "NUMBER"), REFUSED("msg", "..."), REFUSED("watchdog-action", "..."), REFUSED("tpmdev", "..."),
+    REFUSED("sandbox", "..."), REFUSED("runas", "USER"), REFUSED("chroot", "FOLDER"), REFUSED("preconfig", NULL),
+    REFUSED("overcommit", "..."), REFUSED("plugin", "..."), REFUSED("add-fd", "..."), REFUSED("compat", "..."),
+    REFUSED("only-migratable", NULL), REFUSED("dump-vmstate", "FILE"), REFUSED("win2k-hack", NULL),
+    { .name = NULL },
+};
+
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
+
+/* What only makes sense when everything has been read. */
+static bool check_together(VmOptions *o, Error **errp)
+{
+    if (o->board.initrd && !o->board.kernel) {
+        error_set(errp, "-initrd only allowed with -kernel option");
+        return false;
+    }
+    if (o->board.append && !o->board.kernel) {
+        error_set(errp, "-append only allowed with -kernel option");
+        return false;
+    }
+    if (o->max_cpus > o->machine->max_cpus) {
+        error_set(errp, "invalid SMP CPUs %u: the max CPUs supported by machine '%s' is %u", o->max_cpus,
+                  o->machine->name, o->machine->max_cpus);
+        return false;
+    }
+    return true;
+}
+
+bool vm_options_parse(VmOptions *o, int argc, char **argv, Error **errp)
+{
+    *o = (VmOptions){
+        .board = {
+            .ram_size = RAM_SIZE_DEFAULT,
+            .debugcon_port = 0xe9,
+            .cpu_model = g_str_has_suffix(error_get_progname(), "i386") ? "qemu32" : "qemu64",
+        },
+        .cpus = 1, .max_cpus = 1, .sockets = 1, .cores = 1, .threads = 1,
+        .machine = machine_find(NULL),
+    };
+    assert(o->machine);
+    if (!options_parse(vm_option_table, o, argc, argv, opt_disk_image, errp) || !check_together(o, errp)) {
+        return false;
+    }
+    o->board.machine = o->machine->name;
+    return true;
+}
+
+void vm_options_free(VmOptions *o)
+{
+    if (o->serial) {
+        g_ptr_array_free(o->serial, TRUE);
+    }
+    if (o->devices) {
+        g_ptr_array_free(o->devices, TRUE);
+    }
+    memset(o, 0, sizeof(*o));
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The program: options, then the machine, then the main loop until somebody asks for the end, then an orderly exit.
+ *
+ * What an option means is decided in options.c; here it is carried out, in the order in which parts need each other.
+ */
+#include "qemu/osdep.h"
+#include <signal.h>
+#include "chardev/char.h"
+#include "exec/memory.h"
+#include "exec/translate-all.h"
+#include "hw/core/device.h"
+#include "qemu/main-loop.h"
+#include "sysemu/cpus.h"
+#include "sysemu/options.h"
+#include "sysemu/runstate.h"
+
+static const char *pidfile;     /* main thread; NULL when there is none to remove */
+
+/* ---- what the options ask for -------------------------------------------------------------------------------------- */
+
+/*
+ * The first serial port without a -serial: the terminal when there is no other screen (and the escape keys with it,
+ * unless -monitor says that nobody listens to them), else nobody.
+ */
+static const char *default_serial(const VmOptions *o)
+{
+    if (o->board.nodefaults) {
+        return "none";
+    }
+    if (o->board.nographic) {
+        return o->monitor ? "stdio" : "mon:stdio";
+    }
+    return "vc";
+}
+
+static bool open_serial(VmOptions *o, unsigned n, const char *spec, Error **errp)
+{
+    g_autofree char *label = g_strdup_printf("serial%u", n);
+    Error *err = NULL;
+
+    o->board.serial[n] = chardev_open(label, spec, &err);
+    if (err) {
+        error_prepend(&err, "-serial %s: ", spec);
+        error_propagate(errp, err);
+        return false;
+    }
+    return true;
+}
+
+static bool open_chardevs(VmOptions *o, Error **errp)
+{
+    Error *err = NULL;
+
+    for (unsigned i = 0; o->serial && i < o->serial->len; i++) {
+        if (!open_serial(o, i, g_ptr_array_index(o->serial, i), errp)) {
+            return false;
+        }
+    }
+    if (!o->serial && !open_serial(o, 0, default_serial(o), errp)) {
+        return false;
+    }
+    if (o->debugcon) {
+        o->board.debugcon = chardev_open("debugcon", o->debugcon, &err);
+        if (err) {
+            error_prepend(&err, "-debugcon %s: ", o->debugcon);
+            error_propagate(errp, err);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool create_devices(const VmOptions *o, Error **errp)
+{
+    for (unsigned i = 0; o->devices && i < o->devices->len; i++) {
+        if (!device_option_create(g_ptr_array_index(o->devices, i), errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool write_pidfile(const char *path, Error **errp)
+{
+    g_autofree char *text = g_strdup_printf("%ld\n", (long)getpid());
+    g_autoptr(GError) err = NULL;
+
+    if (!g_file_set_contents(path, text, -1, &err)) {
+        error_set(errp, "cannot write pid file: %s", err->message);
+        return false;
+    }
+    pidfile = path;
+    return true;
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------------------- */
+
+/* Also runs when a part leaves through exit(): the terminal comes back as it was. */
+static void restore_host(void)
+{
+    chardev_cleanup();
+    if (pidfile) {
+        unlink(pidfile);
+        pidfile = NULL;
+    }
+}
+
+static bool build_machine(VmOptions *o, Error **errp)
+{
+    smp_cpus = (int)o->cpus;
+    smp_max_cpus = (int)o->max_cpus;
+    smp_sockets = (int)o->sockets;
+    smp_cores = (int)o->cores;
+    smp_threads = (int)o->threads;
+    opt_no_reboot = o->no_reboot;
+    opt_no_shutdown = o->no_shutdown;
+
+    memory_init();
+    if (!tcg_init(errp) || !open_chardevs(o, errp) || !o->machine->init(&o->board, errp) || !create_devices(o, errp)) {
+        return false;
+    }
+    if (o->pidfile && !write_pidfile(o->pidfile, errp)) {
+        return false;
+    }
+    device_reset_all();
+    VCPU_FOREACH(v) {
+        vcpu_start_thread(v);
+    }
+    return true;
+}
+
+static int main_loop(void)
+{
+    int status = 0;
+
+    while (!main_loop_should_exit(&status)) {
+        main_loop_wait(-1);
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    VmOptions options;
+    Error *err = NULL;
+    int status;
+
+    if (argc > 0) {
+        error_set_progname(argv[0]);
+    }
+    if (!vm_options_parse(&options, argc, argv, &err) || !main_loop_init(&err)) {
+        error_report_err(err);
+        return 1;
+    }
+    atexit(restore_host);
+    runstate_init_signals();
+    big_lock();
+    if (!build_machine(&options, &err)) {
+        error_report_err(err);
+        exit(1);
+    }
+    if (!options.start_stopped) {
+        vm_start();
+    }
+    status = main_loop();
+
+    vcpus_shutdown();
+    big_unlock();
+    restore_host();
+    vm_options_free(&options);
+    return status;
+}
