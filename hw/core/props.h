@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What device.c and props.c share. */
+#ifndef HW_CORE_PROPS_INTERNAL_H
+#define HW_CORE_PROPS_INTERNAL_H
+
+#include "hw/core/device.h"
+
+const BusOps *bus_ops(BusKind kind);    /* NULL when the bus adds nothing */
+void props_init(Device *dev);           /* defaults */
+void props_free(Device *dev);           /* owned strings */
+void props_print(Device *dev, GString *out, int indent);
+
+#endif
