@@ -47,7 +47,8 @@ static void print_types(void)
     for (unsigned i = 0; i < types->len; i++) {
         const DeviceType *t = g_ptr_array_index(types, i);
 
-        printf("name \"%s\", bus %s%s%s\n", t->name, bus_names[t->bus], t->desc ? ", desc " : "", t->desc ? t->desc : "");
+        printf("name \"%s\", bus %s%s%s\n", t->name, bus_names[t->bus], t->desc ? ", desc " : "",
+               t->desc ? t->desc : "");
     }
 }
 
@@ -99,8 +100,11 @@ bool device_option_check(const KeyList *l, Error **errp)
         return false;
     }
     if (!creatable_type(name)) {
-        error_set(errp, device_type_find(name) ? "device '%s' belongs to the board and cannot be added"
-                                               : "'%s' is not a valid device model name, '-device help' lists them", name);
+        if (device_type_find(name)) {
+            error_set(errp, "device '%s' belongs to the board and cannot be added", name);
+        } else {
+            error_set(errp, "'%s' is not a valid device model name, '-device help' lists them", name);
+        }
         return false;
     }
     return true;

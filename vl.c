@@ -17,7 +17,7 @@
 
 static const char *pidfile;     /* main thread; NULL when there is none to remove */
 
-/* ---- what the options ask for -------------------------------------------------------------------------------------- */
+/* ---- what the options ask for ------------------------------------------------------------------------------------ */
 
 /*
  * The first serial port without a -serial: the terminal when there is no other screen (and the escape keys with it,
@@ -94,7 +94,7 @@ static bool write_pidfile(const char *path, Error **errp)
     return true;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------------------------- */
 
 /* Also runs when a part leaves through exit(): the terminal comes back as it was. */
 static void restore_host(void)

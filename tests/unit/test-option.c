@@ -20,9 +20,10 @@ static char *take_message(Error **err)
 static void test_sizes(void)
 {
     static const struct { const char *text; uint64_t unit, value; } cases[] = {
-        { "0", 1, 0 }, { "1", 1, 1 }, { "128", MiB, 128 * MiB }, { "1b", MiB, 1 }, { "4k", MiB, 4096 }, { "4K", 1, 4096 },
-        { "3M", 1, 3 * MiB }, { "2G", MiB, 2 * GiB }, { "1T", 1, 1024 * GiB }, { "1P", 1, 1ull << 50 }, { "15E", 1, 15ull << 60 },
-        { "1.5G", 1, 1536 * MiB }, { "0.5", MiB, 512 * KiB }, { "1.1k", 1, 1126 }, { "0x10", 1, 16 }, { "0x1fM", 1, 31 * MiB },
+        { "0", 1, 0 }, { "1", 1, 1 }, { "128", MiB, 128 * MiB }, { "1b", MiB, 1 }, { "4k", MiB, 4096 },
+        { "4K", 1, 4096 }, { "3M", 1, 3 * MiB }, { "2G", MiB, 2 * GiB }, { "1T", 1, 1024 * GiB }, { "1P", 1, 1ull << 50 },
+        { "15E", 1, 15ull << 60 }, { "1.5G", 1, 1536 * MiB }, { "0.5", MiB, 512 * KiB }, { "1.1k", 1, 1126 },
+        { "0x10", 1, 16 }, { "0x1fM", 1, 31 * MiB },
         { "18446744073709551615", 1, UINT64_MAX }, { "0xffffffffffffffff", 1, UINT64_MAX },
     };
 
@@ -37,8 +38,8 @@ static void test_sizes(void)
 static void test_bad_sizes_are_refused(void)
 {
     static const char *const bad[] = {
-        "", "abc", "-1", "+1", " 1", "1 ", "1Q", "1MM", "1.", ".5", "1.5.5", "0x", "0xg", "M", "1,5G", "16E", "18446744073709551616",
-        "99999999999999999999999999999999999999999999999999", "0x10000000000000000", "1e3",
+        "", "abc", "-1", "+1", " 1", "1 ", "1Q", "1MM", "1.", ".5", "1.5.5", "0x", "0xg", "M", "1,5G", "16E",
+        "18446744073709551616", "99999999999999999999999999999999999999999999999999", "0x10000000000000000", "1e3",
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -118,24 +119,16 @@ static void test_key_list_last_value_counts(void)
 static void test_key_list_refuses_what_does_not_fit(void)
 {
     static const char *const bad[] = {
-        "abc", "size=", "1,count=x", "1,count=", "1,fast=maybe", "1,mode=blue", "1,mode", "1,nomode", "1,other=1", "1,other",
-        "1,,2", "1,count=1,,", "=1", "size=1Z", "1,", "count=-1",
+        "abc", "size=", "1,count=x", "1,count=", "1,fast=maybe", "1,mode=blue", "1,mode", "1,nomode", "1,other=1",
+        "1,other", "1,,2", "1,count=1,,", "=1", "size=1Z", "count=-1",
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
         Error *err = NULL;
         g_autofree char *message = NULL;
-        KeyList *l;
 
         g_test_message("list '%s'", bad[i]);
-        l = keylist_parse(bad[i], "size", keys, &err);
-        /* A comma at the very end separates nothing. */
-        if (g_str_equal(bad[i], "1,")) {
-            g_assert_nonnull(l);
-            keylist_free(l);
-            continue;
-        }
-        g_assert_null(l);
+        g_assert_null(keylist_parse(bad[i], "size", keys, &err));
         message = take_message(&err);
         g_assert_null(strchr(message, '\n'));
     }
@@ -154,7 +147,8 @@ static void test_key_list_without_table_takes_anything(void)
 static void test_key_list_finds_the_wish_for_help(void)
 {
     static const struct { const char *text; bool wanted; } cases[] = {
-        { "help", true }, { "?", true }, { "size=help", true }, { "1,help", true }, { "1", false }, { "1,name=help", false },
+        { "help", true }, { "?", true }, { "size=help", true }, { "1,help", true }, { "1", false },
+        { "1,name=help", false },
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
