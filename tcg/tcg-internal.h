@@ -18,6 +18,7 @@
 #define IR_MAX_GLOBALS 48
 #define IR_CONST_HASH 256
 #define IR_MAX_ARGS   6
+#define IR_DROPPED    0xffff      /* slot of an insn_start that stands for a removed operation */
 
 typedef enum IrOpcode {
 #define IR_OP(name, outs, ins, flags) IRO_##name,
