@@ -75,6 +75,7 @@ ifneq ($(ROM_NAMES),)
 obj-y += pc-bios/optionrom/roms.o
 endif
 
+.SECONDARY: $(ROM_NAMES:%=pc-bios/optionrom/%.rom.o)
 pc-bios/optionrom/%.rom.o: $(SRC_PATH)/pc-bios/optionrom/%.S
 	@mkdir -p $(@D)
 	$(call quiet,ROM-AS,$*.S)$(ROM_CC) -I$(SRC_PATH)/pc-bios/optionrom -MMD -MP -c -o $@ $<
@@ -109,15 +110,15 @@ man: $(if $(CONFIG_CROSS),,$(MAN))
 $(OBJS): | $(generated-headers) config-host.h
 config-host.h: config.mak ;
 
-%.o: $(SRC_PATH)/%.c
-	@mkdir -p $(@D)
-	$(call quiet,CC,$@)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
-
-%.o: $(SRC_PATH)/%.S
-	@mkdir -p $(@D)
-	$(call quiet,CC,$@)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+# Sources are looked for in the build folder (generated ones), then in the source folder.
+vpath %.c $(SRC_PATH)
+vpath %.S $(SRC_PATH)
 
 %.o: %.c
+	@mkdir -p $(@D)
+	$(call quiet,CC,$@)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+%.o: %.S
 	@mkdir -p $(@D)
 	$(call quiet,CC,$@)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
