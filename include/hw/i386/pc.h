@@ -26,6 +26,8 @@ typedef struct MachineType {
 } MachineType;
 extern const MachineType *const machine_types[];    /* NULL terminated; -M help */
 
+#define PC_MACHINE_VERSION "pc-i440fx-7.2"     /* the machine whose guest-visible layout "pc" keeps */
+
 typedef struct PcState {
     MemoryRegion ram, ram_low, ram_high;    /* all RAM; aliases below and above 4 GiB */
     uint64_t below_4g, above_4g;
@@ -34,6 +36,11 @@ typedef struct PcState {
     PciBus *bus;
     PciDevice *i440fx, *piix3, *piix4_pm;
     const MachineOptions *opts;
+    const char *boot_rom;                   /* fw_cfg file of -kernel's boot ROM: first in the boot order */
+    uint8_t uuid[16];                       /* as typed, big endian fields */
+    bool has_hpet, has_fdc, has_parallel;   /* what tables and CMOS tell the guest */
+    uint8_t floppy_type[2];                 /* as in CMOS 10h: 0 none, 4 = 1.44 MB, 5 = 2.88 MB */
+    uint8_t serial_mask;                    /* bit n: COM n+1 exists */
 } PcState;
 extern PcState pc_state;
 

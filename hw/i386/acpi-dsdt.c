@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * DSDT: the PC as ACPI byte code
+ *
+ * Names what cannot be probed: the host bridge's windows, interrupt routing through the four PIRQ links, the ISA
+ * devices and the sleep states. Everything a present machine lacks is left out instead of reporting itself absent.
+ * Follows: ACPI specification 6.4, "Device Configuration", "_PRT"; 82371SB (PIIX3) datasheet, "PIRQ Route Control".
+ */
+#include "qemu/osdep.h"
+#include "hw/acpi/aml.h"
+#include "hw/i386/acpi-dsdt.h"
+
+#define PIRQ_DISABLED   0x80            /* bit 7 of PIRQRC */
+#define STA_PRESENT     0x0f
+#define STA_HIDDEN      0x0b            /* present, enabled, working, not shown in the user interface */
+#define STA_DISABLED    0x09
+#define PCI_SLOTS       32
+#define PCI_PINS        4
+#define IOAPIC_ADDR     0xfec00000u     /* the end of the memory window below 4 GiB */
+#define WINDOW64_SIZE   0x80000000ull
+#define PIIX3_SLOT      1
+
+/* ---- CPUs ------------------------------------------------------------------------------------------------------- */
+
+static void add_cpus(Aml *a)
+{
+    aml_scope(a, "\\_SB");
+    for (int i = 0; i < smp_cpus && i < 0xff; i++) {
+        char name[5];
+
+        g_snprintf(name, sizeof(name), "C%03X", i);
+        aml_processor(a, name, i);
+        aml_end(a);
+    }
+    aml_end(a);
+}
+
+/* ---- PCI -------------------------------------------------------------------------------------------------------- */
+
+/* INTx of device d, pin p goes to PIRQ (d + p - 1) & 3; the power management function's pin is wired to SCI. */
+static void add_prt(Aml *a)
+{
+    static const char *const links[PCI_PINS] = { "LNKD", "LNKA", "LNKB", "LNKC" };
+
+    aml_name(a, "_PRT");
+    aml_package(a, PCI_SLOTS * PCI_PINS);
+    for (unsigned slot = 0; slot < PCI_SLOTS; slot++) {
+        for (unsigned pin = 0; pin < PCI_PINS; pin++) {
+            bool sci = slot == PIIX3_SLOT && pin == 0;
+
+            aml_package(a, 4);
+            aml_int(a, slot << 16 | 0xffff);
+            aml_int(a, pin);
+            aml_path(a, sci ? "LNKS" : links[(slot + pin) & 3]);
+            aml_int(a, 0);
+            aml_end(a);
+        }
+    }
+    aml_end(a);
+}
+
+static void add_host_bridge_crs(Aml *a, PcState *pc)
+{
+    uint64_t above = 4 * GiB + pc->above_4g;
+
+    aml_name(a, "_CRS");
+    aml_resource_template(a);
+    aml_res_word_bus(a, 0, 0xff);
+    aml_res_io(a, 0xcf8, 0xcf8, 1, 8);
+    aml_res_word_io(a, 0x0000, 0x0cf7);
+    aml_res_word_io(a, 0x0d00, 0xffff);
+    aml_res_dword_memory(a, 0xa0000, 0xbffff, true);
+    aml_res_dword_memory(a, pc->below_4g, IOAPIC_ADDR - 1, false);
+    aml_res_qword_memory(a, above, above + WINDOW64_SIZE - 1, true);
+    aml_end(a);
+}
+
+/*
+ * A link: which interrupt line a PIRQ drives, kept in a PIIX3 configuration byte. _CRS and _SRS exchange a template
+ * whose interrupt number stands behind tag, length, flags and count: at offset 5.
+ */
+#define LINK_IRQ_OFFSET 5
+
+static void add_link(Aml *a, const char *name, const char *reg, unsigned uid)
+{
+    static const uint32_t possible[] = { 5, 10, 11 };
+    static const uint32_t none[] = { 0 };
+
+    aml_device(a, name);
+    aml_name_eisaid(a, "_HID", "PNP0C0F");
+    aml_name_int(a, "_UID", uid);
+    aml_name(a, "_PRS");
+    aml_resource_template(a);
+    aml_res_interrupt(a, possible, ARRAY_SIZE(possible), true);
+    aml_end(a);
+
+    aml_method(a, "_STA", 0, false);
+    aml_if(a);
+    aml_op(a, AML_AND);
+    aml_path(a, reg);
+    aml_int(a, PIRQ_DISABLED);
+    aml_op(a, AML_NO_TARGET);
+    aml_op(a, AML_RETURN);
+    aml_int(a, STA_DISABLED);
+    aml_end(a);
+    aml_op(a, AML_RETURN);
+    aml_int(a, STA_HIDDEN);
+    aml_end(a);
+
+    aml_method(a, "_DIS", 0, false);
+    aml_op(a, AML_OR);
+    aml_path(a, reg);
+    aml_int(a, PIRQ_DISABLED);
+    aml_path(a, reg);
+    aml_end(a);
+
+    aml_method(a, "_CRS", 0, true);
+    aml_name(a, "RES");
+    aml_resource_template(a);
+    aml_res_interrupt(a, none, 1, true);
+    aml_end(a);
+    aml_create_dword_field_path(a, "RES", LINK_IRQ_OFFSET, "IRQ");
+    aml_if(a);
+    aml_op(a, AML_LLESS);
+    aml_path(a, reg);
+    aml_int(a, PIRQ_DISABLED);
+    aml_op(a, AML_STORE);
+    aml_path(a, reg);
+    aml_path(a, "IRQ");
+    aml_end(a);
+    aml_op(a, AML_RETURN);
+    aml_path(a, "RES");
+    aml_end(a);
+
+    aml_method(a, "_SRS", 1, true);
+    aml_create_dword_field_arg(a, 0, LINK_IRQ_OFFSET, "IRQ");
+    aml_op(a, AML_STORE);
+    aml_path(a, "IRQ");
+    aml_path(a, reg);
+    aml_end(a);
+    aml_end(a);
+}
+
+/* The SCI's line is hard-wired, but a routing table can name nothing but a link for it. */
+static void add_sci_link(Aml *a, unsigned uid)
+{
+    static const uint32_t sci[] = { ACPI_SCI_IRQ };
+    static const char *const names[] = { "_PRS", "_CRS" };
+
+    aml_device(a, "LNKS");
+    aml_name_eisaid(a, "_HID", "PNP0C0F");
+    aml_name_int(a, "_UID", uid);
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+        aml_name(a, names[i]);
+        aml_resource_template(a);
+        aml_res_interrupt(a, sci, 1, true);
+        aml_end(a);
+    }
+    aml_method_return_int(a, "_STA", STA_HIDDEN);
+    aml_method(a, "_DIS", 0, false);
+    aml_end(a);
+    aml_method(a, "_SRS", 1, false);
+    aml_end(a);
+    aml_end(a);
+}
+
+static void add_links(Aml *a)
+{
+    static const char *const names[PCI_PINS] = { "LNKA", "LNKB", "LNKC", "LNKD" };
+    static const char *const regs[PCI_PINS] = { "PCI0.ISA.PRQ0", "PCI0.ISA.PRQ1", "PCI0.ISA.PRQ2", "PCI0.ISA.PRQ3" };
+
+    aml_scope(a, "\\_SB");
+    for (unsigned i = 0; i < PCI_PINS; i++) {
+        add_link(a, names[i], regs[i], i);
+    }
+    add_sci_link(a, PCI_PINS);
+    aml_end(a);
+}
+
+/* ---- ISA -------------------------------------------------------------------------------------------------------- */
+
+typedef struct IsaResource {
+    const char *name, *hid;
+    struct { uint16_t base, len; } io[2];
+    uint16_t irq_mask;
+    uint8_t dma_mask;
+    int uid;                            /* 0: none */
+} IsaResource;
+
+static const IsaResource isa_kbd = { "KBD", "PNP0303", { { 0x60, 1 }, { 0x64, 1 } }, 1 << 1, 0, 0 };
+static const IsaResource isa_mouse = { "MOU", "PNP0F13", { { 0, 0 } }, 1 << 12, 0, 0 };
+static const IsaResource isa_rtc = { "RTC", "PNP0B00", { { 0x70, 8 } }, 1 << 8, 0, 0 };
+static const IsaResource isa_fdc = { "FDC0", "PNP0700", { { 0x3f2, 4 }, { 0x3f7, 1 } }, 1 << 6, 1 << 2, 0 };
+static const IsaResource isa_lpt = { "LPT1", "PNP0400", { { 0x378, 8 } }, 1 << 7, 0, 1 };
+static const IsaResource isa_com[4] = {
+    { "COM1", "PNP0501", { { 0x3f8, 8 } }, 1 << 4, 0, 1 },
+    { "COM2", "PNP0501", { { 0x2f8, 8 } }, 1 << 3, 0, 2 },
+    { "COM3", "PNP0501", { { 0x3e8, 8 } }, 1 << 4, 0, 3 },
+    { "COM4", "PNP0501", { { 0x2e8, 8 } }, 1 << 3, 0, 4 },
+};
+
+static void begin_isa_device(Aml *a, const IsaResource *r)
+{
+    aml_device(a, r->name);
+    aml_name_eisaid(a, "_HID", r->hid);
+    if (r->uid) {
+        aml_name_int(a, "_UID", r->uid);
+    }
+    aml_method_return_int(a, "_STA", STA_PRESENT);
+    aml_name(a, "_CRS");
+    aml_resource_template(a);
+    for (unsigned i = 0; i < ARRAY_SIZE(r->io); i++) {
+        if (r->io[i].len) {
+            aml_res_io(a, r->io[i].base, r->io[i].base, 1, r->io[i].len);
+        }
+    }
+    aml_res_irq(a, r->irq_mask);
+    if (r->dma_mask) {
+        aml_res_dma(a, r->dma_mask);
+    }
+    aml_end(a);
+}
+
+static void add_isa_device(Aml *a, const IsaResource *r)
+{
+    begin_isa_device(a, r);
+    aml_end(a);
+}
+
+/* _FDI: drive, type as CMOS has it, highest cylinder, sectors, highest head, then INT 13h's parameter table. */
+typedef struct FloppyForm {
+    uint8_t sectors, params[11];
+} FloppyForm;
+static const FloppyForm floppy_144 = { 18, { 0xaf, 0x02, 0x25, 0x02, 0x12, 0x1b, 0xff, 0x6c, 0xf6, 0x0f, 0x08 } };
+static const FloppyForm floppy_288 = { 36, { 0xaf, 0x02, 0x25, 0x02, 0x24, 0x1b, 0xff, 0x53, 0xf6, 0x0f, 0x08 } };
+
+static void add_floppy_drive(Aml *a, unsigned n, uint8_t cmos_type)
+{
+    const FloppyForm *f = cmos_type == 5 ? &floppy_288 : &floppy_144;
+    char name[5] = { 'F', 'L', 'P', 'A' + n };
+
+    aml_device(a, name);
+    aml_name_int(a, "_ADR", n);
+    aml_name(a, "_FDI");
+    aml_package(a, 16);
+    aml_int(a, n);
+    aml_int(a, cmos_type);
+    aml_int(a, 79);
+    aml_int(a, f->sectors);
+    aml_int(a, 1);
+    for (unsigned i = 0; i < ARRAY_SIZE(f->params); i++) {
+        aml_int(a, f->params[i]);
+    }
+    aml_end(a);
+    aml_end(a);
+}
+
+static void add_floppy(Aml *a, PcState *pc)
+{
+    uint8_t fde[20] = { 0 };            /* five dwords: drives 0..3, tape */
+
+    begin_isa_device(a, &isa_fdc);
+    for (unsigned i = 0; i < ARRAY_SIZE(pc->floppy_type); i++) {
+        if (pc->floppy_type[i]) {
+            fde[4 * i] = 1;
+            add_floppy_drive(a, i, pc->floppy_type[i]);
+        }
+    }
+    fde[16] = 2;                        /* tape presence unknown */
+    aml_name(a, "_FDE");
+    aml_buffer(a, fde, sizeof(fde));
+    aml_end(a);
+}
+
+static void add_isa_bridge(Aml *a, PcState *pc)
+{
+    static const AmlField pirq[] = { { "PRQ0", 8 }, { "PRQ1", 8 }, { "PRQ2", 8 }, { "PRQ3", 8 } };
+
+    aml_device(a, "ISA");
+    aml_name_int(a, "_ADR", PIIX3_SLOT << 16);
+    aml_region(a, "PIRQ", AML_PCI_CONFIG, 0x60, PCI_PINS);
+    aml_field(a, "PIRQ", AML_BYTE_ACC, pirq, ARRAY_SIZE(pirq));
+    add_isa_device(a, &isa_kbd);
+    add_isa_device(a, &isa_mouse);
+    add_isa_device(a, &isa_rtc);
+    if (pc->has_fdc) {
+        add_floppy(a, pc);
+    }
+    if (pc->has_parallel) {
+        add_isa_device(a, &isa_lpt);
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(isa_com); i++) {
+        if (pc->serial_mask & 1u << i) {
+            add_isa_device(a, &isa_com[i]);
+        }
+    }
+    aml_end(a);
+}
+
+/* ---- the rest ---------------------------------------------------------------------------------------------------- */
+
+static void add_fw_cfg(Aml *a)
+{
+    aml_device(a, "FWCF");
+    aml_name_string(a, "_HID", "QEMU0002");
+    aml_name_int(a, "_STA", STA_HIDDEN);
+    aml_name(a, "_CRS");
+    aml_resource_template(a);
+    aml_res_io(a, 0x510, 0x510, 1, 12);
+    aml_end(a);
+    aml_end(a);
+}
+
+/* Ports no device's driver claims but that must not be handed out. */
+static void add_reserved_ports(Aml *a)
+{
+    aml_device(a, "GPE0");
+    aml_name_eisaid(a, "_HID", "PNP0A06");
+    aml_name_string(a, "_UID", "GPE0 resources");
+    aml_name_int(a, "_STA", STA_HIDDEN);
+    aml_name(a, "_CRS");
+    aml_resource_template(a);
+    aml_res_io(a, ACPI_GPE0_BASE, ACPI_GPE0_BASE, 1, ACPI_GPE0_LEN);
+    aml_end(a);
+    aml_end(a);
+}
+
+static void add_hpet(Aml *a)
+{
+    aml_scope(a, "\\_SB");
+    aml_device(a, "HPET");
+    aml_name_eisaid(a, "_HID", "PNP0103");
+    aml_name_int(a, "_UID", 0);
+    aml_name_int(a, "_STA", STA_PRESENT);
+    aml_name(a, "_CRS");
+    aml_resource_template(a);
+    aml_res_memory32_fixed(a, ACPI_HPET_BASE, 0x400, false);
+    aml_end(a);
+    aml_end(a);
+    aml_end(a);
+}
+
+static void add_pci(Aml *a, PcState *pc)
+{
+    aml_scope(a, "\\_SB");
+    aml_device(a, "PCI0");
+    aml_name_eisaid(a, "_HID", "PNP0A03");
+    aml_name_int(a, "_ADR", 0);
+    aml_name_int(a, "_UID", 0);
+    add_host_bridge_crs(a, pc);
+    add_prt(a);
+    add_isa_bridge(a, pc);
+    add_fw_cfg(a);
+    add_reserved_ports(a);
+    aml_end(a);
+    aml_end(a);
+}
+
+/* _Sx: SLP_TYP values for PM1a and PM1b control, two reserved. */
+static void add_sleep_states(Aml *a)
+{
+    static const struct { const char *name; uint8_t type; } states[] = { { "\\_S3", 1 }, { "\\_S4", 2 }, { "\\_S5", 0 } };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(states); i++) {
+        aml_name(a, states[i].name);
+        aml_package(a, 4);
+        aml_int(a, states[i].type);
+        aml_int(a, states[i].type);
+        aml_int(a, 0);
+        aml_int(a, 0);
+        aml_end(a);
+    }
+}
+
+GByteArray *acpi_dsdt_build(PcState *pc)
+{
+    Aml *a = aml_new();
+
+    add_pci(a, pc);
+    add_links(a);
+    add_cpus(a);
+    if (pc->has_hpet) {
+        add_hpet(a);
+    }
+    add_sleep_states(a);
+    return aml_take(a);
+}
