@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The ISA bus: where its ports and memory go, and its 16 interrupt lines. One per machine, set once by the bridge. */
+#include "qemu/osdep.h"
+#include "hw/isa/isa.h"
+
+static MemoryRegion *bus_io, *bus_mem;
+static Irq *bus_irqs;
+
+void isa_bus_init(MemoryRegion *io, MemoryRegion *mem, Irq *irqs)
+{
+    bus_io = io;
+    bus_mem = mem;
+    bus_irqs = irqs;
+}
+
+Irq isa_irq(int n)
+{
+    assert(n >= 0 && n < ISA_NUM_IRQS);
+    return bus_irqs ? bus_irqs[n] : NULL;
+}
+
+void isa_map_port(Device *dev, uint16_t port, MemoryRegion *mr)
+{
+    (void)dev;
+    memory_region_add(bus_io, port, mr, 0);
+}
+
+MemoryRegion *isa_address_space(void)
+{
+    return bus_mem;
+}
+
+MemoryRegion *isa_address_space_io(void)
+{
+    return bus_io;
+}
+
+static bool isa_bus_realize(Device *dev, Error **errp)
+{
+    if (!bus_io) {
+        error_set(errp, "No 'ISA' bus found for device '%s'", dev->type->name);
+        return false;
+    }
+    return !dev->type->realize || dev->type->realize(dev, errp);
+}
+
+static bool isa_bus_parse_prop(Device *dev, const char *name, const char *value, bool *known, Error **errp)
+{
+    (void)dev;
+    *known = !strcmp(name, "bus");
+    if (*known && strcmp(value, "isa.0")) {
+        error_set(errp, "Bus '%s' not found", value);
+        return false;
+    }
+    return *known;
+}
+
+static const BusOps isa_bus_ops = { .name = "ISA", .parse_prop = isa_bus_parse_prop, .realize = isa_bus_realize };
+
+__attribute__((constructor)) static void register_isa_bus(void)
+{
+    bus_ops_register(BUS_ISA, &isa_bus_ops);
+}
