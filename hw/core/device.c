@@ -248,7 +248,6 @@ static void reset_one(Device *dev, void *opaque)
 {
     const BusOps *bus = bus_ops(dev->type->bus);
 
-    (void)opaque;
     if (!dev->realized) {
         return;
     }

@@ -33,7 +33,6 @@ static void split_handler(void *opaque, int n, int level)
 {
     Irq *ends = opaque;
 
-    (void)n;
     irq_set(ends[0], level);
     irq_set(ends[1], level);
 }

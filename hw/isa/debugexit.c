@@ -16,17 +16,11 @@ typedef struct DebugExit {
 
 static uint64_t debug_exit_read(void *opaque, hwaddr addr, unsigned size)
 {
-    (void)opaque;
-    (void)addr;
-    (void)size;
     return 0;
 }
 
 static void debug_exit_write(void *opaque, hwaddr addr, uint64_t val, unsigned size)
 {
-    (void)opaque;
-    (void)addr;
-    (void)size;
     request_exit((int)(val << 1 | 1));
 }
 

@@ -21,7 +21,6 @@ Irq isa_irq(int n)
 
 void isa_map_port(Device *dev, uint16_t port, MemoryRegion *mr)
 {
-    (void)dev;
     memory_region_add(bus_io, port, mr, 0);
 }
 
@@ -46,7 +45,6 @@ static bool isa_bus_realize(Device *dev, Error **errp)
 
 static bool isa_bus_parse_prop(Device *dev, const char *name, const char *value, bool *known, Error **errp)
 {
-    (void)dev;
     *known = !strcmp(name, "bus");
     if (*known && strcmp(value, "isa.0")) {
         error_set(errp, "Bus '%s' not found", value);

@@ -93,7 +93,6 @@ static void piix3_set_sci(void *opaque, int n, int level)
 {
     Piix3 *s = container_of((Device *)opaque, Piix3, parent.parent);
 
-    (void)n;
     s->sci_level = level;
     update_lines(s);
 }
@@ -117,8 +116,6 @@ static uint64_t rcr_read(void *opaque, hwaddr addr, unsigned size)
 {
     Piix3 *s = opaque;
 
-    (void)addr;
-    (void)size;
     return s->rcr;
 }
 
@@ -126,8 +123,6 @@ static void rcr_write(void *opaque, hwaddr addr, uint64_t val, unsigned size)
 {
     Piix3 *s = opaque;
 
-    (void)addr;
-    (void)size;
     trace_piix3_reset_control(val);
     s->rcr = val & RCR_SYSTEM_RESET;
     if (val & RCR_RESET_CPU) {
@@ -156,7 +151,6 @@ static bool piix3_realize(PciDevice *dev, Error **errp)
 {
     Piix3 *s = piix3_of(dev);
 
-    (void)errp;
     dev->config[PCI_STATUS + 1] = 0x02;         /* DEVSEL medium */
     memory_region_init_io(&s->reset_control, &dev->parent, &rcr_ops, s, "piix3-reset-control", 1);
     memory_region_add(pci_bus_io(dev->bus), 0xcf9, &s->reset_control, 1);   /* inside the host bridge's CF8 */
@@ -178,8 +172,6 @@ static void piix3_reset(PciDevice *dev)
 
 static bool piix3_post_load(void *opaque, int version, Error **errp)
 {
-    (void)version;
-    (void)errp;
     update_lines(opaque);
     return true;
 }

@@ -67,8 +67,6 @@ static uint64_t port92_read(void *opaque, hwaddr addr, unsigned size)
 {
     Port92 *s = opaque;
 
-    (void)addr;
-    (void)size;
     trace_port92_read(s->control);
     return s->control;
 }
@@ -77,8 +75,6 @@ static void port92_write(void *opaque, hwaddr addr, uint64_t val, unsigned size)
 {
     Port92 *s = opaque;
 
-    (void)addr;
-    (void)size;
     trace_port92_write(val);
     s->control = val & PORT92_A20;
     pc_set_a20(val & PORT92_A20);
@@ -93,7 +89,6 @@ static bool port92_realize(Device *dev, Error **errp)
 {
     Port92 *s = container_of(dev, Port92, parent);
 
-    (void)errp;
     memory_region_init_io(&s->io, dev, &port92_ops, s, "port92", 1);
     isa_map_port(dev, 0x92, &s->io);
     return true;
@@ -101,7 +96,6 @@ static bool port92_realize(Device *dev, Error **errp)
 
 static void port92_reset(Device *dev)
 {
-    (void)dev;
     pc_set_a20(true);       /* the reset vector lies above 1 MiB */
 }
 
@@ -112,8 +106,6 @@ static void port92_pre_save(void *opaque)
 
 static bool port92_post_load(void *opaque, int version, Error **errp)
 {
-    (void)version;
-    (void)errp;
     a20_open = ((Port92 *)opaque)->a20;
     propagate_a20();        /* unconditionally: the vCPUs' copies may come from elsewhere */
     return true;

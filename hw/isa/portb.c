@@ -31,8 +31,6 @@ static uint64_t portb_read(void *opaque, hwaddr addr, unsigned size)
     PortB *s = opaque;
     uint8_t val = s->control;
 
-    (void)addr;
-    (void)size;
     val |= clock_get_ns(CLOCK_VM) / REFRESH_NS % 2 ? PORTB_REFRESH : 0;
     val |= i8254_out(s->pit, 2) ? PORTB_OUT2 : 0;
     trace_portb_read(val);
@@ -43,8 +41,6 @@ static void portb_write(void *opaque, hwaddr addr, uint64_t val, unsigned size)
 {
     PortB *s = opaque;
 
-    (void)addr;
-    (void)size;
     trace_portb_write(val);
     s->control = val & PORTB_WRITABLE;
     i8254_set_gate(s->pit, 2, s->control & PORTB_GATE2);

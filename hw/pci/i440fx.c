@@ -180,9 +180,6 @@ static void i440fx_config_written(PciDevice *dev, uint32_t addr, unsigned len)
 /* What nobody on PCI claims below 1 MiB. Without it the RAM underneath would shine through the windows above. */
 static uint64_t hole_read(void *opaque, hwaddr addr, unsigned size)
 {
-    (void)opaque;
-    (void)addr;
-    (void)size;
     return 0;
 }
 
@@ -224,7 +221,6 @@ static bool i440fx_realize(PciDevice *dev, Error **errp)
     I440fx *s = i440fx_of(dev);
     Device *owner = &dev->parent;
 
-    (void)errp;
     dev->config[DRAMC] = 0x80;
     dev->config[SMRAM] = SMRAM_BASE_SEG;
     dev->wmask[SMRAM] = SMRAM_WRITABLE;
@@ -250,8 +246,6 @@ static bool i440fx_post_load(void *opaque, int version, Error **errp)
 {
     I440fx *s = opaque;
 
-    (void)version;
-    (void)errp;
     lock_smram(s);
     update_pam(s);
     update_smram(s);

@@ -494,7 +494,6 @@ static bool pci_post_load(void *opaque, int version, Error **errp)
 {
     PciDevice *dev = opaque;
 
-    (void)version;
     if (memcmp(dev->config, dev->config_reset, PCI_COMMAND) ||
         memcmp(dev->config + PCI_CLASS_PROG, dev->config_reset + PCI_CLASS_PROG, 3) ||
         memcmp(dev->config + PCI_HEADER_TYPE, dev->config_reset + PCI_HEADER_TYPE, 1)) {
