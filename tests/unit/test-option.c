@@ -21,9 +21,9 @@ static void test_sizes(void)
 {
     static const struct { const char *text; uint64_t unit, value; } cases[] = {
         { "0", 1, 0 }, { "1", 1, 1 }, { "128", MiB, 128 * MiB }, { "1b", MiB, 1 }, { "4k", MiB, 4096 },
-        { "4K", 1, 4096 }, { "3M", 1, 3 * MiB }, { "2G", MiB, 2 * GiB }, { "1T", 1, 1024 * GiB }, { "1P", 1, 1ull << 50 },
-        { "15E", 1, 15ull << 60 }, { "1.5G", 1, 1536 * MiB }, { "0.5", MiB, 512 * KiB }, { "1.1k", 1, 1126 },
-        { "0x10", 1, 16 }, { "0x1fM", 1, 31 * MiB },
+        { "4K", 1, 4096 }, { "3M", 1, 3 * MiB }, { "2G", MiB, 2 * GiB }, { "1T", 1, 1024 * GiB },
+        { "1P", 1, 1ull << 50 }, { "15E", 1, 15ull << 60 }, { "1.5G", 1, 1536 * MiB }, { "0.5", MiB, 512 * KiB },
+        { "1.1k", 1, 1126 }, { "0x10", 1, 16 }, { "0x1fM", 1, 31 * MiB },
         { "18446744073709551615", 1, UINT64_MAX }, { "0xffffffffffffffff", 1, UINT64_MAX },
     };
 
