@@ -12,9 +12,6 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DELETE_ON_ERROR:
 all:
 
-# The goals that need no configured build folder.
-PLAIN_GOALS := help format lint distclean
-
 ifeq ($(wildcard config.mak),)
 ifneq ($(wildcard configure),)
 
@@ -188,7 +185,7 @@ endif
 .PHONY: help format lint distclean demo
 
 demo:
-	$(SRC_PATH)/scripts/demo
+	$(if $(wildcard config.mak),BUILD=$(CURDIR)) $(SRC_PATH)/scripts/demo
 
 format:
 	$(SRC_PATH)/scripts/format
@@ -202,7 +199,7 @@ ifeq ($(wildcard config.mak),)
 	rm -rf build
 else
 	@$(MAKE) clean
-	rm -rf tests docs pc-bios *.log config.mak config-host.h config.status
+	rm -rf tests docs pc-bios config.log config.mak config-host.h config.status
 	rm -f $(if $(filter-out $(CURDIR),$(realpath $(SRC_PATH))),Makefile)
 	@find . -depth -type d -empty -delete 2>/dev/null || :
 endif
