@@ -7,6 +7,7 @@
  */
 #include "qemu/osdep.h"
 #include <time.h>
+#include "chardev/char.h"
 #include "exec/translate-all.h"
 #include "hw/i386/x86-board.h"
 #include "hw/nvram/firmware.h"
@@ -446,6 +447,29 @@ static bool opt_serial(void *dest, const char *arg, Error **errp)
     return true;
 }
 
+static bool opt_chardev(void *dest, const char *arg, Error **errp)
+{
+    VmOptions *o = dest;
+
+    if (!o->chardevs) {
+        o->chardevs = g_ptr_array_new();
+    }
+    g_ptr_array_add(o->chardevs, (gpointer)arg);
+    return true;
+}
+
+/* A character code, or the character itself when that is no digit. */
+static bool opt_escape(void *dest, const char *arg, Error **errp)
+{
+    uint64_t key = (uint8_t)arg[0];
+
+    if ((g_ascii_isdigit(arg[0]) || strlen(arg) != 1) && !parse_uint(arg, 0, UINT8_MAX, &key, errp)) {
+        return false;
+    }
+    chardev_mux_set_escape((int)key);
+    return true;
+}
+
 static void keylist_destroy(gpointer l)
 {
     keylist_free(l);
@@ -656,6 +680,11 @@ const OptionDef vm_option_table[] = {
       .help = "connect the next serial port (up to 4) to the host's DEV: stdio, mon:stdio, null, none,\n"
       "file:PATH, pipe:PATH, pty, unix:PATH[,server=on|off][,wait=on|off], tcp:HOST:PORT[,server=on|off][,wait=on|off]",
       FN(opt_serial) },
+    { "chardev", .arg = "TYPE,id=ID[,...]",
+      .help = "open a character device for others to use: -serial chardev:ID, or a property chardev=ID. TYPE is null,\n"
+      "stdio, file, pipe, pty or socket; path=, host=, port=, server=on|off, wait=on|off and mux=on|off go with them", FN(opt_chardev) },
+    { "echr", .arg = "CODE", .help = "the key before escape keys, a character code (default: 1, ctrl-a)",
+      FN(opt_escape) },
     { "debugcon", .arg = "DEV", .help = "show what the guest's firmware writes to port 0xe9; DEV as for -serial",
       STRING(debugcon) },
     { "device", .arg = "NAME[,PROPERTY=VALUE...]", .help = "add a device; 'help' lists them, NAME,help its properties",
@@ -698,12 +727,12 @@ const OptionDef vm_option_table[] = {
     REFUSED("mtdblock", "FILE"), REFUSED("fsdev", "..."), REFUSED("virtfs", "..."), REFUSED("iscsi", "..."),
     REFUSED("netdev", "..."), REFUSED("vnc", "..."), REFUSED("spice", "..."), REFUSED("full-screen", NULL),
     REFUSED("k", "LANGUAGE"), REFUSED("usb", NULL), REFUSED("usbdevice", "NAME"), REFUSED("audio", "..."),
-    REFUSED("audiodev", "..."), REFUSED("chardev", "..."), REFUSED("mon", "..."), REFUSED("qmp", "DEV"),
+    REFUSED("audiodev", "..."), REFUSED("mon", "..."), REFUSED("qmp", "DEV"),
     REFUSED("qmp-pretty", "DEV"), REFUSED("gdb", "DEV"), REFUSED("s", NULL), REFUSED("enable-kvm", NULL),
     REFUSED("loadvm", "NAME"), REFUSED("incoming", "..."), REFUSED("icount", "..."), REFUSED("daemonize", NULL),
     REFUSED("fw_cfg", "..."), REFUSED("smbios", "..."), REFUSED("acpitable", "..."), REFUSED("option-rom", "FILE"),
     REFUSED("object", "..."), REFUSED("global", "..."), REFUSED("set", "..."), REFUSED("readconfig", "FILE"),
-    REFUSED("numa", "..."), REFUSED("mem-path", "FILE"), REFUSED("mem-prealloc", NULL), REFUSED("echr", "CHAR"),
+    REFUSED("numa", "..."), REFUSED("mem-path", "FILE"), REFUSED("mem-prealloc", NULL),
     REFUSED("seed", "NUMBER"), REFUSED("msg", "..."), REFUSED("watchdog-action", "..."), REFUSED("tpmdev", "..."),
     REFUSED("sandbox", "..."), REFUSED("runas", "USER"), REFUSED("chroot", "FOLDER"), REFUSED("preconfig", NULL),
     REFUSED("overcommit", "..."), REFUSED("plugin", "..."), REFUSED("add-fd", "..."), REFUSED("compat", "..."),
@@ -753,6 +782,9 @@ bool vm_options_parse(VmOptions *o, int argc, char **argv, Error **errp)
 
 void vm_options_free(VmOptions *o)
 {
+    if (o->chardevs) {
+        g_ptr_array_free(o->chardevs, TRUE);
+    }
     if (o->serial) {
         g_ptr_array_free(o->serial, TRUE);
     }

@@ -52,6 +52,14 @@ static bool open_chardevs(VmOptions *o, Error **errp)
 {
     Error *err = NULL;
 
+    for (unsigned i = 0; o->chardevs && i < o->chardevs->len; i++) {
+        const char *arg = g_ptr_array_index(o->chardevs, i);
+
+        if (!chardev_open_option(arg, errp)) {
+            error_prepend(errp, "-chardev %s: ", arg);
+            return false;
+        }
+    }
     for (unsigned i = 0; o->serial && i < o->serial->len; i++) {
         if (!open_serial(o, i, g_ptr_array_index(o->serial, i), errp)) {
             return false;

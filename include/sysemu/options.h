@@ -18,7 +18,8 @@ typedef struct VmOptions {
     const MachineType *machine;
     /* -smp, complete: sockets * cores * threads == max_cpus */
     unsigned cpus, max_cpus, sockets, cores, threads;
-    GPtrArray *serial;          /* const char *: the arguments of -serial, NULL when there were none */
+    GPtrArray *chardevs;        /* const char *: the arguments of -chardev; NULL when there were none, as below */
+    GPtrArray *serial;          /* const char *: the arguments of -serial */
     const char *monitor, *debugcon;
     GPtrArray *devices;         /* KeyList *: -device */
     const char *pidfile;
