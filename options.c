@@ -677,12 +677,13 @@ const OptionDef vm_option_table[] = {
 
     { .group = "Devices" },
     { "serial", .arg = "DEV",
-      .help = "connect the next serial port (up to 4) to the host's DEV: stdio, mon:stdio, null, none,\n"
+      .help = "connect the next serial port (up to 4) to the host's DEV: stdio, mon:stdio, null, none, "
       "file:PATH, pipe:PATH, pty, unix:PATH[,server=on|off][,wait=on|off], tcp:HOST:PORT[,server=on|off][,wait=on|off]",
       FN(opt_serial) },
     { "chardev", .arg = "TYPE,id=ID[,...]",
-      .help = "open a character device for others to use: -serial chardev:ID, or a property chardev=ID. TYPE is null,\n"
-      "stdio, file, pipe, pty or socket; path=, host=, port=, server=on|off, wait=on|off and mux=on|off go with them", FN(opt_chardev) },
+      .help = "open a character device for others to use: -serial chardev:ID, or a property chardev=ID. TYPE is null, "
+      "stdio, file, pipe, pty or socket; path=, host=, port=, server=on|off, wait=on|off and mux=on|off go with them",
+      FN(opt_chardev) },
     { "echr", .arg = "CODE", .help = "the key before escape keys, a character code (default: 1, ctrl-a)",
       FN(opt_escape) },
     { "debugcon", .arg = "DEV", .help = "show what the guest's firmware writes to port 0xe9; DEV as for -serial",
