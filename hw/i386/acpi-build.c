@@ -12,7 +12,7 @@
 #include "qemu/bitops.h"
 #include "hw/acpi/aml.h"
 #include "hw/i386/acpi-dsdt.h"
-#include "hw/i386/pc.h"
+#include "hw/i386/pc-firmware.h"
 #include "hw/nvram/fw_cfg.h"
 
 #define FILE_TABLES     "etc/acpi/tables"
@@ -236,8 +236,8 @@ static void build_madt(AcpiBlob *b)
     for (int i = 0; i < smp_cpus; i++) {
         put8(t, 0);                     /* local APIC */
         put8(t, 8);
-        put8(t, i);
-        put8(t, i);
+        put8(t, i);                     /* as the Processor objects of the DSDT are numbered */
+        put8(t, pc_apic_id(i));
         put32(t, 1);
     }
     put8(t, 1);                         /* I/O APIC */

@@ -150,7 +150,7 @@ static bool linux_parse(LinuxKernel *l, PcState *pc, Error **errp)
     l->layout = !high ? &layout_low : l->version < 0x202 ? &layout_old : &layout_high;
     limit = high ? pc->below_4g - MIN(pc->below_4g, FIRMWARE_TOP) : LOW_KERNEL_END;
     if (l->layout->kernel + l->kernel_size > limit) {
-        error_set(errp, "kernel '%s' does not fit into %" PRIu64 " MiB of memory", k->path, pc->opts->ram_size / MiB);
+        error_set(errp, "kernel '%s' does not fit into %llu MiB of memory", k->path, pc->opts->ram_size / MiB);
         return false;
     }
     return true;
@@ -224,7 +224,7 @@ static bool linux_add_initrd(LinuxKernel *l, PcState *pc, Error **errp)
     }
     top = MIN(top + 1, pc->below_4g - FIRMWARE_TOP);
     if (size > top || top - size < ALIGN_UP(lowest, 4096)) {
-        error_set(errp, "initrd '%s' (%" PRIu64 " MiB) does not fit into %" PRIu64 " MiB of memory beside the kernel", path,
+        error_set(errp, "initrd '%s' (%llu MiB) does not fit into %llu MiB of memory beside the kernel", path,
                   (size + MiB - 1) / MiB, pc->opts->ram_size / MiB);
         close(fd);
         return false;

@@ -304,6 +304,9 @@ static bool publish_block(PcState *pc, MbBlock *b, const MbKernel *m, Error **er
         return false;
     }
     b->addr = ALIGN_UP(MAX(m->end, MiB), 4096);
+    if (b->addr + b->n_modules * MODULE_ENTRY + strlen(cmdline) + 2 * 4096 > top) {
+        return bad_image(m, "does not fit into the guest's memory: give it more with -m", errp);
+    }
     g_byte_array_set_size(b->head, b->n_modules * MODULE_ENTRY);
     memset(b->head->data, 0, b->head->len);
     store_le32(mbi, MBI_FLAGS);

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the PC tells its firmware: fw_cfg items, the memory map, CMOS cells, the boot order
+ *
+ * Follows: what SeaBIOS reads (docs/firmware.md lists it) and the PC/AT's use of CMOS cells, as in the IBM PC/AT
+ * Technical Reference, "CMOS RAM".
+ * Left out: disk types in CMOS (firmware asks the disks), NUMA nodes.
+ */
+#include "qemu/osdep.h"
+#include "qemu/bitops.h"
+#include "hw/i386/pc-firmware.h"
+#include "hw/i386/x86-board.h"
+#include "hw/nvram/fw_cfg.h"
+
+#define E820_ENTRY          20
+#define E820_RAM            1
+#define E820_RESERVED       2
+
+enum CmosCell {
+    CMOS_FLOPPY = 0x10, CMOS_EQUIPMENT = 0x14, CMOS_BASE_MEM = 0x15, CMOS_EXT_MEM = 0x17, CMOS_EXT_MEM_POST = 0x30,
+    CMOS_MEM_16M = 0x34, CMOS_BOOT_THIRD = 0x38, CMOS_BOOT_FIRST = 0x3d, CMOS_MEM_4G = 0x5b, CMOS_CPUS = 0x5f,
+};
+#define EQUIPMENT_FLOPPY    0x01
+#define EQUIPMENT_FPU       0x02
+#define EQUIPMENT_DISPLAY   0x04
+#define EQUIPMENT_TWO       0x40    /* the second of two floppy drives */
+#define BOOT_NO_FD_CHECK    0x01    /* in CMOS_BOOT_THIRD */
+#define BOOT_ORDER_DEFAULT  "cad"
+#define BOOT_ORDER_MAX      3
+
+/* ---- memory map --------------------------------------------------------------------------------------------------- */
+
+bool pc_has_ht_hole(void)
+{
+    return x86_cpu_is_amd_vendor() && x86_cpu_phys_bits() >= 40;
+}
+
+static void e820_add(GByteArray *map, uint64_t start, uint64_t len, uint32_t type)
+{
+    uint8_t e[E820_ENTRY];
+
+    store_le64(e, start);
+    store_le64(e + 8, len);
+    store_le32(e + 16, type);
+    g_byte_array_append(map, e, sizeof(e));
+}
+
+static void add_e820(PcState *pc)
+{
+    g_autoptr(GByteArray) map = g_byte_array_new();
+
+    if (pc_has_ht_hole()) {
+        e820_add(map, PC_HT_HOLE_START, PC_HT_HOLE_SIZE, E820_RESERVED);
+    }
+    e820_add(map, 0, pc->below_4g, E820_RAM);
+    if (pc->above_4g) {
+        e820_add(map, 4 * GiB, pc->above_4g, E820_RAM);
+    }
+    fw_cfg_add_file(pc->fw_cfg, "etc/e820", map->data, map->len);
+}
+
+/* ---- fw_cfg items ------------------------------------------------------------------------------------------------- */
+
+/* "550e8400-e29b-41d4-a716-446655440000", checked when the option was read. */
+static void parse_uuid(const char *text, uint8_t uuid[16])
+{
+    for (unsigned n = 0; text && *text && n < 32; text++) {
+        int digit = g_ascii_xdigit_value(*text);
+
+        if (digit >= 0) {
+            uuid[n / 2] |= digit << (n % 2 ? 0 : 4);
+            n++;
+        }
+    }
+}
+
+/* Count and one descriptor; the old interface, ACPI's table says the same. */
+static void add_hpet_item(PcState *pc)
+{
+    uint8_t hpet[121] = { pc->has_hpet };
+
+    if (pc->has_hpet) {
+        store_le32(hpet + 1, 0x8086a201);
+        store_le64(hpet + 5, 0xfed00000);
+    }
+    fw_cfg_add_bytes(pc->fw_cfg, FW_CFG_HPET, hpet, sizeof(hpet));
+}
+
+static void add_numbers(PcState *pc)
+{
+    Device *fw = pc->fw_cfg;
+    size_t numa_len = (1 + smp_max_cpus) * sizeof(uint64_t);
+    g_autofree uint8_t *no_numa = g_malloc0(numa_len);
+    uint8_t irq0_override = 1;
+
+    parse_uuid(pc->opts->uuid, pc->uuid);
+    fw_cfg_add_bytes(fw, FW_CFG_UUID, pc->uuid, sizeof(pc->uuid));
+    fw_cfg_add_i64(fw, FW_CFG_RAM_SIZE, pc->opts->ram_size);
+    fw_cfg_add_i16(fw, FW_CFG_NOGRAPHIC, pc->opts->nographic);
+    fw_cfg_add_i16(fw, FW_CFG_NB_CPUS, smp_cpus);
+    fw_cfg_add_i16(fw, FW_CFG_BOOT_MENU, pc->opts->boot_menu);
+    fw_cfg_add_i16(fw, FW_CFG_MAX_CPUS, pc_apic_id(smp_max_cpus - 1) + 1);
+    fw_cfg_add_bytes(fw, FW_CFG_NUMA, no_numa, numa_len);
+    fw_cfg_add_i16(fw, FW_CFG_ACPI_TABLES, 0);
+    fw_cfg_add_i16(fw, FW_CFG_SMBIOS_ENTRIES, 0);
+    fw_cfg_add_bytes(fw, FW_CFG_IRQ0_OVERRIDE, &irq0_override, 1);
+    fw_cfg_add_i32(fw, FW_CFG_E820_TABLE, 0);
+    add_hpet_item(pc);
+}
+
+/* Device paths, one per line, NUL at the end. Empty: firmware goes by CMOS. */
+static void add_boot_order(PcState *pc)
+{
+    g_autoptr(GString) order = g_string_new(NULL);
+    static const uint8_t forever[4] = { 0xff, 0xff, 0xff, 0xff };
+
+    if (pc->boot_rom) {
+        g_string_append_printf(order, "/rom@%s", pc->boot_rom);
+        if (pc->opts->boot_strict) {
+            g_string_append(order, "\nHALT");
+        }
+    }
+    fw_cfg_add_file(pc->fw_cfg, "bootorder", order->str, order->len ? order->len + 1 : 0);
+    fw_cfg_add_file(pc->fw_cfg, "etc/boot-fail-wait", forever, sizeof(forever));    /* nothing to boot: stay there */
+}
+
+/* ---- CMOS --------------------------------------------------------------------------------------------------------- */
+
+static void cmos_set16(PcState *pc, uint8_t cell, uint64_t val)
+{
+    val = MIN(val, 0xffff);
+    rtc_set_cmos(pc->rtc, cell, val);
+    rtc_set_cmos(pc->rtc, cell + 1, val >> 8);
+}
+
+static void cmos_set_memory(PcState *pc)
+{
+    uint64_t ext = pc->below_4g - MIN(pc->below_4g, MiB), above_16m = pc->below_4g - MIN(pc->below_4g, 16 * MiB);
+    uint64_t units_4g = pc->above_4g / (64 * KiB);
+
+    cmos_set16(pc, CMOS_BASE_MEM, 640);
+    cmos_set16(pc, CMOS_EXT_MEM, ext / KiB);
+    cmos_set16(pc, CMOS_EXT_MEM_POST, ext / KiB);
+    cmos_set16(pc, CMOS_MEM_16M, above_16m / (64 * KiB));
+    rtc_set_cmos(pc->rtc, CMOS_MEM_4G, units_4g);
+    rtc_set_cmos(pc->rtc, CMOS_MEM_4G + 1, units_4g >> 8);
+    rtc_set_cmos(pc->rtc, CMOS_MEM_4G + 2, units_4g >> 16);
+}
+
+static void cmos_set_equipment(PcState *pc)
+{
+    uint8_t equipment = EQUIPMENT_FPU | EQUIPMENT_DISPLAY;
+
+    if (pc->floppy_type[0] || pc->floppy_type[1]) {
+        equipment |= EQUIPMENT_FLOPPY;
+    }
+    if (pc->floppy_type[0] && pc->floppy_type[1]) {
+        equipment |= EQUIPMENT_TWO;
+    }
+    rtc_set_cmos(pc->rtc, CMOS_FLOPPY, pc->floppy_type[0] << 4 | pc->floppy_type[1]);
+    rtc_set_cmos(pc->rtc, CMOS_EQUIPMENT, equipment);
+}
+
+static uint8_t boot_code(char letter)
+{
+    switch (letter) {
+    case 'a':
+    case 'b':
+        return 1;
+    case 'c':
+        return 2;
+    case 'd':
+        return 3;
+    case 'n' ... 'p':
+        return 4;
+    default:
+        return 0;
+    }
+}
+
+static void cmos_set_boot_order(PcState *pc, const char *order)
+{
+    uint8_t codes[BOOT_ORDER_MAX] = { 0 };
+
+    for (unsigned i = 0; i < BOOT_ORDER_MAX && order[i]; i++) {
+        codes[i] = boot_code(order[i]);
+    }
+    rtc_set_cmos(pc->rtc, CMOS_BOOT_FIRST, codes[1] << 4 | codes[0]);
+    rtc_set_cmos(pc->rtc, CMOS_BOOT_THIRD, codes[2] << 4 | (pc->opts->no_fd_bootchk ? BOOT_NO_FD_CHECK : 0));
+}
+
+void pc_set_cmos(PcState *pc)
+{
+    cmos_set_memory(pc);
+    cmos_set_equipment(pc);
+    rtc_set_cmos(pc->rtc, CMOS_CPUS, smp_cpus - 1);
+    cmos_set_boot_order(pc, pc->opts->boot_once ? pc->opts->boot_once
+                            : pc->opts->boot_order ? pc->opts->boot_order : BOOT_ORDER_DEFAULT);
+}
+
+/* -boot once=: the first reset is the one that starts the machine, the next ends what "once" meant. */
+static void end_boot_once(void *opaque)
+{
+    static unsigned resets;
+    PcState *pc = opaque;
+
+    if (++resets == 2) {
+        cmos_set_boot_order(pc, pc->opts->boot_order ? pc->opts->boot_order : BOOT_ORDER_DEFAULT);
+    }
+}
+
+/* ---- entry -------------------------------------------------------------------------------------------------------- */
+
+bool pc_firmware_init(PcState *pc, Error **errp)
+{
+    add_numbers(pc);
+    add_e820(pc);
+    if (!pc->opts->no_acpi) {
+        acpi_build(pc);
+    }
+    smbios_build(pc);
+    if (!pc_load_kernel(pc, errp)) {
+        return false;
+    }
+    add_boot_order(pc);
+    pc_set_cmos(pc);
+    if (pc->opts->boot_once) {
+        reset_handler_add(end_boot_once, pc);
+    }
+    return true;
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The PC: a 440FX/PIIX3 board with the devices every such machine has
+ *
+ * Creates the parts in the order in which they need each other and wires their interrupt lines; what firmware learns
+ * about the machine is pc-firmware.c's.
+ *
+ *   ISA line n ─► gsi[n] ─┬► 8259 pair, input n ──► LINT0 of CPU 0
+ *                         └► IO-APIC, pin n; line 0 goes to pin 2
+ *   PIRQA..D ──► PIIX3 ──► gsi[5, 10, 11, ...]     SCI ──► gsi[9]
+ */
+#include "qemu/osdep.h"
+#include "qemu/bitops.h"
+#include "chardev/char.h"
+#include "hw/acpi/piix4.h"
+#include "hw/i386/pc-firmware.h"
+#include "hw/i386/x86-board.h"
+#include "hw/intc/apic.h"
+#include "hw/isa/piix3.h"
+#include "hw/nvram/firmware.h"
+#include "hw/nvram/fw_cfg.h"
+#include "hw/pci/i440fx.h"
+#include "qemu/main-loop.h"
+
+#define IOAPIC_ADDR         0xfec00000u
+#define PIT_GSI             0
+#define PIT_IOAPIC_PIN      2
+#define CASCADE_GSI         2
+#define FPU_IRQ             13
+#define FPU_PORT            0xf0
+
+#define BIOS_DEFAULT        "bios-256k.bin"
+#define BIOS_FALLBACK       "bios.bin"
+#define BIOS_MAX            (16 * MiB)
+#define BIOS_GRANULE        (64 * KiB)
+#define BIOS_ISA_WINDOW     (128 * KiB)
+
+#define LOW_RAM_MAX         0xe0000000ull   /* more than this is split, */
+#define LOW_RAM_SPLIT       0xc0000000ull   /* here: PCI gets a whole GiB */
+
+PcState pc_state;               /* the board; written at start-up, then read only */
+
+/* ---- interrupts -------------------------------------------------------------------------------------------------- */
+
+static void gsi_set(void *opaque, int n, int level)
+{
+    PcState *pc = opaque;
+
+    if (n < ISA_NUM_IRQS && pc->pic) {
+        irq_set(device_irq_in(pc->pic, n), level);
+    }
+    if (pc->ioapic && n != CASCADE_GSI) {
+        irq_set(device_irq_in(pc->ioapic, n == PIT_GSI ? PIT_IOAPIC_PIN : n), level);
+    }
+}
+
+static void intr_set(void *opaque, int n, int level)
+{
+    apic_pic_output(level);
+}
+
+static bool create_interrupt_controllers(PcState *pc, Error **errp)
+{
+    pc->pic = i8259_create(irq_new(intr_set, pc, 0));
+    pc->ioapic = device_new("ioapic");
+    return device_realize(pc->ioapic, NULL, errp);
+}
+
+/* ---- x87 errors --------------------------------------------------------------------------------------------------- */
+
+/*
+ * The AT's way to report an x87 exception: FERR# sets a flip-flop that drives line 13; a write to port F0h clears it
+ * and lets the CPU go on (IGNNE#) although the exception is still pending.
+ */
+static void fpu_port_write(void *opaque, hwaddr addr, uint64_t val, unsigned size)
+{
+    irq_lower(isa_irq(FPU_IRQ));
+}
+
+static uint64_t fpu_port_read(void *opaque, hwaddr addr, unsigned size)
+{
+    return 0xff;
+}
+
+static const MemoryRegionOps fpu_port_ops = {
+    .read = fpu_port_read, .write = fpu_port_write, .size = { .min = 1, .max = 1 },
+};
+
+void x86_board_ferr(bool level)
+{
+    bool locked = big_lock_held();
+
+    if (!locked) {
+        big_lock();
+    }
+    irq_set(isa_irq(FPU_IRQ), level);
+    if (!locked) {
+        big_unlock();
+    }
+}
+
+static void create_fpu_port(void)
+{
+    static MemoryRegion port;
+
+    memory_region_init_io(&port, NULL, &fpu_port_ops, NULL, "ioportF0", 1);
+    memory_region_add(isa_address_space_io(), FPU_PORT, &port, 0);
+}
+
+/* ---- CPUs --------------------------------------------------------------------------------------------------------- */
+
+uint64_t x86_board_tsc(void)
+{
+    return muldiv64(clock_get_ns(CLOCK_VM), x86_cpu_tsc_hz(), NANOSECONDS_PER_SECOND);
+}
+
+/* SDM vol. 3A, "Hierarchical Mapping of Shared Resources": each level of the topology has whole bits of the ID. */
+uint32_t pc_apic_id(unsigned index)
+{
+    unsigned thread_bits = ctz64(pow2ceil(smp_threads)), core_bits = ctz64(pow2ceil(smp_cores));
+    unsigned thread = index % smp_threads;
+    unsigned core = index / smp_threads % smp_cores;
+    unsigned socket = index / smp_threads / smp_cores;
+
+    return thread | core << thread_bits | socket << (thread_bits + core_bits);
+}
+
+static bool create_cpus(PcState *pc, Error **errp)
+{
+    if (pc_apic_id(smp_max_cpus - 1) >= 0xff) {
+        error_set(errp, "this processor topology needs APIC IDs above 254");
+        error_append_hint(errp, "Use fewer CPUs, or cores and threads that are powers of two.\n");
+        return false;
+    }
+    for (int i = 0; i < smp_cpus; i++) {
+        if (!x86_cpu_create(i, pc_apic_id(i), pc->opts->cpu_model, errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------------- */
+
+static bool create_ram(PcState *pc, Error **errp)
+{
+    uint64_t size = pc->opts->ram_size;
+
+    pc->below_4g = size < LOW_RAM_MAX ? size : LOW_RAM_SPLIT;
+    pc->above_4g = size - pc->below_4g;
+    if (!memory_region_init_ram(&pc->ram, NULL, "pc.ram", size, errp)) {
+        return false;
+    }
+    memory_region_init_alias(&pc->ram_low, NULL, "ram-below-4g", &pc->ram, 0, pc->below_4g);
+    memory_region_add(get_system_memory(), 0, &pc->ram_low, 0);
+    if (pc->above_4g) {
+        memory_region_init_alias(&pc->ram_high, NULL, "ram-above-4g", &pc->ram, pc->below_4g, pc->above_4g);
+        memory_region_add(get_system_memory(), 4 * GiB, &pc->ram_high, 0);
+    }
+    return true;
+}
+
+static bool check_ram_is_addressable(PcState *pc, Error **errp)
+{
+    uint64_t limit = 1ull << x86_cpu_phys_bits(), end = pc->above_4g ? 4 * GiB + pc->above_4g : pc->below_4g;
+
+    if (pc_has_ht_hole()) {
+        limit = MIN(limit, PC_HT_HOLE_START);
+    }
+    if (end > limit) {
+        error_set(errp, "%llu MiB of memory end above what this CPU model can address (%llu MiB)",
+                  pc->opts->ram_size / MiB, limit / MiB);
+        return false;
+    }
+    return true;
+}
+
+/* The image ends at 4 GiB, where the CPU starts; its last 128 KiB are seen below 1 MiB as well. */
+static bool load_bios(PcState *pc, Error **errp)
+{
+    static MemoryRegion rom, isa_alias;
+    const char *name = pc->opts->bios;
+    g_autofree uint8_t *image = NULL;
+    g_autofree char *found = NULL;
+    size_t size, window;
+
+    if (!name) {
+        found = firmware_find(BIOS_DEFAULT);
+        name = found || !(found = firmware_find(BIOS_FALLBACK)) ? BIOS_DEFAULT : BIOS_FALLBACK;
+    }
+    image = firmware_load(name, BIOS_MAX, &size, errp);
+    if (!image) {
+        return false;
+    }
+    if (size % BIOS_GRANULE) {
+        error_set(errp, "the size of firmware file '%s' is no multiple of 64 KiB", name);
+        return false;
+    }
+    if (!memory_region_init_rom(&rom, NULL, "pc.bios", size, errp)) {
+        return false;
+    }
+    memcpy(memory_region_ram_ptr(&rom), image, size);
+    window = MIN(size, BIOS_ISA_WINDOW);
+    memory_region_init_alias(&isa_alias, NULL, "isa-bios", &rom, size - window, window);
+    memory_region_add(pci_bus_mem(pc->bus), 4 * GiB - size, &rom, 0);
+    memory_region_add(pci_bus_mem(pc->bus), MiB - window, &isa_alias, 0);
+    return true;
+}
+
+/* ---- devices ------------------------------------------------------------------------------------------------------ */
+
+static bool create_timers(PcState *pc, Error **errp)
+{
+    pc->pit = device_new("isa-pit");
+    pc->rtc = device_new("mc146818rtc");
+    device_set_prop_uint(pc->rtc, "base-offset", (uint64_t)pc->opts->rtc_base_offset_s);
+    device_set_prop_uint(pc->rtc, "localtime", pc->opts->rtc_localtime);
+    return device_realize(pc->pit, NULL, errp) && device_realize(pc->rtc, NULL, errp) && portb_create(pc->pit, errp);
+}
+
+static bool create_serial_ports(PcState *pc, Error **errp)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(pc->opts->serial); i++) {
+        Device *dev;
+
+        if (!pc->opts->serial[i]) {
+            continue;
+        }
+        dev = device_new("isa-serial");
+        device_set_prop_uint(dev, "index", i);
+        device_set_prop_ptr(dev, "chardev", pc->opts->serial[i]);
+        if (!device_realize(dev, NULL, errp)) {
+            return false;
+        }
+        pc->serial_mask |= 1u << i;
+    }
+    return true;
+}
+
+static bool create_debugcon(PcState *pc, Error **errp)
+{
+    Device *dev;
+
+    if (!pc->opts->debugcon) {
+        return true;
+    }
+    dev = device_new("isa-debugcon");
+    device_set_prop_uint(dev, "iobase", pc->opts->debugcon_port);
+    device_set_prop_ptr(dev, "chardev", pc->opts->debugcon);
+    return device_realize(dev, NULL, errp);
+}
+
+static bool create_isa_devices(PcState *pc, Error **errp)
+{
+    create_fpu_port();
+    pc->fw_cfg = fw_cfg_create();
+    pc->kbd = device_new("i8042");
+    return create_interrupt_controllers(pc, errp) && create_timers(pc, errp) && port92_create(errp) &&
+           device_realize(pc->kbd, NULL, errp) && device_realize(device_new("i8237"), NULL, errp) &&
+           create_serial_ports(pc, errp) && create_debugcon(pc, errp) && device_realize(pc->fw_cfg, NULL, errp);
+}
+
+static bool pc_init(const MachineOptions *o, Error **errp)
+{
+    PcState *pc = &pc_state;
+
+    pc->opts = o;
+    pc->gsi = irq_new_array(gsi_set, pc, IOAPIC_NUM_PINS);
+    return create_ram(pc, errp) && i440fx_init(pc, errp) && create_cpus(pc, errp) &&
+           check_ram_is_addressable(pc, errp) && piix3_init(pc, errp) && load_bios(pc, errp) &&
+           create_isa_devices(pc, errp) && piix4_pm_init(pc, errp) && pc_firmware_init(pc, errp);
+}
+
+/* ---- machine types ------------------------------------------------------------------------------------------------ */
+
+static const MachineType machine_pc = {
+    .name = PC_MACHINE_VERSION, .alias = "pc", .desc = "Standard PC (i440FX + PIIX, 1996)",
+    .init = pc_init, .is_default = true, .max_cpus = 255,
+};
+
+const MachineType *const machine_types[] = { &machine_pc, NULL };
