@@ -192,8 +192,14 @@ static bool parse_range(const char *text, AddrRange *r, Error **errp)
         goto bad;
     }
     op = p;
-    p += op[0] == '.' && op[1] == '.' ? 2 : 1;
-    if (!strchr("+-.", *op) || !*op || !parse_address(p, &p, &arg) || *p) {
+    if (g_str_has_prefix(op, "..")) {
+        p += 2;
+    } else if (*op == '+' || *op == '-') {
+        p++;
+    } else {
+        goto bad;
+    }
+    if (!parse_address(p, &p, &arg) || *p) {
         goto bad;
     }
     if (*op == '.') {

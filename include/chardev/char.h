@@ -17,6 +17,7 @@ typedef struct ChardevFrontend {
     void (*event)(void *opaque, ChardevEvent ev);               /* may be NULL */
     void (*writable)(void *opaque);                             /* after a short write: try again. May be NULL */
     void *opaque;
+    bool background;    /* on a mux: gets the keyboard only while it is alone or the user switches to it (monitors) */
 } ChardevFrontend;
 
 /*
@@ -26,10 +27,21 @@ typedef struct ChardevFrontend {
  */
 Chardev *chardev_open(const char *label, const char *spec, Error **errp);
 Chardev *chardev_find(const char *label);
-void chardev_attach(Chardev *chr, const ChardevFrontend *fe);   /* a mux accepts several */
+/* The argument of -chardev: BACKEND,id=ID[,path=..][,host=..][,port=..][,server=on][,wait=off][,mux=on][,signal=off]... */
+Chardev *chardev_open_option(const char *arg, Error **errp);
+bool chardev_is_mux(const Chardev *chr);
+const char *chardev_label(const Chardev *chr);
+/*
+ * Connects the front end (copied). A mux accepts several, anything else keeps the last; NULL disconnects. When the back
+ * end has a peer already, CHR_EVENT_OPENED comes from within this call.
+ */
+void chardev_attach(Chardev *chr, const ChardevFrontend *fe);
 int chardev_write(Chardev *chr, const uint8_t *buf, int len);   /* bytes taken, never blocks; rest: wait for writable() */
 int chardev_write_all(Chardev *chr, const uint8_t *buf, int len);   /* may block briefly; for debug consoles */
 void chardev_accept_input(Chardev *chr);                        /* the front end has room again */
+void chardev_send_break(Chardev *chr);                          /* as if the peer had sent a break */
+void chardev_free(Chardev *chr);                                /* closes it; the front end must have been disconnected */
+void chardev_mux_set_escape(int key);                           /* -echr; 1 (Ctrl-A) unless set */
 void chardev_cleanup(void);                                     /* restores the terminal; also safe from exit paths */
 void chardev_print(GString *out);                               /* info chardev */
 

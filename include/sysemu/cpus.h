@@ -52,7 +52,7 @@ static inline bool vcpu_must_leave(const VCpu *v)
 void vcpus_pause_all(void);                 /* big lock held, not from a vCPU thread; returns when all stand */
 void vcpus_resume_all(void);
 void vcpus_shutdown(void);                  /* joins all threads */
-/* Stops the calling vCPU after the instruction that made a request (reset, shutdown); vcpus_resume_all() continues it. */
+/* Stops the calling vCPU after the instruction that made a request (reset); vcpus_resume_all() continues it. */
 void vcpu_stop_current(void);
 /* Work runs in v's thread between two blocks, also while v is halted or paused; without the big lock. */
 typedef void VCpuWorkFn(VCpu *v, void *opaque);

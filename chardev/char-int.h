@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Character devices from the inside: what a back end provides, and the fd stream most of them are built on.
+ *
+ * A back end is one file with one const ChardevType; char.c lists them. Big lock held throughout.
+ */
+#ifndef CHARDEV_CHAR_INT_H
+#define CHARDEV_CHAR_INT_H
+
+#include "chardev/char.h"
+
+/* A back end's description, from either spelling of the command line. */
+typedef struct ChardevSpec {
+    const char *label;
+    char *path;                 /* file, pipe, unix socket */
+    char *host, *port;          /* tcp */
+    bool server, wait, telnet, nodelay, append, signal, mux;
+    uint64_t reconnect_s;       /* 0: never */
+} ChardevSpec;
+
+typedef struct ChardevType {
+    const char *name;
+    size_t instance_size;       /* starts with Chardev */
+    /* What is needed beyond a name, e.g. "path"; the parser checks it. */
+    bool needs_path, needs_address;
+    bool (*open)(Chardev *chr, const ChardevSpec *spec, Error **errp);
+    /* Bytes taken. After fewer than len the back end calls chr_be_writable() when there is room again. */
+    int (*write)(Chardev *chr, const uint8_t *buf, int len);
+    /* Waits until write() would take something; false: it has not, or will not. NULL: write() takes all. */
+    bool (*wait_writable)(Chardev *chr, int timeout_ms);
+    void (*attach)(Chardev *chr, const ChardevFrontend *fe);    /* NULL: the common one */
+    void (*accept_input)(Chardev *chr);                         /* NULL: nothing to do, can_read is polled */
+    void (*close)(Chardev *chr);        /* also after a failed open() */
+    void (*emergency)(Chardev *chr);    /* the program ends: what must not stay behind. No allocation. May be NULL */
+} ChardevType;
+
+struct Chardev {
+    const ChardevType *type;
+    char *label;
+    char *filename;             /* info chardev */
+    ChardevFrontend fe;
+    bool has_fe;
+    bool be_open;               /* there is a peer: OPENED has been, or will be at attach */
+    bool stalled;               /* chardev_write_all() has given up waiting */
+    Chardev *next;
+};
+
+extern const ChardevType chardev_null, chardev_vc, chardev_stdio, chardev_file, chardev_pipe, chardev_pty;
+extern const ChardevType chardev_socket, chardev_mux;
+
+/* From back end to front end. */
+int chr_be_can_read(Chardev *chr);
+void chr_be_read(Chardev *chr, const uint8_t *buf, int len);
+void chr_be_event(Chardev *chr, ChardevEvent ev);
+void chr_be_writable(Chardev *chr);
+void chr_set_filename(Chardev *chr, const char *fmt, ...) QEMU_PRINTF(2, 3);
+
+/* The mux puts itself in front of a back end that is open already; owns it from then on. */
+Chardev *mux_new(const char *label, Chardev *be);
+
+/* ---- a stream over one or two fds ---- */
+typedef struct FdStream {
+    Chardev *chr;
+    int in_fd, out_fd;          /* -1: none. May be the same */
+    bool poll_first;            /* out_fd blocks: ask for room before each small write */
+    bool paused;                /* in_fd has nothing more to say */
+    bool want_writable;
+    int (*filter)(Chardev *chr, uint8_t *buf, int len);     /* shortens what has been read; may be NULL */
+    void (*hangup)(Chardev *chr);       /* end of file or an error; once, from the IO thread */
+} FdStream;
+
+void fd_stream_open(FdStream *s, Chardev *chr, int in_fd, int out_fd);
+void fd_stream_update(FdStream *s);     /* paused or an fd has changed */
+int fd_stream_write(FdStream *s, const uint8_t *buf, int len);  /* taken; -1: the peer is gone */
+bool fd_stream_wait_writable(FdStream *s, int timeout_ms);
+void fd_stream_close(FdStream *s);      /* removes the handlers and closes the fds */
+/* Closes fd and fails when select() cannot handle it. */
+bool fd_is_usable(int fd, Error **errp);
+
+#endif

@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Character devices: the list of them, what users write on the command line, and the calls between back and front end.
+ */
+#include "qemu/osdep.h"
+#include "char-int.h"
+#include "qemu/main-loop.h"
+
+/* How long chardev_write_all() waits for a peer that does not read. */
+#define STALL_MS    100
+
+static Chardev *chardevs;       /* big lock; in order of creation */
+
+/* ---- what users write ---- */
+
+static void spec_clear(ChardevSpec *spec)
+{
+    g_free(spec->path);
+    g_free(spec->host);
+    g_free(spec->port);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ChardevSpec, spec_clear)
+
+#define SPEC_DEFAULTS(l) { .label = (l), .wait = true, .signal = true }
+
+typedef enum ParamKind { PARAM_BOOL, PARAM_STRING, PARAM_NUMBER, PARAM_IGNORED } ParamKind;
+
+static const struct SpecParam {
+    const char *name;
+    ParamKind kind;
+    size_t offset;
+} spec_params[] = {
+    { "path", PARAM_STRING, offsetof(ChardevSpec, path) },
+    { "host", PARAM_STRING, offsetof(ChardevSpec, host) },
+    { "port", PARAM_STRING, offsetof(ChardevSpec, port) },
+    { "server", PARAM_BOOL, offsetof(ChardevSpec, server) },
+    { "wait", PARAM_BOOL, offsetof(ChardevSpec, wait) },
+    { "telnet", PARAM_BOOL, offsetof(ChardevSpec, telnet) },
+    { "nodelay", PARAM_BOOL, offsetof(ChardevSpec, nodelay) },
+    { "delay", PARAM_IGNORED, 0 },      /* reached through its "no" form only */
+    { "append", PARAM_BOOL, offsetof(ChardevSpec, append) },
+    { "signal", PARAM_BOOL, offsetof(ChardevSpec, signal) },
+    { "mux", PARAM_BOOL, offsetof(ChardevSpec, mux) },
+    { "reconnect", PARAM_NUMBER, offsetof(ChardevSpec, reconnect_s) },
+    { "ipv4", PARAM_IGNORED, 0 },
+    { "ipv6", PARAM_IGNORED, 0 },
+};
+
+static bool parse_bool(const char *text, bool *val)
+{
+    static const char *const words[2][3] = { { "off", "no", "false" }, { "on", "yes", "true" } };
+
+    for (int v = 0; v < 2; v++) {
+        for (int i = 0; i < 3; i++) {
+            if (!strcmp(text, words[v][i])) {
+                *val = v;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool set_bool(bool *field, const char *name, const char *value, Error **errp)
+{
+    if (!value) {
+        *field = true;
+        return true;
+    }
+    if (!parse_bool(value, field)) {
+        error_set(errp, "parameter '%s' expects 'on' or 'off'", name);
+        return false;
+    }
+    return true;
+}
+
+static bool set_number(uint64_t *field, const char *name, const char *value, Error **errp)
+{
+    if (!value || !g_ascii_string_to_unsigned(value, 10, 0, UINT32_MAX, field, NULL)) {
+        error_set(errp, "parameter '%s' expects a number", name);
+        return false;
+    }
+    return true;
+}
+
+/* One "name", "noname" or "name=value". */
+static bool spec_set(ChardevSpec *spec, const char *text, Error **errp)
+{
+    const char *eq = strchr(text, '=');
+    g_autofree char *name = eq ? g_strndup(text, eq - text) : g_strdup(text);
+    const char *value = eq ? eq + 1 : NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(spec_params); i++) {
+        const struct SpecParam *p = &spec_params[i];
+        void *field = (char *)spec + p->offset;
+
+        if (!value && p->kind == PARAM_BOOL && g_str_has_prefix(name, "no") && !strcmp(name + 2, p->name)) {
+            *(bool *)field = false;
+            return true;
+        }
+        if (strcmp(name, p->name)) {
+            continue;
+        }
+        switch (p->kind) {
+        case PARAM_BOOL:
+            return set_bool(field, name, value, errp);
+        case PARAM_NUMBER:
+            return set_number(field, name, value, errp);
+        case PARAM_IGNORED:
+            return true;
+        case PARAM_STRING:
+            if (!value) {
+                break;
+            }
+            g_free(*(char **)field);
+            *(char **)field = g_strdup(value);
+            return true;
+        }
+        error_set(errp, "parameter '%s' needs a value", name);
+        return false;
+    }
+    error_set(errp, "invalid parameter '%s'", name);
+    return false;
+}
+
+/* "a,b,,c" is "a" and "b,c". */
+static GStrv split_commas(const char *text)
+{
+    g_autoptr(GPtrArray) parts = g_ptr_array_new();
+    GString *cur = g_string_new(NULL);
+
+    for (const char *p = text; *p; p++) {
+        if (*p == ',' && p[1] != ',') {
+            g_ptr_array_add(parts, g_string_free(cur, FALSE));
+            cur = g_string_new(NULL);
+            continue;
+        }
+        p += *p == ',';
+        g_string_append_c(cur, *p);
+    }
+    g_ptr_array_add(parts, g_string_free(cur, FALSE));
+    g_ptr_array_add(parts, NULL);
+    return (GStrv)g_ptr_array_free(g_steal_pointer(&parts), FALSE);
+}
+
+/* HOST:PORT, [V6HOST]:PORT or :PORT */
+static bool split_address(ChardevSpec *spec, const char *text, Error **errp)
+{
+    const char *colon = strrchr(text, ':');
+    const char *host = text;
+    size_t host_len;
+
+    if (!colon || !colon[1]) {
+        error_set(errp, "address '%s' is not HOST:PORT", text);
+        return false;
+    }
+    host_len = colon - text;
+    if (host_len >= 2 && host[0] == '[' && host[host_len - 1] == ']') {
+        host++;
+        host_len -= 2;
+    }
+    spec->host = g_strndup(host, host_len);
+    spec->port = g_strdup(colon + 1);
+    return true;
+}
+
+typedef enum ArgKind { ARG_NONE, ARG_ANY, ARG_PATH, ARG_PATH_OPTS, ARG_ADDRESS_OPTS } ArgKind;
+
+/* The short spelling of -serial and friends. */
+static const struct ShortForm {
+    const char *prefix;
+    const ChardevType *type;
+    ArgKind arg;
+    bool telnet;
+} short_forms[] = {
+    { "null", &chardev_null, ARG_NONE, false },
+    { "vc", &chardev_vc, ARG_NONE, false },
+    { "vc:", &chardev_vc, ARG_ANY, false },         /* its size */
+    { "stdio", &chardev_stdio, ARG_NONE, false },
+    { "pty", &chardev_pty, ARG_NONE, false },
+    { "file:", &chardev_file, ARG_PATH, false },
+    { "pipe:", &chardev_pipe, ARG_PATH, false },
+    { "unix:", &chardev_socket, ARG_PATH_OPTS, false },
+    { "tcp:", &chardev_socket, ARG_ADDRESS_OPTS, false },
+    { "telnet:", &chardev_socket, ARG_ADDRESS_OPTS, true },
+};
+
+static bool parse_short_arg(ChardevSpec *spec, const struct ShortForm *form, const char *rest, Error **errp)
+{
+    g_auto(GStrv) parts = NULL;
+
+    switch (form->arg) {
+    case ARG_NONE:
+    case ARG_ANY:
+        return true;
+    case ARG_PATH:
+        spec->path = g_strdup(rest);
+        return true;
+    case ARG_PATH_OPTS:
+    case ARG_ADDRESS_OPTS:
+        break;
+    }
+    parts = split_commas(rest);
+    if (form->arg == ARG_PATH_OPTS) {
+        spec->path = g_strdup(parts[0]);
+    } else if (!split_address(spec, parts[0], errp)) {
+        return false;
+    }
+    for (char **p = parts + (parts[0] != NULL); *p; p++) {
+        if (!spec_set(spec, *p, errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const struct ShortForm *find_short_form(const char *text)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(short_forms); i++) {
+        const struct ShortForm *f = &short_forms[i];
+
+        if (f->arg == ARG_NONE ? !strcmp(text, f->prefix) : g_str_has_prefix(text, f->prefix)) {
+            return f;
+        }
+    }
+    return NULL;
+}
+
+/* ---- creation ---- */
+
+static void list_add(Chardev *chr)
+{
+    Chardev **end = &chardevs;
+
+    while (*end) {
+        end = &(*end)->next;
+    }
+    *end = chr;
+}
+
+static void list_remove(Chardev *chr)
+{
+    Chardev **p = &chardevs;
+
+    while (*p && *p != chr) {
+        p = &(*p)->next;
+    }
+    if (*p) {
+        *p = chr->next;
+    }
+}
+
+static void destroy(Chardev *chr)
+{
+    if (chr->type->close) {
+        chr->type->close(chr);
+    }
+    g_free(chr->label);
+    g_free(chr->filename);
+    g_free(chr);
+}
+
+static bool check_spec(const ChardevType *type, const ChardevSpec *spec, Error **errp)
+{
+    bool has_path = spec->path && spec->path[0];
+
+    if (type->needs_path && !has_path) {
+        error_set(errp, "character device '%s' needs a path", type->name);
+        return false;
+    }
+    if (type->needs_address && !has_path && !spec->port) {
+        error_set(errp, "character device '%s' needs a path, or a host and a port", type->name);
+        return false;
+    }
+    return true;
+}
+
+static Chardev *create(const ChardevType *type, const char *label, const ChardevSpec *spec, Error **errp)
+{
+    Chardev *chr;
+
+    if (chardev_find(label)) {
+        error_set(errp, "there is already a character device '%s'", label);
+        return NULL;
+    }
+    if (!check_spec(type, spec, errp)) {
+        return NULL;
+    }
+    chr = g_malloc0(type->instance_size);
+    chr->type = type;
+    chr->label = g_strdup(label);
+    if (type->open && !type->open(chr, spec, errp)) {
+        destroy(chr);
+        return NULL;
+    }
+    if (!chr->filename) {
+        chr->filename = g_strdup(type->name);
+    }
+    list_add(chr);
+    return chr;
+}
+
+static Chardev *create_maybe_muxed(const ChardevType *type, const ChardevSpec *spec, Error **errp)
+{
+    g_autofree char *base_label = NULL;
+    Chardev *be, *mux;
+
+    if (!spec->mux) {
+        return create(type, spec->label, spec, errp);
+    }
+    base_label = g_strdup_printf("%s-base", spec->label);
+    be = create(type, base_label, spec, errp);
+    if (!be) {
+        return NULL;
+    }
+    mux = mux_new(spec->label, be);
+    list_add(mux);
+    return mux;
+}
+
+Chardev *chardev_open(const char *label, const char *text, Error **errp)
+{
+    g_auto(ChardevSpec) spec = SPEC_DEFAULTS(label);
+    const struct ShortForm *form;
+    Chardev *chr;
+
+    if (!strcmp(text, "none")) {
+        return NULL;
+    }
+    if (g_str_has_prefix(text, "chardev:")) {
+        chr = chardev_find(text + strlen("chardev:"));
+        if (!chr) {
+            error_set(errp, "character device '%s' not found", text + strlen("chardev:"));
+        }
+        return chr;
+    }
+    if (g_str_has_prefix(text, "mon:")) {
+        text += strlen("mon:");
+        spec.mux = true;
+        spec.signal = false;    /* Ctrl-C belongs to the guest; Ctrl-A x ends the program */
+    }
+    form = find_short_form(text);
+    if (!form) {
+        error_set(errp, "'%s' is not a valid character device", text);
+        error_append_hint(errp, "Known are none, null, stdio, mon:stdio, pty, vc, file:PATH, pipe:PATH, "
+                          "unix:PATH[,server=on][,wait=off], tcp:HOST:PORT[,server=on][,wait=off], telnet:HOST:PORT, "
+                          "chardev:ID.");
+        return NULL;
+    }
+    spec.telnet = form->telnet;
+    if (!parse_short_arg(&spec, form, text + strlen(form->prefix), errp)) {
+        return NULL;
+    }
+    return create_maybe_muxed(form->type, &spec, errp);
+}
+
+Chardev *chardev_open_option(const char *arg, Error **errp)
+{
+    static const ChardevType *const types[] = {
+        &chardev_null, &chardev_vc, &chardev_stdio, &chardev_file, &chardev_pipe, &chardev_pty, &chardev_socket,
+    };
+    g_auto(ChardevSpec) spec = SPEC_DEFAULTS(NULL);
+    g_auto(GStrv) parts = split_commas(arg);
+    const char *backend = parts[0];
+
+    for (char **p = parts + 1; backend && *p; p++) {
+        if (g_str_has_prefix(*p, "backend=")) {
+            backend = *p + strlen("backend=");
+        } else if (g_str_has_prefix(*p, "id=")) {
+            spec.label = *p + strlen("id=");
+        } else if (!spec_set(&spec, *p, errp)) {
+            return NULL;
+        }
+    }
+    if (!spec.label || !spec.label[0]) {
+        error_set(errp, "character device needs an 'id'");
+        return NULL;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        if (!strcmp(backend, types[i]->name)) {
+            return create_maybe_muxed(types[i], &spec, errp);
+        }
+    }
+    error_set(errp, "'%s' is not a character device back end", backend);
+    error_append_hint(errp, "Known are null, stdio, vc, file, pipe, pty, socket.");
+    return NULL;
+}
+
+Chardev *chardev_find(const char *label)
+{
+    for (Chardev *c = chardevs; c; c = c->next) {
+        if (!strcmp(c->label, label)) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+void chardev_free(Chardev *chr)
+{
+    list_remove(chr);
+    destroy(chr);
+}
+
+void chardev_cleanup(void)
+{
+    for (Chardev *c = chardevs; c; c = c->next) {
+        if (c->type->emergency) {
+            c->type->emergency(c);
+        }
+    }
+}
+
+/* ---- front end's calls ---- */
+
+const char *chardev_label(const Chardev *chr)
+{
+    return chr->label;
+}
+
+bool chardev_is_mux(const Chardev *chr)
+{
+    return chr->type == &chardev_mux;
+}
+
+void chardev_attach(Chardev *chr, const ChardevFrontend *fe)
+{
+    if (chr->type->attach) {
+        chr->type->attach(chr, fe);
+        return;
+    }
+    chr->has_fe = fe != NULL;
+    chr->fe = fe ? *fe : (ChardevFrontend) { 0 };
+    if (fe && chr->be_open && fe->event) {
+        fe->event(fe->opaque, CHR_EVENT_OPENED);
+    }
+    main_loop_wake();   /* can_read has something to ask now */
+}
+
+int chardev_write(Chardev *chr, const uint8_t *buf, int len)
+{
+    int n = chr->type->write(chr, buf, len);
+
+    chr->stalled = chr->stalled && n == 0;
+    return n;
+}
+
+int chardev_write_all(Chardev *chr, const uint8_t *buf, int len)
+{
+    int done = 0;
+
+    while (done < len) {
+        done += chardev_write(chr, buf + done, len - done);
+        if (done == len) {
+            break;
+        }
+        /* A peer that has not read for that long does not make every further byte wait as long again. */
+        if (!chr->type->wait_writable || !chr->type->wait_writable(chr, chr->stalled ? 0 : STALL_MS)) {
+            chr->stalled = true;
+            break;
+        }
+    }
+    return done;
+}
+
+void chardev_accept_input(Chardev *chr)
+{
+    if (chr->type->accept_input) {
+        chr->type->accept_input(chr);
+    }
+    if (!in_io_thread()) {
+        main_loop_wake();
+    }
+}
+
+void chardev_send_break(Chardev *chr)
+{
+    chr_be_event(chr, CHR_EVENT_BREAK);
+}
+
+void chardev_print(GString *out)
+{
+    for (Chardev *c = chardevs; c; c = c->next) {
+        g_string_append_printf(out, "%s: filename=%s\n", c->label, c->filename);
+    }
+}
+
+/* ---- back end's calls ---- */
+
+int chr_be_can_read(Chardev *chr)
+{
+    return chr->has_fe && chr->fe.can_read ? chr->fe.can_read(chr->fe.opaque) : 0;
+}
+
+void chr_be_read(Chardev *chr, const uint8_t *buf, int len)
+{
+    if (chr->has_fe && chr->fe.read) {
+        chr->fe.read(chr->fe.opaque, buf, len);
+    }
+}
+
+void chr_be_event(Chardev *chr, ChardevEvent ev)
+{
+    if (ev == CHR_EVENT_OPENED || ev == CHR_EVENT_CLOSED) {
+        chr->be_open = ev == CHR_EVENT_OPENED;
+        chr->stalled = false;
+    }
+    if (chr->has_fe && chr->fe.event) {
+        chr->fe.event(chr->fe.opaque, ev);
+    }
+}
+
+void chr_be_writable(Chardev *chr)
+{
+    if (chr->has_fe && chr->fe.writable) {
+        chr->fe.writable(chr->fe.opaque);
+    }
+}
+
+void chr_set_filename(Chardev *chr, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    g_free(chr->filename);
+    chr->filename = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+}
