@@ -167,7 +167,9 @@ static void add_sci_link(Aml *a, unsigned uid)
 static void add_links(Aml *a)
 {
     static const char *const names[PCI_PINS] = { "LNKA", "LNKB", "LNKC", "LNKD" };
-    static const char *const regs[PCI_PINS] = { "PCI0.ISA.PRQ0", "PCI0.ISA.PRQ1", "PCI0.ISA.PRQ2", "PCI0.ISA.PRQ3" };
+    static const char *const regs[PCI_PINS] = {
+        "\\_SB.PCI0.ISA.PRQ0", "\\_SB.PCI0.ISA.PRQ1", "\\_SB.PCI0.ISA.PRQ2", "\\_SB.PCI0.ISA.PRQ3",
+    };
 
     aml_scope(a, "\\_SB");
     for (unsigned i = 0; i < PCI_PINS; i++) {
@@ -345,7 +347,6 @@ static void add_pci(Aml *a, PcState *pc)
     aml_scope(a, "\\_SB");
     aml_device(a, "PCI0");
     aml_name_eisaid(a, "_HID", "PNP0A03");
-    aml_name_int(a, "_ADR", 0);
     aml_name_int(a, "_UID", 0);
     add_host_bridge_crs(a, pc);
     add_prt(a);
