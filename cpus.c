@@ -35,9 +35,10 @@ __thread VCpu *current_vcpu;
 int smp_cpus = 1, smp_cores = 1, smp_threads = 1, smp_sockets = 1, smp_max_cpus = 1;
 void (*vcpu_debug_hook)(VCpu *v);
 
-static GMutex sync_lock;        /* guards: all below, and VCpu.stopped */
-static GCond sync_cond;         /* some vCPU has stopped, left cpu_exec(), or finished work */
-static GCond exclusive_over;
+/* Guards all below, and VCpu.stopped. (Not GMutex: race detectors cannot look into GLib's.) */
+static pthread_mutex_t sync_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t sync_cond = PTHREAD_COND_INITIALIZER;     /* a vCPU has stopped, left cpu_exec() or done work */
+static pthread_cond_t exclusive_over = PTHREAD_COND_INITIALIZER;
 uint32_t exclusive_active;      /* atomic; 1 from the request to the end of an exclusive section */
 static uint64_t exclusive_sections;
 
@@ -51,8 +52,8 @@ VCpu *vcpu_new(int index, CPUX86State *env)
     v->index = index;
     v->env = env;
     v->stop = true;             /* until vm_start() */
-    g_mutex_init(&v->work_lock);
-    g_cond_init(&v->wake);
+    pthread_mutex_init(&v->work_lock, NULL);
+    pthread_cond_init(&v->wake, NULL);
     g_queue_init(&v->work);
     while (*end && (*end)->index < index) {
         end = &(*end)->next;
@@ -67,9 +68,9 @@ VCpu *vcpu_new(int index, CPUX86State *env)
 /* The halted or standing thread looks again. Taking the lock closes the gap between its look and its sleep. */
 static void wake_thread(VCpu *v)
 {
-    g_mutex_lock(&v->work_lock);
-    g_cond_broadcast(&v->wake);
-    g_mutex_unlock(&v->work_lock);
+    pthread_mutex_lock(&v->work_lock);
+    pthread_cond_broadcast(&v->wake);
+    pthread_mutex_unlock(&v->work_lock);
 }
 
 void vcpu_kick(VCpu *v)
@@ -97,13 +98,13 @@ static void enter_running(VCpu *v)
         if (likely(!__atomic_load_n(&exclusive_active, __ATOMIC_SEQ_CST))) {
             return;
         }
-        g_mutex_lock(&sync_lock);
+        pthread_mutex_lock(&sync_lock);
         __atomic_store_n(&v->running, false, __ATOMIC_SEQ_CST);
-        g_cond_broadcast(&sync_cond);
+        pthread_cond_broadcast(&sync_cond);
         while (exclusive_active) {
-            g_cond_wait(&exclusive_over, &sync_lock);
+            pthread_cond_wait(&exclusive_over, &sync_lock);
         }
-        g_mutex_unlock(&sync_lock);
+        pthread_mutex_unlock(&sync_lock);
     }
 }
 
@@ -111,9 +112,9 @@ static void leave_running(VCpu *v)
 {
     __atomic_store_n(&v->running, false, __ATOMIC_SEQ_CST);
     if (unlikely(__atomic_load_n(&exclusive_active, __ATOMIC_SEQ_CST))) {
-        g_mutex_lock(&sync_lock);
-        g_cond_broadcast(&sync_cond);
-        g_mutex_unlock(&sync_lock);
+        pthread_mutex_lock(&sync_lock);
+        pthread_cond_broadcast(&sync_cond);
+        pthread_mutex_unlock(&sync_lock);
     }
 }
 
@@ -155,9 +156,9 @@ void exclusive_start(void)
     if (was_running) {
         leave_running(current_vcpu);    /* two that want a section must not wait for each other */
     }
-    g_mutex_lock(&sync_lock);
+    pthread_mutex_lock(&sync_lock);
     while (exclusive_active) {
-        g_cond_wait(&exclusive_over, &sync_lock);
+        pthread_cond_wait(&exclusive_over, &sync_lock);
     }
     __atomic_store_n(&exclusive_active, 1, __ATOMIC_SEQ_CST);
     exclusive_sections++;
@@ -170,19 +171,19 @@ void exclusive_start(void)
         }
     }
     while (any_running()) {
-        g_cond_wait(&sync_cond, &sync_lock);
+        pthread_cond_wait(&sync_cond, &sync_lock);
     }
-    g_mutex_unlock(&sync_lock);
+    pthread_mutex_unlock(&sync_lock);
     retake_big_lock(held);
 }
 
 void exclusive_end(void)
 {
-    g_mutex_lock(&sync_lock);
+    pthread_mutex_lock(&sync_lock);
     assert(exclusive_active);
     __atomic_store_n(&exclusive_active, 0, __ATOMIC_SEQ_CST);
-    g_cond_broadcast(&exclusive_over);
-    g_mutex_unlock(&sync_lock);
+    pthread_cond_broadcast(&exclusive_over);
+    pthread_mutex_unlock(&sync_lock);
     if (was_running) {
         bool held = drop_big_lock();    /* another section may be under way */
 
@@ -196,9 +197,9 @@ uint64_t exclusive_count(void)
 {
     uint64_t count;
 
-    g_mutex_lock(&sync_lock);
+    pthread_mutex_lock(&sync_lock);
     count = exclusive_sections;
-    g_mutex_unlock(&sync_lock);
+    pthread_mutex_unlock(&sync_lock);
     return count;
 }
 
@@ -214,15 +215,15 @@ static void finish_item(WorkItem *item)
     }
     /* From "done" on the item may vanish: it lives on its waiter's stack. */
     if (waiter) {
-        g_mutex_lock(&waiter->work_lock);
+        pthread_mutex_lock(&waiter->work_lock);
         __atomic_store_n(&item->done, true, __ATOMIC_RELEASE);
-        g_cond_broadcast(&waiter->wake);
-        g_mutex_unlock(&waiter->work_lock);
+        pthread_cond_broadcast(&waiter->wake);
+        pthread_mutex_unlock(&waiter->work_lock);
     } else {
-        g_mutex_lock(&sync_lock);
+        pthread_mutex_lock(&sync_lock);
         __atomic_store_n(&item->done, true, __ATOMIC_RELEASE);
-        g_cond_broadcast(&sync_cond);
-        g_mutex_unlock(&sync_lock);
+        pthread_cond_broadcast(&sync_cond);
+        pthread_mutex_unlock(&sync_lock);
     }
 }
 
@@ -235,20 +236,20 @@ static void run_work_locked(VCpu *v)
         VCpuWorkFn *fn = item->fn;
         void *opaque = item->opaque;
 
-        g_mutex_unlock(&v->work_lock);
+        pthread_mutex_unlock(&v->work_lock);
         fn(v, opaque);
         finish_item(item);
-        g_mutex_lock(&v->work_lock);
+        pthread_mutex_lock(&v->work_lock);
     }
     __atomic_store_n(&v->work_pending, 0, __ATOMIC_RELEASE);
 }
 
 static void queue_work(VCpu *v, WorkItem *item)
 {
-    g_mutex_lock(&v->work_lock);
+    pthread_mutex_lock(&v->work_lock);
     g_queue_push_tail(&v->work, item);
     __atomic_store_n(&v->work_pending, 1, __ATOMIC_RELEASE);
-    g_mutex_unlock(&v->work_lock);
+    pthread_mutex_unlock(&v->work_lock);
     vcpu_kick(v);
 }
 
@@ -260,15 +261,15 @@ static void wait_for_item_as_vcpu(VCpu *self, WorkItem *item)
     if (running) {
         leave_running(self);
     }
-    g_mutex_lock(&self->work_lock);
+    pthread_mutex_lock(&self->work_lock);
     while (!__atomic_load_n(&item->done, __ATOMIC_ACQUIRE)) {
         if (!g_queue_is_empty(&self->work)) {
             run_work_locked(self);
         } else {
-            g_cond_wait(&self->wake, &self->work_lock);
+            pthread_cond_wait(&self->wake, &self->work_lock);
         }
     }
-    g_mutex_unlock(&self->work_lock);
+    pthread_mutex_unlock(&self->work_lock);
     if (running) {
         enter_running(self);
     }
@@ -288,11 +289,11 @@ void vcpu_run_on(VCpu *v, VCpuWorkFn *fn, void *opaque)
     if (current_vcpu) {
         wait_for_item_as_vcpu(current_vcpu, &item);
     } else {
-        g_mutex_lock(&sync_lock);
+        pthread_mutex_lock(&sync_lock);
         while (!__atomic_load_n(&item.done, __ATOMIC_ACQUIRE)) {
-            g_cond_wait(&sync_cond, &sync_lock);
+            pthread_cond_wait(&sync_cond, &sync_lock);
         }
-        g_mutex_unlock(&sync_lock);
+        pthread_mutex_unlock(&sync_lock);
     }
     retake_big_lock(held);
 }
@@ -318,10 +319,10 @@ void vcpu_run_on_async(VCpu *v, VCpuWorkFn *fn, void *opaque)
 static void set_stopped_locked(VCpu *v, bool stopped)
 {
     if (__atomic_load_n(&v->stopped, __ATOMIC_ACQUIRE) != stopped) {
-        g_mutex_lock(&sync_lock);
+        pthread_mutex_lock(&sync_lock);
         __atomic_store_n(&v->stopped, stopped, __ATOMIC_RELEASE);
-        g_cond_broadcast(&sync_cond);
-        g_mutex_unlock(&sync_lock);
+        pthread_cond_broadcast(&sync_cond);
+        pthread_mutex_unlock(&sync_lock);
     }
 }
 
@@ -330,7 +331,7 @@ static bool wait_until_runnable(VCpu *v)
 {
     bool go_on = true;
 
-    g_mutex_lock(&v->work_lock);
+    pthread_mutex_lock(&v->work_lock);
     for (;;) {
         run_work_locked(v);
         if (v->unplug) {
@@ -346,9 +347,9 @@ static bool wait_until_runnable(VCpu *v)
                 break;
             }
         }
-        g_cond_wait(&v->wake, &v->work_lock);
+        pthread_cond_wait(&v->wake, &v->work_lock);
     }
-    g_mutex_unlock(&v->work_lock);
+    pthread_mutex_unlock(&v->work_lock);
     return go_on;
 }
 
@@ -396,9 +397,9 @@ static gpointer vcpu_thread(gpointer opaque)
             debug_stop(v);
         }
     }
-    g_mutex_lock(&v->work_lock);
+    pthread_mutex_lock(&v->work_lock);
     set_stopped_locked(v, true);
-    g_mutex_unlock(&v->work_lock);
+    pthread_mutex_unlock(&v->work_lock);
     return NULL;
 }
 
@@ -445,23 +446,23 @@ void vcpus_pause_all(void)
         vcpu_kick(v);
     }
     held = drop_big_lock();
-    g_mutex_lock(&sync_lock);
+    pthread_mutex_lock(&sync_lock);
     while (!all_stopped_locked()) {
-        g_cond_wait(&sync_cond, &sync_lock);
+        pthread_cond_wait(&sync_cond, &sync_lock);
     }
-    g_mutex_unlock(&sync_lock);
+    pthread_mutex_unlock(&sync_lock);
     retake_big_lock(held);
 }
 
 void vcpus_resume_all(void)
 {
     VCPU_FOREACH(v) {
-        g_mutex_lock(&v->work_lock);
+        pthread_mutex_lock(&v->work_lock);
         __atomic_store_n(&v->stop, false, __ATOMIC_RELEASE);
         /* Here and not in its thread: a pause that follows at once must wait for it. */
         set_stopped_locked(v, false);
-        g_cond_broadcast(&v->wake);
-        g_mutex_unlock(&v->work_lock);
+        pthread_cond_broadcast(&v->wake);
+        pthread_mutex_unlock(&v->work_lock);
     }
 }
 

@@ -537,9 +537,9 @@ static bool socket_open(Chardev *chr, const ChardevSpec *spec, Error **errp)
 
 static void remove_own_socket(SocketChardev *s)
 {
-    if (s->unlink_path) {
+    if (s->unlink_path && s->unlink_path[0]) {
         unlink(s->unlink_path);
-        s->unlink_path = NULL;      /* not freed: also runs while the program dies */
+        s->unlink_path[0] = 0;      /* once; not freed, because this also runs while the program dies */
     }
 }
 
@@ -566,6 +566,7 @@ static void socket_close(Chardev *chr)
     close_listening(s->listen_fd);
     close_listening(s->connecting_fd);
     remove_own_socket(s);
+    g_free(s->unlink_path);
     g_free(s->address);
     g_free(s->path);
     g_free(s->host);

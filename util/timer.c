@@ -6,6 +6,7 @@
  * Readers are many and hot (every RDTSC of the guest), writers rare, so a sequence counter guards the pair.
  */
 #include "qemu/osdep.h"
+#include <pthread.h>
 #include <time.h>
 #include "qemu/timer.h"
 
@@ -22,7 +23,7 @@ static struct {
 } vm_clock;
 
 /* Guards everything below, and serialises writers of vm_clock. */
-static GMutex timer_lock;
+static pthread_mutex_t timer_lock = PTHREAD_MUTEX_INITIALIZER;
 static Timer *timer_lists[CLOCK__COUNT];
 /* Per clock the first expiry the main loop knows of: an earlier one has to wake it, a later one has not. */
 static int64_t announced_ns[CLOCK__COUNT] = { INT64_MAX, INT64_MAX, INT64_MAX };
@@ -91,21 +92,21 @@ static void vm_clock_write_locked(bool running, int64_t value)
 
 void clock_vm_enable(bool run)
 {
-    g_mutex_lock(&timer_lock);
+    pthread_mutex_lock(&timer_lock);
     if (!vm_clock.manual && run != vm_clock.running) {
         int64_t mono = host_clock_ns(CLOCK_MONOTONIC);
 
         vm_clock_write_locked(run, run ? vm_clock.value - mono : vm_clock.value + mono);
     }
-    g_mutex_unlock(&timer_lock);
+    pthread_mutex_unlock(&timer_lock);
     notify();
 }
 
 void clock_vm_set(int64_t ns)
 {
-    g_mutex_lock(&timer_lock);
+    pthread_mutex_lock(&timer_lock);
     vm_clock_write_locked(vm_clock.running, vm_clock.running ? ns - host_clock_ns(CLOCK_MONOTONIC) : ns);
-    g_mutex_unlock(&timer_lock);
+    pthread_mutex_unlock(&timer_lock);
     notify();
 }
 
@@ -113,10 +114,10 @@ void clock_vm_set_manual(bool on)
 {
     int64_t now = vm_clock_ns();
 
-    g_mutex_lock(&timer_lock);
+    pthread_mutex_lock(&timer_lock);
     vm_clock.manual = on;
     vm_clock_write_locked(false, now);
-    g_mutex_unlock(&timer_lock);
+    pthread_mutex_unlock(&timer_lock);
     notify();
 }
 
@@ -147,7 +148,7 @@ void timer_arm(Timer *t, int64_t expire_ns)
     Timer **p;
 
     expire_ns = MAX(expire_ns, 0);      /* -1 means "not armed" */
-    g_mutex_lock(&timer_lock);
+    pthread_mutex_lock(&timer_lock);
     unlink_locked(t);
     p = &timer_lists[t->clock];
     while (*p && (*p)->expire_ns <= expire_ns) {    /* equal times run in the order of arming */
@@ -160,7 +161,7 @@ void timer_arm(Timer *t, int64_t expire_ns)
     if (earlier) {
         announced_ns[t->clock] = expire_ns;     /* one wake-up is enough */
     }
-    g_mutex_unlock(&timer_lock);
+    pthread_mutex_unlock(&timer_lock);
     if (earlier) {
         notify();
     }
@@ -168,9 +169,9 @@ void timer_arm(Timer *t, int64_t expire_ns)
 
 void timer_disarm(Timer *t)
 {
-    g_mutex_lock(&timer_lock);
+    pthread_mutex_lock(&timer_lock);
     unlink_locked(t);
-    g_mutex_unlock(&timer_lock);
+    pthread_mutex_unlock(&timer_lock);
 }
 
 /* A clock that stands still has no deadlines, and runs nothing: the machine is frozen as it is. */
@@ -184,7 +185,7 @@ int64_t timers_deadline_ns(void)
 {
     int64_t nearest = INT64_MAX;
 
-    g_mutex_lock(&timer_lock);
+    pthread_mutex_lock(&timer_lock);
     for (int c = 0; c < CLOCK__COUNT; c++) {
         const Timer *first = timer_lists[c];
         int64_t delta;
@@ -202,7 +203,7 @@ int64_t timers_deadline_ns(void)
         }
         nearest = MIN(nearest, delta);
     }
-    g_mutex_unlock(&timer_lock);
+    pthread_mutex_unlock(&timer_lock);
     return nearest == INT64_MAX ? -1 : nearest;
 }
 
@@ -210,9 +211,9 @@ int64_t timers_next_expiry(ClockType clock)
 {
     int64_t expire;
 
-    g_mutex_lock(&timer_lock);
+    pthread_mutex_lock(&timer_lock);
     expire = timer_lists[clock] ? timer_lists[clock]->expire_ns : -1;
-    g_mutex_unlock(&timer_lock);
+    pthread_mutex_unlock(&timer_lock);
     return expire;
 }
 
@@ -225,16 +226,16 @@ static void run_clock(ClockType clock)
         TimerCb *cb;
         void *opaque;
 
-        g_mutex_lock(&timer_lock);
+        pthread_mutex_lock(&timer_lock);
         t = timer_lists[clock];
         if (!t || t->expire_ns > now) {
-            g_mutex_unlock(&timer_lock);
+            pthread_mutex_unlock(&timer_lock);
             return;
         }
         unlink_locked(t);
         cb = t->cb;
         opaque = t->opaque;
-        g_mutex_unlock(&timer_lock);
+        pthread_mutex_unlock(&timer_lock);
         cb(opaque);     /* may re-arm, or free what the timer is part of */
     }
 }

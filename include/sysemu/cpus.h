@@ -16,8 +16,8 @@ struct VCpu {
     int index;
     CPUX86State *env;           /* the guest CPU */
     GThread *thread;
-    GMutex work_lock;           /* guards: work, halted wake-up */
-    GCond wake;
+    pthread_mutex_t work_lock;     /* guards: work, halted wake-up */
+    pthread_cond_t wake;
     GQueue work;                /* run-on-cpu items */
     bool created, stop, stopped, unplug;
     bool halted;                /* HLT or wait-for-SIPI: sleeps until kicked */
