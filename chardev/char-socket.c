@@ -22,6 +22,9 @@
 #include "qemu/timer.h"
 #include "sysemu/runstate.h"
 
+/* How long a blocking wait may overlook a request to end the program. */
+#define LOOK_INTERVAL_MS    500
+
 /* RFC 854, "TELNET COMMAND STRUCTURE" */
 #define TELNET_SE       240
 #define TELNET_BREAK    243
@@ -278,7 +281,7 @@ static bool wait_for_peer(SocketChardev *s, Error **errp)
             error_set(errp, "interrupted while waiting for a connection on '%s'", s->address);
             return false;
         }
-        if (poll(&p, 1, -1) <= 0) {
+        if (poll(&p, 1, LOOK_INTERVAL_MS) <= 0) {
             continue;
         }
         fd = accept_peer(s);
@@ -356,7 +359,7 @@ static int try_connect(SocketChardev *s, const Address *a, Error **errp)
     if (p.fd < 0) {
         return -1;
     }
-    while (poll(&p, 1, -1) <= 0) {
+    while (poll(&p, 1, LOOK_INTERVAL_MS) <= 0) {
         if (shutdown_requested()) {
             error_set(errp, "interrupted while connecting to '%s'", s->address);
             close(p.fd);
