@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Interrupt messages between IO-APIC, local APICs and MSI. What the board and the CPU call is in hw/i386/pc.h and
+ * hw/i386/x86-board.h; this adds the words both controllers share.
+ *
+ * Locking: every function of hw/intc/apic.c takes the lock of the one APIC it touches and may be called with or
+ * without the big lock, from any thread; never two APIC locks at once. Order: big lock, APIC lock, vCPU work lock,
+ * timer lock. x86_board_ack_interrupt() and apic_pic_output() need the big lock, for they reach the 8259 pair.
+ */
+#ifndef HW_INTC_APIC_H
+#define HW_INTC_APIC_H
+
+#include "hw/i386/pc.h"
+#include "hw/i386/x86-board.h"
+
+#define IOAPIC_NUM_PINS 24
+#define APIC_BASE_ADDR  0xfee00000u
+#define APIC_WINDOW     0x100000u       /* registers of the CPU that looks, and the target of every MSI */
+
+/* Delivery modes, the same three bits in ICR, LVT, redirection entry and MSI data (SDM vol. 3A, "APIC"). */
+enum {
+    APIC_DM_FIXED = 0, APIC_DM_LOWEST = 1, APIC_DM_SMI = 2, APIC_DM_NMI = 4, APIC_DM_INIT = 5, APIC_DM_SIPI = 6,
+    APIC_DM_EXTINT = 7,
+};
+
+void apic_print(VCpu *v, GString *out);     /* info lapic */
+
+#endif
