@@ -11,8 +11,9 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/bitops.h"
-#include "chardev/char.h"
 #include "hw/acpi/piix4.h"
+#include "hw/char/debugcon.h"
+#include "hw/char/serial.h"
 #include "hw/i386/pc-firmware.h"
 #include "hw/i386/x86-board.h"
 #include "hw/intc/apic.h"
@@ -221,15 +222,10 @@ static bool create_timers(PcState *pc, Error **errp)
 static bool create_serial_ports(PcState *pc, Error **errp)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(pc->opts->serial); i++) {
-        Device *dev;
-
         if (!pc->opts->serial[i]) {
             continue;
         }
-        dev = device_new("isa-serial");
-        device_set_prop_uint(dev, "index", i);
-        device_set_prop_ptr(dev, "chardev", pc->opts->serial[i]);
-        if (!device_realize(dev, NULL, errp)) {
+        if (!serial_isa_create(i, pc->opts->serial[i], errp)) {
             return false;
         }
         pc->serial_mask |= 1u << i;
@@ -239,25 +235,37 @@ static bool create_serial_ports(PcState *pc, Error **errp)
 
 static bool create_debugcon(PcState *pc, Error **errp)
 {
-    Device *dev;
+    return !pc->opts->debugcon || debugcon_create(pc->opts->debugcon_port, pc->opts->debugcon, errp);
+}
 
-    if (!pc->opts->debugcon) {
-        return true;
+/* Those that need no more than their place; where: who else wants to know them. */
+static bool create_plain_devices(PcState *pc, Error **errp)
+{
+    const struct {
+        const char *type;
+        Device **where;
+    } plain[] = { { "i8042", &pc->kbd }, { "i8257", &pc->dma }, { "port80", NULL } };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(plain); i++) {
+        Device *dev = device_new(plain[i].type);
+
+        if (plain[i].where) {
+            *plain[i].where = dev;
+        }
+        if (!device_realize(dev, NULL, errp)) {
+            return false;
+        }
     }
-    dev = device_new("isa-debugcon");
-    device_set_prop_uint(dev, "iobase", pc->opts->debugcon_port);
-    device_set_prop_ptr(dev, "chardev", pc->opts->debugcon);
-    return device_realize(dev, NULL, errp);
+    return true;
 }
 
 static bool create_isa_devices(PcState *pc, Error **errp)
 {
     create_fpu_port();
     pc->fw_cfg = fw_cfg_create();
-    pc->kbd = device_new("i8042");
     return create_interrupt_controllers(pc, errp) && create_timers(pc, errp) && port92_create(errp) &&
-           device_realize(pc->kbd, NULL, errp) && device_realize(device_new("i8237"), NULL, errp) &&
-           create_serial_ports(pc, errp) && create_debugcon(pc, errp) && device_realize(pc->fw_cfg, NULL, errp);
+           create_plain_devices(pc, errp) && create_serial_ports(pc, errp) && create_debugcon(pc, errp) &&
+           device_realize(pc->fw_cfg, NULL, errp);
 }
 
 static bool pc_init(const MachineOptions *o, Error **errp)
