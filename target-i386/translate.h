@@ -22,6 +22,20 @@
 
 typedef struct InsnRow InsnRow;
 typedef struct Translator Translator;
+typedef struct CodeReader CodeReader;
+
+/* ---- flags ---- */
+/*
+ * A setting of the flags: the lazy operation and its operands (CcOp says what they mean). The translator's own copy
+ * describes what cc_* were last set to; a field is IR_NONE when its value is no longer at hand (the globals have it).
+ */
+typedef struct CcState {
+    uint8_t op;                 /* CcOp, CC_OP_DYNAMIC when unknown */
+    IrTemp dst, src, src2;      /* I32 or I64 as the operation's width; only the operation's low bits count */
+    IrTemp a, b;                /* SUB: the compared values; LOGIC: of AND and TEST, the operands. Zero-extended */
+    IrTemp carry;               /* EFLAGS: I32 0/1 that is C */
+    IrTemp zval;                /* EFLAGS: Z says that this value is 0 */
+} CcState;
 
 /* ---- a decoded instruction ---- */
 enum { SEG_NONE = 0xff };
@@ -66,16 +80,12 @@ typedef struct Insn {
     uint8_t size;               /* bytes of operand 0, for table-driven emitters */
     IrTemp ea;                  /* linear address, once computed */
     IrTemp val[3];
+    bool locked;                /* atomic access to a memory operand 0: the emitter does load and store */
+    CcState flags;              /* what the emitter leaves to be committed; op CC_OP_DYNAMIC: nothing */
+    bool flags_unless_zero;     /* only when val[2], a count, is not 0 */
 } Insn;
 
 /* ---- the state of a translation ---- */
-/* What is known about the flags at this point: the values cc_* were last set to. */
-typedef struct CcState {
-    uint8_t op;                 /* CcOp, CC_OP_DYNAMIC when unknown */
-    IrTemp a, b;                /* compares: the original operands (IR_NONE when no longer valid), extended by neither sign */
-    IrTemp res;                 /* result, IR_NONE when no longer valid */
-} CcState;
-
 typedef struct FaultLabel {
     IrLabel label;
     uint64_t pc;                /* instruction that faults */
@@ -92,16 +102,17 @@ struct Translator {
     uint32_t cs_base;
     bool code64, code32, ss32;
     uint8_t cpl;
-    uint64_t eip_mask;          /* 0xffff, 0xffffffff or ~0: not for 16-bit operand sizes, see gen_jump */
     uint64_t first_pc;          /* of the block */
     uint64_t first_page;        /* linear */
-    uint64_t hi;                /* highest linear address decoded + 1 */
+    uint64_t lo, hi;            /* linear range of the bytes the block depends on */
     uint32_t cs_limit;          /* when !MK_FLAT_CS: the limit this block is valid for */
-    unsigned n_insns, max_insns;
+    unsigned n_insns, max_insns, guest_bytes;
     bool done;                  /* an exit that ends the block was emitted */
     bool force_end;             /* end the block after this instruction, exit to the loop */
+    bool no_step;               /* no #DB after this instruction though TF is set (MOV SS, POP SS) */
     CcState cc;
-    const uint8_t *page_host;   /* host address of first_page's bytes, NULL when read byte by byte */
+    CodeReader *code;
+    const Insn *insn;           /* being translated */
     FaultLabel faults[MAX_FAULT_LABELS];
     unsigned n_faults;
 };
@@ -126,6 +137,7 @@ void guest_reg_write8(Translator *t, const Insn *in, unsigned reg, IrTemp val);
 typedef enum EaAccess { EA_READ = 1, EA_WRITE = 2, EA_RW = 3 } EaAccess;
 /* Offset without segment (LEA), I64, truncated to the address size. */
 IrTemp insn_ea_offset(Translator *t, const Insn *in);
+IrTemp ea_truncate(Translator *t, IrTemp offset, unsigned asize);
 /* Linear address (I64) of ModRM's operand for an access of nbytes: segment limit and rights checked, base added. */
 IrTemp insn_ea(Translator *t, Insn *in, unsigned nbytes, EaAccess access);
 /* The same for an offset (I64, within the address size) in any segment. */
@@ -134,6 +146,7 @@ IrTemp seg_linear(Translator *t, const Insn *in, unsigned seg, IrTemp offset, un
 IrMemOp memop(const Translator *t, unsigned size);
 /* Load/store ModRM's operand of 1, 2, 4 (I32) or 8 (I64) bytes at an address from insn_ea(). */
 IrTemp gen_load(Translator *t, IrTemp addr, unsigned size);
+IrTemp gen_load_rmw(Translator *t, IrTemp addr, unsigned size);    /* the load half of a read-modify-write */
 void gen_store(Translator *t, IrTemp addr, IrTemp val, unsigned size);
 /* r/m operand of the general registers, either form: checks, loads. */
 IrTemp insn_read_rm(Translator *t, Insn *in, unsigned size);
@@ -147,6 +160,15 @@ void gen_exception_err(Translator *t, int vector, uint32_t error);
 /* Raises #vector if the condition holds, out of line; the instruction goes on otherwise. */
 void gen_exception_if(Translator *t, const Insn *in, IrCond c, IrTemp a, IrTemp b, int vector);
 void gen_fault_if(Translator *t, const Insn *in, IrCond c, IrTemp a, IrTemp b, int kind, uint32_t arg);
+/* Leaves for a constant EIP (checked against the limit of CS); the block ends. */
+void gen_exit(Translator *t, uint64_t eip);
+/* The same if the condition holds; the block goes on otherwise (t->done may be set all the same: single-stepping). */
+void gen_exit_if(Translator *t, const Insn *in, IrCond c, IrTemp a, IrTemp b, uint64_t eip);
+/* Leaves for a computed EIP (I64, truncated and checked by the caller). */
+void gen_exit_to(Translator *t, IrTemp eip);
+/* A helper has set env->eip and the mode. */
+void gen_exit_helper(Translator *t);
+bool jump_allowed(const Translator *t, uint64_t eip);
 /* The block ends after this instruction and goes through the execution loop (the mode key may have changed). */
 void gen_end_block(Translator *t);
 
@@ -159,6 +181,22 @@ IrTemp flags_get(Translator *t);
 IrTemp cond_value(Translator *t, unsigned cc);
 /* Forget what is known: a helper wrote cc_*. */
 void flags_forget(Translator *t);
+/* A setting of the flags by an operation of a group (CC_OP_ADDB, ...) on operands of size bytes. */
+CcState flags_of(unsigned group, unsigned size, IrTemp dst, IrTemp src);
+CcState flags_none(void);
+void flags_commit(Translator *t, const CcState *f);
+/* The same unless count (I32 or I64) is 0 when the code runs. */
+void flags_commit_unless_zero(Translator *t, const CcState *f, IrTemp count);
+void forget_operand(CcState *f, IrTemp global);     /* a or b no longer hold what was compared */
+bool flags_refer_to(const CcState *f, IrTemp global);
+void flags_reg_written(Translator *t, IrTemp global);
+/* C as I32 0/1. */
+IrTemp flags_carry(Translator *t);
+void cond_get(Translator *t, unsigned cc, IrCond *c, IrTemp *a, IrTemp *b);
+/* One of two values of the same type by a condition code. */
+IrTemp cond_select(Translator *t, unsigned cc, IrTemp if_true, IrTemp if_false);
+/* Globals dead at an exit to target (same_page: it may be looked at). */
+uint64_t flags_dead_mask(Translator *t, uint64_t target, bool same_page);
 
 /* ---- CPUID feature of the guest, for #UD ---- */
 bool translate_has(const Translator *t, unsigned word, uint32_t bit);
