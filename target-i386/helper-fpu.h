@@ -65,7 +65,7 @@ typedef enum FpuStore {
     H(fprem, void, PURE) H(fprem1, void, PURE) H(fyl2x, void, PURE) H(fyl2xp1, void, PURE)             \
     H(fpatan, void, PURE) H(fsin, void, PURE) H(fcos, void, PURE) H(fsincos, void, PURE)               \
     H(fptan, void, PURE) H(fxtract, void, PURE)                                                        \
-    H(fstp_top, void, PURE, i32 /*-1, 1: FDECSTP, FINCSTP*/) H(ffree, void, PURE, i32 /*i | FPU_POP*/) \
+    H(fstp_top, void, PURE, i32 /*7, 1: FDECSTP, FINCSTP*/) H(ffree, void, PURE, i32 /*i | FPU_POP*/) \
     /* control: fpu-state.c. Those that return i32 say whether the mode key has changed. */            \
     H(fpu_wait, void, RAISES)                           /* pending exception: #MF or FERR# */          \
     H(fninit, i32, PURE) H(fnclex, i32, PURE) H(fldcw, i32, PURE, i32)                                 \
@@ -78,6 +78,11 @@ typedef enum FpuStore {
     H(xrstor, i32, RAISES, i64, i32, i32)                                                              \
     H(ldmxcsr, i32, RAISES, i32) H(stmxcsr, i32, PURE)
 HELPERS_FPU(HELPER_PROTO)
+
+/* translate-x87.c: leaves the block after this instruction if changed (I32) is not 0, because the mode key is another. */
+struct Translator;
+struct Insn;
+void gen_end_block_if(struct Translator *t, const struct Insn *in, IrTemp changed);
 
 enum { XSAVE_PLAIN, XSAVE_OPT, XSAVE_COMPACT };
 
