@@ -360,7 +360,10 @@ static void add_pci(Aml *a, PcState *pc)
 /* _Sx: SLP_TYP values for PM1a and PM1b control, two reserved. */
 static void add_sleep_states(Aml *a)
 {
-    static const struct { const char *name; uint8_t type; } states[] = { { "\\_S3", 1 }, { "\\_S4", 2 }, { "\\_S5", 0 } };
+    static const struct {
+        const char *name;
+        uint8_t type;
+    } states[] = { { "\\_S3", 1 }, { "\\_S4", 2 }, { "\\_S5", 0 } };
 
     for (unsigned i = 0; i < ARRAY_SIZE(states); i++) {
         aml_name(a, states[i].name);

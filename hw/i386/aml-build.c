@@ -4,7 +4,8 @@
  *
  * Appends terms to a byte array; a term with a length leaves a mark that aml_end() turns into a PkgLength. The length
  * field takes one to four bytes depending on what follows, so it is inserted when its term is complete.
- * Follows: ACPI specification 6.4, "AML Grammar Definition", "Package Length Encoding", "Small/Large Resource Data Type".
+ * Follows: ACPI specification 6.4, "AML Grammar Definition", "Package Length Encoding", "Small/Large Resource Data
+ * Type".
  */
 #include "qemu/osdep.h"
 #include "qemu/bitops.h"
@@ -110,7 +111,7 @@ static void insert(Aml *a, guint at, const uint8_t *p, guint len)
     memcpy(a->out->data + at, p, len);
 }
 
-/* One byte up to 63; else the low nibble in the first byte, whose bits 7:6 count the bytes that follow. Counts itself. */
+/* One byte up to 63; else the low nibble in the first byte, bits 7:6 counting the bytes behind. Counts itself. */
 static unsigned encode_pkg_length(uint8_t buf[4], uint32_t len)
 {
     unsigned extra;

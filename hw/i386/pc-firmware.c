@@ -28,7 +28,7 @@ enum CmosCell {
 #define BOOT_ORDER_DEFAULT  "cad"
 #define BOOT_ORDER_MAX      3
 
-/* ---- memory map --------------------------------------------------------------------------------------------------- */
+/* ---- memory map -------------------------------------------------------------------------------------------------- */
 
 bool pc_has_ht_hole(void)
 {
@@ -59,7 +59,7 @@ static void add_e820(PcState *pc)
     fw_cfg_add_file(pc->fw_cfg, "etc/e820", map->data, map->len);
 }
 
-/* ---- fw_cfg items ------------------------------------------------------------------------------------------------- */
+/* ---- fw_cfg items ------------------------------------------------------------------------------------------------ */
 
 /* "550e8400-e29b-41d4-a716-446655440000", checked when the option was read. */
 static void parse_uuid(const char *text, uint8_t uuid[16])
@@ -124,7 +124,7 @@ static void add_boot_order(PcState *pc)
     fw_cfg_add_file(pc->fw_cfg, "etc/boot-fail-wait", forever, sizeof(forever));    /* nothing to boot: stay there */
 }
 
-/* ---- CMOS --------------------------------------------------------------------------------------------------------- */
+/* ---- CMOS -------------------------------------------------------------------------------------------------------- */
 
 static void cmos_set16(PcState *pc, uint8_t cell, uint64_t val)
 {
@@ -209,7 +209,7 @@ static void end_boot_once(void *opaque)
     }
 }
 
-/* ---- entry -------------------------------------------------------------------------------------------------------- */
+/* ---- entry ------------------------------------------------------------------------------------------------------- */
 
 bool pc_firmware_init(PcState *pc, Error **errp)
 {

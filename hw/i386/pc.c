@@ -67,11 +67,11 @@ static bool create_interrupt_controllers(PcState *pc, Error **errp)
     return device_realize(pc->ioapic, NULL, errp);
 }
 
-/* ---- x87 errors --------------------------------------------------------------------------------------------------- */
+/* ---- x87 errors -------------------------------------------------------------------------------------------------- */
 
 /*
- * The AT's way to report an x87 exception: FERR# sets a flip-flop that drives line 13; a write to port F0h clears it
- * and lets the CPU go on (IGNNE#) although the exception is still pending.
+ * The AT's way to report an x87 exception: FERR# sets a flip-flop that drives line 13; a write to port F0h clears it.
+ * Left out: IGNNE#, by which that write also lets the CPU go on while the exception is pending; handlers clear both.
  */
 static void fpu_port_write(void *opaque, hwaddr addr, uint64_t val, unsigned size)
 {
@@ -108,7 +108,7 @@ static void create_fpu_port(void)
     memory_region_add(isa_address_space_io(), FPU_PORT, &port, 0);
 }
 
-/* ---- CPUs --------------------------------------------------------------------------------------------------------- */
+/* ---- CPUs -------------------------------------------------------------------------------------------------------- */
 
 uint64_t x86_board_tsc(void)
 {
@@ -130,7 +130,7 @@ static bool create_cpus(PcState *pc, Error **errp)
 {
     if (pc_apic_id(smp_max_cpus - 1) >= 0xff) {
         error_set(errp, "this processor topology needs APIC IDs above 254");
-        error_append_hint(errp, "Use fewer CPUs, or cores and threads that are powers of two.\n");
+        error_append_hint(errp, "Use fewer CPUs, or cores and threads that are powers of two.");
         return false;
     }
     for (int i = 0; i < smp_cpus; i++) {
@@ -141,7 +141,7 @@ static bool create_cpus(PcState *pc, Error **errp)
     return true;
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 static bool create_ram(PcState *pc, Error **errp)
 {
@@ -208,7 +208,7 @@ static bool load_bios(PcState *pc, Error **errp)
     return true;
 }
 
-/* ---- devices ------------------------------------------------------------------------------------------------------ */
+/* ---- devices ----------------------------------------------------------------------------------------------------- */
 
 static bool create_timers(PcState *pc, Error **errp)
 {
@@ -279,7 +279,7 @@ static bool pc_init(const MachineOptions *o, Error **errp)
            create_isa_devices(pc, errp) && piix4_pm_init(pc, errp) && pc_firmware_init(pc, errp);
 }
 
-/* ---- machine types ------------------------------------------------------------------------------------------------ */
+/* ---- machine types ----------------------------------------------------------------------------------------------- */
 
 static const MachineType machine_pc = {
     .name = PC_MACHINE_VERSION, .alias = "pc", .desc = "Standard PC (i440FX + PIIX, 1996)",

@@ -74,7 +74,7 @@ uint8_t *firmware_load(const char *name, size_t max, size_t *len, Error **errp)
 
     if (!path) {
         error_set(errp, "could not find firmware file '%s'", name);
-        error_append_hint(errp, "Install the Debian package 'seabios', or name the directory that has the file with -L.\n");
+        error_append_hint(errp, "Install the Debian package 'seabios', or name the folder that has the file with -L.");
         return NULL;
     }
     if (stat(path, &st) < 0) {

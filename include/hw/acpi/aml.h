@@ -33,7 +33,7 @@ enum AmlOp {                /* operators that need no more than their operands; 
 void aml_op(Aml *a, unsigned op);
 void aml_arg(Aml *a, unsigned n);
 void aml_local(Aml *a, unsigned n);
-void aml_path(Aml *a, const char *path);        /* a name used as an operand, or a method call followed by its arguments */
+void aml_path(Aml *a, const char *path);        /* operand, or method call followed by its arguments */
 void aml_int(Aml *a, uint64_t v);               /* shortest encoding */
 void aml_string(Aml *a, const char *text);
 void aml_eisaid(Aml *a, const char *id);        /* "PNP0A03" */
@@ -62,14 +62,14 @@ void aml_region(Aml *a, const char *name, enum AmlSpace space, uint64_t offset, 
 typedef struct AmlField { const char *name; unsigned bits; } AmlField;  /* name NULL: reserved bits */
 enum AmlAccess { AML_ANY_ACC = 0, AML_BYTE_ACC = 1, AML_WORD_ACC = 2, AML_DWORD_ACC = 3 };
 void aml_field(Aml *a, const char *region, enum AmlAccess access, const AmlField *fields, unsigned count);
-/* CreateDWordField(buffer, offset, name): the buffer is the next term before the call's operands, hence a path or argument. */
+/* CreateDWordField(buffer, offset, name): the buffer is a name or an argument. */
 void aml_create_dword_field_path(Aml *a, const char *buffer, unsigned offset, const char *name);
 void aml_create_dword_field_arg(Aml *a, unsigned arg, unsigned offset, const char *name);
 
 /* Resource descriptors. */
 void aml_res_io(Aml *a, uint16_t min, uint16_t max, uint8_t align, uint8_t len);    /* 16-bit decode */
 void aml_res_irq(Aml *a, uint16_t mask);                                            /* edge, active high, exclusive */
-void aml_res_dma(Aml *a, uint8_t mask);                                             /* compatibility, no bus master, 8 bit */
+void aml_res_dma(Aml *a, uint8_t mask);             /* compatibility, no bus master, 8 bit */
 void aml_res_memory32_fixed(Aml *a, uint32_t base, uint32_t len, bool writable);
 void aml_res_interrupt(Aml *a, const uint32_t *irqs, unsigned count, bool shared);  /* level, active high, consumer */
 void aml_res_word_bus(Aml *a, uint16_t min, uint16_t max);

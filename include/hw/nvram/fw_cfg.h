@@ -40,7 +40,7 @@ typedef struct FwCfgExtent {
 Device *fw_cfg_create(void);        /* not realized: add it to the machine with device_realize() */
 void fw_cfg_add_extents(Device *dev, uint16_t key, const FwCfgExtent *extents, unsigned count);
 void fw_cfg_set_file(Device *dev, const char *name, const void *data, size_t len);  /* add or replace; copies */
-/* Key of a file, 0 when there is none; length of an item, and bytes of it (zeros past the end). For tests and monitors. */
+/* For tests and monitors: key of a file, 0 when there is none; length of an item; bytes of it, zeros past the end. */
 uint16_t fw_cfg_file_key(Device *dev, const char *name);
 uint64_t fw_cfg_item_len(Device *dev, uint16_t key);
 void fw_cfg_item_read(Device *dev, uint16_t key, uint64_t offset, void *buf, size_t len);
