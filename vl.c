@@ -91,13 +91,14 @@ static bool create_devices(const VmOptions *o, Error **errp)
 
 static bool write_pidfile(const char *path, Error **errp)
 {
-    g_autofree char *text = g_strdup_printf("%ld\n", (long)getpid());
-    g_autoptr(GError) err = NULL;
+    FILE *f = fopen(path, "w");
 
-    if (!g_file_set_contents(path, text, -1, &err)) {
-        error_set(errp, "cannot write pid file: %s", err->message);
+    if (!f) {
+        error_set_errno(errp, errno, "cannot write pid file '%s'", path);
         return false;
     }
+    fprintf(f, "%ld\n", (long)getpid());
+    fclose(f);
     pidfile = path;
     return true;
 }

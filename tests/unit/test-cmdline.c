@@ -83,7 +83,7 @@ static void test_mistakes_get_one_message_and_status_1(void)
         { "-monitor stdio", "-monitor stdio: monitor on 'stdio' is not supported by this version" },
         { "-serial foo", "-serial foo: " },
         { "-serial file:/nodir/x", "-serial file:/nodir/x: " },
-        { "-pidfile /nodir/x -S -display none", "cannot write pid file" },
+        { "-pidfile /nodir/x -S -display none", "cannot write pid file '/nodir/x': No such file or directory" },
     };
     g_autofree char *base = g_path_get_basename(g_getenv("QEMU"));
 
