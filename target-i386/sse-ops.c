@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of MMX and SSE operations (helper-sse.h says what a row means).
+ *
+ * Follows: SDM vol. 2D, appendix A, tables A-3, A-4, A-5 and group tables. Columns are the mandatory prefixes: none, 66, F3,
+ * F2. Left out: 3DNow!, SSE4a, SHA, VEX encodings.
+ */
+#include "qemu/osdep.h"
+#include "target-i386/helper-sse.h"
+
+enum { P_NONE, P_66, P_F3, P_F2, P__COUNT };
+
+/* CPUID requirement of the host instruction */
+#define HOST_SSE  IR_VEC_SSE2
+#define HOST_SSE2 IR_VEC_SSE2
+#define HOST_SSE3 IR_VEC_SSE3
+#define HOST_SSSE3 IR_VEC_SSSE3
+#define HOST_SSE41 IR_VEC_SSE41
+#define HOST_SSE42 IR_VEC_SSE42
+#define HOST_AES IR_VEC_AES
+#define HOST_PCLMUL IR_VEC_PCLMUL
+#define HOST_MMX IR_VEC_SSE2
+
+#define VEC(n, p, m, o, sbytes, host, ...)                                                             \
+    { .name = #n, .prefix = p, .map = m, .opcode = o, .src_bytes = sbytes, .dst_bytes = 16, .host_feature = host, .fn = fn_##n, \
+      ##__VA_ARGS__ }
+#define ROW_OF(i, membytes, vecop, ...) { .vec = vecop, .kind = K_VEC, .isa = ISA_##i, .mem = membytes, ##__VA_ARGS__ }
+
+/* 16 bytes with 16 bytes */
+#define X(n, p, m, o, i)          ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i))
+#define X_U(n, p, m, o, i)        ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, .dst_unread = true))
+#define X_I(n, p, m, o, i)        ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, .has_imm = true))
+#define X_UI(n, p, m, o, i)       ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, .has_imm = true, .dst_unread = true))
+#define F(n, p, m, o, i)          ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i), .fp = true)
+#define F_U(n, p, m, o, i)        ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, .dst_unread = true), .fp = true)
+#define F_I(n, p, m, o, i)        ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, .has_imm = true), .fp = true)
+#define F_UI(n, p, m, o, i)       ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, .has_imm = true, .dst_unread = true), .fp = true)
+/* a part of the source only: n bytes of it */
+#define S(n, p, m, o, i, b)       ROW_OF(i, b, VEC(n, p, m, o, b, HOST_##i), .fp = true)
+#define S_I(n, p, m, o, i, b)     ROW_OF(i, b, VEC(n, p, m, o, b, HOST_##i, .has_imm = true), .fp = true)
+#define P(n, p, m, o, i, b)       ROW_OF(i, b, VEC(n, p, m, o, b, HOST_##i))
+#define P_U(n, p, m, o, i, b)     ROW_OF(i, b, VEC(n, p, m, o, b, HOST_##i, .dst_unread = true))
+#define PF_U(n, p, m, o, i, b)    ROW_OF(i, b, VEC(n, p, m, o, b, HOST_##i, .dst_unread = true), .fp = true)
+/* by C function only */
+#define C(n, p, m, o, i)          ROW_OF(i, 16, VEC(n, p, m, o, 16, IR_VEC_FN_ONLY))
+
+/* MMX. The host runs them as SSE2 (prefix 66) on the low 8 bytes, where that is the same (M), or calls fn (MC). */
+#define MVEC(n, p, m, o, host, ...)                                                                    \
+    { .name = #n, .prefix = p, .map = m, .opcode = o, .src_bytes = 8, .dst_bytes = 8, .mmx = true, .host_feature = host, \
+      .fn = fn_##n##_m, ##__VA_ARGS__ }
+#define M_ROW(i, b, vecop)        { .vec = vecop, .kind = K_MMX, .isa = ISA_##i, .mem = b }
+#define M(n, m, o, i)             M_ROW(i, 8, MVEC(n, 0x66, m, o, HOST_##i))
+#define MC(n, m, o, i)            M_ROW(i, 8, MVEC(n, 0x66, m, o, IR_VEC_FN_ONLY))
+
+/* both, in the columns "none" and "66": MMX by host or by fn; second ISA is that of the XMM form */
+#define INT(o, n, im, ix)         [o] = { M(n, 1, o, im), X(n, 0x66, 1, o, ix) }
+#define INTC(o, n, im, ix)        [o] = { MC(n, 1, o, im), X(n, 0x66, 1, o, ix) }
+#define INT_SSSE3(o, n)           [o] = { M(n, 2, o, SSSE3), X(n, 0x66, 2, o, SSSE3) }
+#define INTC_SSSE3(o, n)          [o] = { MC(n, 2, o, SSSE3), X(n, 0x66, 2, o, SSSE3) }
+#define INTU_SSSE3(o, n)          [o] = { M(n, 2, o, SSSE3), X_U(n, 0x66, 2, o, SSSE3) }
+/* only with 66 */
+#define XMM_66(o, n, i)           [o] = { [P_66] = X(n, 0x66, 1, o, i) }
+/* ps pd ss sd */
+#define FLOAT(o, n)                                                                                    \
+    [o] = { F(n##ps, 0, 1, o, SSE), F(n##pd, 0x66, 1, o, SSE2), S(n##ss, 0xf3, 1, o, SSE, 4), S(n##sd, 0xf2, 1, o, SSE2, 8) }
+/* ps pd, bits only: fn of the integer operation */
+#define BITS(o, n)                [o] = { X(n, 0, 1, o, SSE), X(n, 0x66, 1, o, SSE2) }
+
+#define K(k, i)                   { .kind = k, .isa = ISA_##i }
+#define KM(k, i, b)               { .kind = k, .isa = ISA_##i, .mem = b }
+#define KA(k, i, b, a)            { .kind = k, .isa = ISA_##i, .mem = b, .arg = a }
+#define KV(k, i, b, vecop, isfp)  { .vec = vecop, .kind = k, .isa = ISA_##i, .mem = b, .fp = isfp }
+
+static const SseRow map_0f[256][P__COUNT] = {
+    [0x10] = { K(K_LOAD, SSE), K(K_LOAD, SSE2), KM(K_MOVSS_LD, SSE, 4), KM(K_MOVSS_LD, SSE2, 8) },
+    [0x11] = { K(K_STORE, SSE), K(K_STORE, SSE2), KM(K_MOVSS_ST, SSE, 4), KM(K_MOVSS_ST, SSE2, 8) },
+    [0x12] = { K(K_MOVL_LD, SSE), K(K_MOVLPD_LD, SSE2), X_U(movsldup, 0xf3, 1, 0x12, SSE3),
+               P_U(movddup, 0xf2, 1, 0x12, SSE3, 8) },
+    [0x13] = { K(K_MOVL_ST, SSE), K(K_MOVL_ST, SSE2) },
+    [0x14] = { X(unpcklps, 0, 1, 0x14, SSE), X(unpcklpd, 0x66, 1, 0x14, SSE2) },
+    [0x15] = { X(unpckhps, 0, 1, 0x15, SSE), X(unpckhpd, 0x66, 1, 0x15, SSE2) },
+    [0x16] = { K(K_MOVH_LD, SSE), K(K_MOVHPD_LD, SSE2), X_U(movshdup, 0xf3, 1, 0x16, SSE3) },
+    [0x17] = { K(K_MOVH_ST, SSE), K(K_MOVH_ST, SSE2) },
+    [0x28] = { K(K_LOAD_A, SSE), K(K_LOAD_A, SSE2) },
+    [0x29] = { K(K_STORE_A, SSE), K(K_STORE_A, SSE2) },
+    [0x2a] = { KV(K_PI2XMM, SSE, 8, VEC(cvtpi2ps, 0, 1, 0x2a, 8, IR_VEC_FN_ONLY), true),
+               KV(K_PI2XMM, SSE2, 8, VEC(cvtdq2pd, 0xf3, 1, 0xe6, 8, IR_VEC_SSE2, .dst_unread = true), false),
+               KV(K_CVTSI, SSE, 4, VEC(cvtsi2ss, 0xf3, 1, 0x2a, 4, IR_VEC_SSE2), true),
+               KV(K_CVTSI, SSE2, 4, VEC(cvtsi2sd, 0xf2, 1, 0x2a, 4, IR_VEC_SSE2), true) },
+    [0x2b] = { K(K_STORE_NT, SSE), K(K_STORE_NT, SSE2) },
+    [0x2c] = { KV(K_XMM2PI, SSE, 8, VEC(cvttps2pi, 0, 1, 0x2c, 8, IR_VEC_FN_ONLY, .dst_unread = true), true),
+               KV(K_XMM2PI, SSE2, 16, VEC(cvttpd2pi, 0x66, 1, 0x2c, 16, IR_VEC_FN_ONLY, .dst_unread = true), true),
+               KA(K_CVT2SI, SSE, 4, SSE_SS2SI_T), KA(K_CVT2SI, SSE2, 8, SSE_SD2SI_T) },
+    [0x2d] = { KV(K_XMM2PI, SSE, 8, VEC(cvtps2pi, 0, 1, 0x2d, 8, IR_VEC_FN_ONLY, .dst_unread = true), true),
+               KV(K_XMM2PI, SSE2, 16, VEC(cvtpd2pi, 0x66, 1, 0x2d, 16, IR_VEC_FN_ONLY, .dst_unread = true), true),
+               KA(K_CVT2SI, SSE, 4, SSE_SS2SI), KA(K_CVT2SI, SSE2, 8, SSE_SD2SI) },
+    [0x2e] = { KA(K_COMIS, SSE, 4, SSE_UCOMISS), KA(K_COMIS, SSE2, 8, SSE_UCOMISD) },
+    [0x2f] = { KA(K_COMIS, SSE, 4, SSE_COMISS), KA(K_COMIS, SSE2, 8, SSE_COMISD) },
+    [0x50] = { KA(K_MOVMSK, SSE, 0, 0), KA(K_MOVMSK, SSE2, 0, 1) },
+    [0x51] = { F_U(sqrtps, 0, 1, 0x51, SSE), F_U(sqrtpd, 0x66, 1, 0x51, SSE2), S(sqrtss, 0xf3, 1, 0x51, SSE, 4),
+               S(sqrtsd, 0xf2, 1, 0x51, SSE2, 8) },
+    [0x52] = { X_U(rsqrtps, 0, 1, 0x52, SSE), [P_F3] = P(rsqrtss, 0xf3, 1, 0x52, SSE, 4) },
+    [0x53] = { X_U(rcpps, 0, 1, 0x53, SSE), [P_F3] = P(rcpss, 0xf3, 1, 0x53, SSE, 4) },
+    BITS(0x54, pand), BITS(0x55, pandn),
+    BITS(0x56, por), BITS(0x57, pxor),
+    FLOAT(0x58, add), FLOAT(0x59, mul), FLOAT(0x5c, sub), FLOAT(0x5d, min), FLOAT(0x5e, div), FLOAT(0x5f, max),
+    [0x5a] = { PF_U(cvtps2pd, 0, 1, 0x5a, SSE2, 8), F_U(cvtpd2ps, 0x66, 1, 0x5a, SSE2), S(cvtss2sd, 0xf3, 1, 0x5a, SSE2, 4),
+               S(cvtsd2ss, 0xf2, 1, 0x5a, SSE2, 8) },
+    [0x5b] = { F_U(cvtdq2ps, 0, 1, 0x5b, SSE2), F_U(cvtps2dq, 0x66, 1, 0x5b, SSE2), F_U(cvttps2dq, 0xf3, 1, 0x5b, SSE2) },
+    [0x60] = { M_ROW(MMX, 4, MVEC(punpcklbw, 0x66, 1, 0x60, IR_VEC_SSE2)), X(punpcklbw, 0x66, 1, 0x60, SSE2) },
+    [0x61] = { M_ROW(MMX, 4, MVEC(punpcklwd, 0x66, 1, 0x61, IR_VEC_SSE2)), X(punpcklwd, 0x66, 1, 0x61, SSE2) },
+    [0x62] = { M_ROW(MMX, 4, MVEC(punpckldq, 0x66, 1, 0x62, IR_VEC_SSE2)), X(punpckldq, 0x66, 1, 0x62, SSE2) },
+    INTC(0x63, packsswb, MMX, SSE2),
+    INT(0x64, pcmpgtb, MMX, SSE2), INT(0x65, pcmpgtw, MMX, SSE2), INT(0x66, pcmpgtd, MMX, SSE2),
+    INTC(0x67, packuswb, MMX, SSE2), INTC(0x68, punpckhbw, MMX, SSE2), INTC(0x69, punpckhwd, MMX, SSE2),
+    INTC(0x6a, punpckhdq, MMX, SSE2), INTC(0x6b, packssdw, MMX, SSE2),
+    XMM_66(0x6c, punpcklqdq, SSE2), XMM_66(0x6d, punpckhqdq, SSE2),
+    [0x6e] = { K(K_MOVD_TO_MM, MMX), K(K_MOVD_TO_XMM, SSE2) },
+    [0x6f] = { K(K_MOVQ_MM_LD, MMX), K(K_LOAD_A, SSE2), K(K_LOAD, SSE2) },
+    [0x70] = { M_ROW(SSE, 8, MVEC(pshufw, 0xf2, 1, 0x70, IR_VEC_SSE2, .has_imm = true, .dst_unread = true)),
+               X_UI(pshufd, 0x66, 1, 0x70, SSE2), X_UI(pshufhw, 0xf3, 1, 0x70, SSE2), X_UI(pshuflw, 0xf2, 1, 0x70, SSE2) },
+    [0x71 ... 0x73] = { K(K_SHIFT_MMX, MMX), K(K_SHIFT_XMM, SSE2) },
+    INT(0x74, pcmpeqb, MMX, SSE2), INT(0x75, pcmpeqw, MMX, SSE2), INT(0x76, pcmpeqd, MMX, SSE2),
+    [0x77] = { K(K_EMMS, MMX) },
+    [0x7c] = { [P_66] = F(haddpd, 0x66, 1, 0x7c, SSE3), [P_F2] = F(haddps, 0xf2, 1, 0x7c, SSE3) },
+    [0x7d] = { [P_66] = F(hsubpd, 0x66, 1, 0x7d, SSE3), [P_F2] = F(hsubps, 0xf2, 1, 0x7d, SSE3) },
+    [0x7e] = { K(K_MOVD_FROM_MM, MMX), K(K_MOVD_FROM_XMM, SSE2), K(K_MOVQ_LD, SSE2) },
+    [0x7f] = { K(K_MOVQ_MM_ST, MMX), K(K_STORE_A, SSE2), K(K_STORE, SSE2) },
+    [0xae] = { K(K_STATE, NONE) },
+    [0xc2] = { F_I(cmpps, 0, 1, 0xc2, SSE), F_I(cmppd, 0x66, 1, 0xc2, SSE2), S_I(cmpss, 0xf3, 1, 0xc2, SSE, 4),
+               S_I(cmpsd, 0xf2, 1, 0xc2, SSE2, 8) },
+    [0xc3] = { K(K_MOVNTI, SSE2) },
+    [0xc4] = { K(K_PINSRW_MM, SSE), K(K_PINSRW, SSE2) },
+    [0xc5] = { K(K_PEXTRW_MM, SSE), K(K_PEXTRW, SSE2) },
+    [0xc6] = { X_I(shufps, 0, 1, 0xc6, SSE), X_I(shufpd, 0x66, 1, 0xc6, SSE2) },
+    [0xd0] = { [P_66] = F(addsubpd, 0x66, 1, 0xd0, SSE3), [P_F2] = F(addsubps, 0xf2, 1, 0xd0, SSE3) },
+    INT(0xd1, psrlw, MMX, SSE2), INT(0xd2, psrld, MMX, SSE2), INT(0xd3, psrlq, MMX, SSE2),
+    INT(0xd4, paddq, SSE2, SSE2), INT(0xd5, pmullw, MMX, SSE2),
+    [0xd6] = { [P_66] = K(K_MOVQ_ST, SSE2), [P_F3] = K(K_MOVQ2DQ, SSE2), [P_F2] = K(K_MOVDQ2Q, SSE2) },
+    [0xd7] = { K(K_PMOVMSKB_MM, SSE), K(K_PMOVMSKB, SSE2) },
+    INT(0xd8, psubusb, MMX, SSE2), INT(0xd9, psubusw, MMX, SSE2), INT(0xda, pminub, SSE, SSE2), INT(0xdb, pand, MMX, SSE2),
+    INT(0xdc, paddusb, MMX, SSE2), INT(0xdd, paddusw, MMX, SSE2), INT(0xde, pmaxub, SSE, SSE2), INT(0xdf, pandn, MMX, SSE2),
+    INT(0xe0, pavgb, SSE, SSE2), INT(0xe1, psraw, MMX, SSE2), INT(0xe2, psrad, MMX, SSE2), INT(0xe3, pavgw, SSE, SSE2),
+    INT(0xe4, pmulhuw, SSE, SSE2), INT(0xe5, pmulhw, MMX, SSE2),
+    [0xe6] = { [P_66] = F_U(cvttpd2dq, 0x66, 1, 0xe6, SSE2), [P_F3] = P_U(cvtdq2pd, 0xf3, 1, 0xe6, SSE2, 8),
+               [P_F2] = F_U(cvtpd2dq, 0xf2, 1, 0xe6, SSE2) },
+    [0xe7] = { K(K_MOVNTQ, SSE), K(K_STORE_NT, SSE2) },
+    INT(0xe8, psubsb, MMX, SSE2), INT(0xe9, psubsw, MMX, SSE2), INT(0xea, pminsw, SSE, SSE2), INT(0xeb, por, MMX, SSE2),
+    INT(0xec, paddsb, MMX, SSE2), INT(0xed, paddsw, MMX, SSE2), INT(0xee, pmaxsw, SSE, SSE2), INT(0xef, pxor, MMX, SSE2),
+    [0xf0] = { [P_F2] = K(K_LOAD, SSE3) },
+    INT(0xf1, psllw, MMX, SSE2), INT(0xf2, pslld, MMX, SSE2), INT(0xf3, psllq, MMX, SSE2),
+    INT(0xf4, pmuludq, SSE2, SSE2), INT(0xf5, pmaddwd, MMX, SSE2), INT(0xf6, psadbw, SSE, SSE2),
+    [0xf7] = { K(K_MASKMOV_MM, SSE), K(K_MASKMOV, SSE2) },
+    INT(0xf8, psubb, MMX, SSE2), INT(0xf9, psubw, MMX, SSE2), INT(0xfa, psubd, MMX, SSE2), INT(0xfb, psubq, SSE2, SSE2),
+    INT(0xfc, paddb, MMX, SSE2), INT(0xfd, paddw, MMX, SSE2), INT(0xfe, paddd, MMX, SSE2),
+};
+
+#define SSE41(o, n)        [o] = { [P_66] = X(n, 0x66, 2, o, SSE41) }
+#define PMOVX(o, n, b)     [o] = { [P_66] = P_U(n, 0x66, 2, o, SSE41, b) }
+
+static const SseRow map_0f38[256][P__COUNT] = {
+    INTC_SSSE3(0x00, pshufb), INTC_SSSE3(0x01, phaddw), INTC_SSSE3(0x02, phaddd), INTC_SSSE3(0x03, phaddsw),
+    INT_SSSE3(0x04, pmaddubsw), INTC_SSSE3(0x05, phsubw), INTC_SSSE3(0x06, phsubd), INTC_SSSE3(0x07, phsubsw),
+    INT_SSSE3(0x08, psignb), INT_SSSE3(0x09, psignw), INT_SSSE3(0x0a, psignd), INT_SSSE3(0x0b, pmulhrsw),
+    /* the host's implicit XMM0 is where dst is */
+    [0x10] = { [P_66] = C(pblendvb, 0x66, 2, 0x10, SSE41) },
+    [0x14] = { [P_66] = C(blendvps, 0x66, 2, 0x14, SSE41) },
+    [0x15] = { [P_66] = C(blendvpd, 0x66, 2, 0x15, SSE41) },
+    [0x17] = { [P_66] = KM(K_PTEST, SSE41, 16) },
+    INTU_SSSE3(0x1c, pabsb), INTU_SSSE3(0x1d, pabsw), INTU_SSSE3(0x1e, pabsd),
+    PMOVX(0x20, pmovsxbw, 8), PMOVX(0x21, pmovsxbd, 4), PMOVX(0x22, pmovsxbq, 2),
+    PMOVX(0x23, pmovsxwd, 8), PMOVX(0x24, pmovsxwq, 4), PMOVX(0x25, pmovsxdq, 8),
+    SSE41(0x28, pmuldq), SSE41(0x29, pcmpeqq), [0x2a] = { [P_66] = K(K_LOAD_NT, SSE41) }, SSE41(0x2b, packusdw),
+    PMOVX(0x30, pmovzxbw, 8), PMOVX(0x31, pmovzxbd, 4), PMOVX(0x32, pmovzxbq, 2),
+    PMOVX(0x33, pmovzxwd, 8), PMOVX(0x34, pmovzxwq, 4), PMOVX(0x35, pmovzxdq, 8),
+    [0x37] = { [P_66] = X(pcmpgtq, 0x66, 2, 0x37, SSE42) },
+    SSE41(0x38, pminsb), SSE41(0x39, pminsd), SSE41(0x3a, pminuw), SSE41(0x3b, pminud),
+    SSE41(0x3c, pmaxsb), SSE41(0x3d, pmaxsd), SSE41(0x3e, pmaxuw), SSE41(0x3f, pmaxud),
+    SSE41(0x40, pmulld), [0x41] = { [P_66] = X_U(phminposuw, 0x66, 2, 0x41, SSE41) },
+    [0xdb] = { [P_66] = X_U(aesimc, 0x66, 2, 0xdb, AES) },
+    [0xdc] = { [P_66] = X(aesenc, 0x66, 2, 0xdc, AES) }, [0xdd] = { [P_66] = X(aesenclast, 0x66, 2, 0xdd, AES) },
+    [0xde] = { [P_66] = X(aesdec, 0x66, 2, 0xde, AES) }, [0xdf] = { [P_66] = X(aesdeclast, 0x66, 2, 0xdf, AES) },
+};
+
+static const SseRow map_0f3a[256][P__COUNT] = {
+    [0x08] = { [P_66] = F_UI(roundps, 0x66, 3, 0x08, SSE41) },
+    [0x09] = { [P_66] = F_UI(roundpd, 0x66, 3, 0x09, SSE41) },
+    [0x0a] = { [P_66] = S_I(roundss, 0x66, 3, 0x0a, SSE41, 4) },
+    [0x0b] = { [P_66] = S_I(roundsd, 0x66, 3, 0x0b, SSE41, 8) },
+    [0x0c] = { [P_66] = X_I(blendps, 0x66, 3, 0x0c, SSE41) },
+    [0x0d] = { [P_66] = X_I(blendpd, 0x66, 3, 0x0d, SSE41) },
+    [0x0e] = { [P_66] = X_I(pblendw, 0x66, 3, 0x0e, SSE41) },
+    [0x0f] = { M_ROW(SSSE3, 8, MVEC(palignr, 0x66, 3, 0x0f, IR_VEC_FN_ONLY, .has_imm = true)),
+               X_I(palignr, 0x66, 3, 0x0f, SSSE3) },
+    [0x14] = { [P_66] = KA(K_PEXTR, SSE41, 0, 1) },     /* arg: bytes; 4 may become 8 by REX.W */
+    [0x15] = { [P_66] = KA(K_PEXTR, SSE41, 0, 2) },
+    [0x16] = { [P_66] = KA(K_PEXTR, SSE41, 0, 4) },
+    [0x17] = { [P_66] = KA(K_PEXTR, SSE41, 0, 4) },     /* EXTRACTPS */
+    [0x20] = { [P_66] = KA(K_PINSR, SSE41, 0, 1) },
+    [0x21] = { [P_66] = K(K_INSERTPS, SSE41) },
+    [0x22] = { [P_66] = KA(K_PINSR, SSE41, 0, 4) },
+    [0x40] = { [P_66] = F_I(dpps, 0x66, 3, 0x40, SSE41) },
+    [0x41] = { [P_66] = F_I(dppd, 0x66, 3, 0x41, SSE41) },
+    [0x42] = { [P_66] = X_I(mpsadbw, 0x66, 3, 0x42, SSE41) },
+    [0x44] = { [P_66] = X_I(pclmulqdq, 0x66, 3, 0x44, PCLMUL) },
+    [0x60 ... 0x63] = { [P_66] = K(K_PCMPSTR, SSE42) },
+    [0xdf] = { [P_66] = X_UI(aeskeygenassist, 0x66, 3, 0xdf, AES) },
+};
+
+const SseRow *sse_row(unsigned map, unsigned opcode, unsigned mandatory)
+{
+    unsigned p = mandatory == 0x66 ? P_66 : mandatory == 0xf3 ? P_F3 : mandatory == 0xf2 ? P_F2 : P_NONE;
+
+    return map == 1 ? &map_0f[opcode][p] : map == 2 ? &map_0f38[opcode][p] : &map_0f3a[opcode][p];
+}
+
+const SseRow *sse_shift_row(unsigned opcode, unsigned op3, bool mmx)
+{
+    /* opcode of the form that takes its count from memory, by 0F 71..73 and ModRM.reg */
+    static const uint8_t same[3][8] = {
+        { [2] = 0xd1, [4] = 0xe1, [6] = 0xf1 }, { [2] = 0xd2, [4] = 0xe2, [6] = 0xf2 }, { [2] = 0xd3, [6] = 0xf3 },
+    };
+    unsigned o = same[opcode - 0x71][op3];
+
+    return o ? &map_0f[o][mmx ? P_NONE : P_66] : NULL;
+}
+
+const IrVecOp vec_mov128 = VEC(mov128, 0, 1, 0x10, 16, IR_VEC_SSE2, .dst_unread = true);
+const IrVecOp vec_movq = VEC(movq, 0xf3, 1, 0x7e, 8, IR_VEC_SSE2, .dst_unread = true);
+const IrVecOp vec_movd = VEC(movd, 0x66, 1, 0x6e, 4, IR_VEC_SSE2, .dst_unread = true);
+const IrVecOp vec_movlow = VEC(movlow, 0, 1, 0x12, 8, IR_VEC_SSE2);
+const IrVecOp vec_movhigh = VEC(movhigh, 0, 1, 0x16, 8, IR_VEC_SSE2);
+const IrVecOp vec_cvtsi2ss_q = VEC(cvtsi2ss_q, 0, 1, 0, 8, IR_VEC_FN_ONLY);
+const IrVecOp vec_cvtsi2sd_q = VEC(cvtsi2sd_q, 0, 1, 0, 8, IR_VEC_FN_ONLY);
+const IrVecOp vec_pinsrb = VEC(pinsrb, 0x66, 3, 0x20, 4, IR_VEC_SSE41, .has_imm = true);
+const IrVecOp vec_pinsrw = VEC(pinsrw, 0x66, 1, 0xc4, 4, IR_VEC_SSE2, .has_imm = true);
+const IrVecOp vec_pinsrd = VEC(pinsrd, 0x66, 3, 0x22, 4, IR_VEC_SSE41, .has_imm = true);
+const IrVecOp vec_pinsrw_m = MVEC(pinsrw, 0x66, 1, 0xc4, IR_VEC_FN_ONLY, .has_imm = true);
+const IrVecOp vec_insertps = VEC(insertps, 0x66, 3, 0x21, 4, IR_VEC_SSE41, .has_imm = true);
