@@ -19,22 +19,26 @@
 /*
  * Tags are page addresses. addr ^ tag is the offset in the page on a hit, and larger than a page on a miss; one
  * unsigned compare against PAGE_SIZE - size covers the miss and the access that crosses the page.
- * A page that needs the slow path on every access (I/O, code, watchpoint) has JIT_TLB_SLOW in that tag.
+ * A tag that must never match (entry unused, access not allowed, or every access wants the slow path: I/O, code, watchpoint)
+ * is a page of the neighbouring index, which no address that selects this entry can equal.
  */
-#define JIT_TLB_INVALID (~0ull)
-#define JIT_TLB_SLOW    (1ull << 11 | 1ull << 10 | 1ull << 63)  /* never within PAGE_SIZE - size after the xor */
+#define JIT_TLB_NEVER(page) (((page) & TARGET_PAGE_MASK) ^ TARGET_PAGE_SIZE)
+#define JIT_NO_PAGE         (~0ull)     /* TlbFull.page of an unused entry: no page address */
 typedef struct TlbEntry {
     uint64_t read, write, code;
     uintptr_t host;                 /* host address of the page's first byte; RAM only */
 } TlbEntry;
 /* What the slow path needs to know; same index as the entry. */
 typedef struct TlbFull {
-    uint64_t page;                  /* linear page, JIT_TLB_INVALID when unused */
+    uint64_t page;                  /* linear page, JIT_NO_PAGE when unused */
     hwaddr phys;
     ram_addr_t ram_addr;            /* ~0 when not RAM */
     uint8_t prot;                   /* PROT_R/W/X */
-    bool global, io, rom, large;
+    uint8_t page_bits;              /* log2 of the size of the page it is a piece of */
+    bool global, io, rom;
 } TlbFull;
+
+enum { JIT_LOCAL = 1, JIT_GLOBAL = 2 };     /* a translation that an address-space switch drops, or keeps */
 
 typedef struct JumpCacheEntry {
     uint64_t eip, mode_key;
@@ -49,16 +53,19 @@ typedef struct CpuJit {
     uint64_t host_pc;               /* return address of the slow path or helper being run: finds the guest instruction */
     uint64_t host_sp;               /* stack of the entry thunk */
     /* rarely touched from here on */
-    uint64_t frame[64];             /* not used by C: spill area of the interpreter back end */
+    uint64_t args[8];               /* of the helper being called */
+    uint64_t frame[64];             /* spill area of the interpreter back end */
     JumpCacheEntry jc[JIT_JC_SIZE] QEMU_ALIGNED(64);
     TlbEntry tlb[JIT_NB_MMU][JIT_TLB_SIZE] QEMU_ALIGNED(64);
     TlbFull tlb_full[JIT_NB_MMU][JIT_TLB_SIZE];
-    /* Log of filled slots that a flush of non-global pages must drop; overflow makes the flush walk everything. */
-    uint32_t tlb_log[1024], tlb_log_len;
-    uint32_t jc_log[2048], jc_log_len;
-    bool tlb_any_large;             /* a page larger than 4 KiB was filled: INVLPG of its range flushes all */
+    /* Filled slots of both tables, each listed once: a flush walks these, not the tables. */
+    uint16_t tlb_log[JIT_NB_MMU * JIT_TLB_SIZE], jc_log[JIT_JC_SIZE];
+    uint8_t tlb_logged[JIT_NB_MMU * JIT_TLB_SIZE], jc_logged[JIT_JC_SIZE];  /* 0 no, JIT_LOCAL, JIT_GLOBAL */
+    uint32_t tlb_log_len, jc_log_len;
+    bool tlb_ready;                 /* tables were initialised */
+    bool smc_single;                /* the next block is one instruction: it stores into code that was running */
     struct TranslationBlock *current_tb;    /* the one being run by C code's view (interpreter, logging) */
-    uint64_t stat_tlb_miss, stat_jc_miss, stat_lookup, stat_io, stat_flush, stat_flush_page;
+    uint64_t stat_tlb_miss, stat_slow, stat_jc_miss, stat_lookup, stat_io, stat_flush, stat_flush_page, stat_smc;
 } CpuJit;
 
 #endif

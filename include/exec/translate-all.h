@@ -22,6 +22,30 @@ void tcg_print_stats(GString *out);                 /* info jit, -d jitstats */
 void tb_invalidate_phys_range(ram_addr_t start, ram_addr_t end);
 void tb_flush_all(void);
 
+/* ---- between the execution loop, the TLB and the block cache ---- */
+/* The block for the CPU's eip and mode; NULL when it is not translated yet. May raise a fetch fault. Fills the jump cache. */
+TranslationBlock *tb_find(CPUX86State *env);
+TranslationBlock *tb_generate(CPUX86State *env);    /* translates it; may raise */
+void tb_unwound(void);                              /* a fault unwound out of translation: gives up its lock */
+const void *tb_code(const TranslationBlock *tb);
+uint64_t tb_eip(const TranslationBlock *tb);
+/* cookie: what tcg_backend_run() returned. Makes that exit jump to tb from now on. */
+void tb_chain(uintptr_t cookie, TranslationBlock *tb);
+/* EIP of the guest instruction that host_pc (a return address in generated code) belongs to. */
+bool tb_restore_eip(uint64_t host_pc, uint64_t *eip);
+/*
+ * Translated code at host_pc stores to [addr, addr + len): drops the blocks there. True when the block at host_pc is
+ * one of them: the store must be restarted in a block of its own.
+ */
+bool tb_invalidate_for_store(ram_addr_t addr, unsigned len, uint64_t host_pc);
+/* tlb.c's part of code protection: the listener of ram_code_protect(). */
+void tlb_write_protect(ram_addr_t start, uint64_t len);
+/* Physical RAM address of the code at a linear address: -1 when it is no RAM. Raises the fetch fault. */
+ram_addr_t tlb_code_ram_addr(CPUX86State *env, vaddr addr, bool *global);
+/* Jump cache of one vCPU. */
+void jc_flush(CPUX86State *env);
+static inline unsigned jc_index(uint64_t eip) { return ((uint32_t)eip >> 12 ^ (uint32_t)eip) & (JIT_JC_SIZE - 1); }
+
 /* ---- the seam to the guest front end (implemented in target-i386/) ---- */
 typedef struct TranslateRequest {
     CPUX86State *env;

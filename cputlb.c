@@ -1,0 +1,624 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The software TLB: fill, flush, and everything translated code does not do inline.
+ *
+ * Each MMU mode has a direct-mapped table. An entry's tags say which accesses may go straight to host memory; what else
+ * is known of the page stands in TlbFull under the same index. A flush walks the log of filled slots, not the tables; a change
+ * of address space leaves global pages alone.
+ *
+ * Only the owning vCPU changes its TLB, but for one thing: tlb_write_protect() makes write tags slow in every vCPU's TLB.
+ */
+#include "qemu/osdep.h"
+#include "exec/cpu-exec.h"
+#include "exec/cpu-mem.h"
+#include "exec/translate-all.h"
+#include "qemu/log.h"
+#include "target-i386/cpu.h"
+#include "tcg/ir.h"
+
+#define PAGE_OFFSET(a) ((a) & (TARGET_PAGE_SIZE - 1))
+
+static inline unsigned tlb_index(vaddr addr)
+{
+    return (addr >> TARGET_PAGE_BITS) & (JIT_TLB_SIZE - 1);
+}
+
+static inline bool tag_hits(uint64_t tag, vaddr addr)
+{
+    return (tag ^ addr) < TARGET_PAGE_SIZE;
+}
+
+/* ---- flushing ---- */
+
+static void entry_clear(CpuJit *jit, unsigned mmu, unsigned i)
+{
+    uint64_t never = JIT_TLB_NEVER((uint64_t)i << TARGET_PAGE_BITS);
+
+    jit->tlb[mmu][i] = (TlbEntry) { .read = never, .write = never, .code = never };
+    jit->tlb_full[mmu][i].page = JIT_NO_PAGE;
+}
+
+static void jc_clear_entry(CpuJit *jit, unsigned i)
+{
+    jit->jc[i].mode_key = ~0ull;        /* no mode has this key */
+    jit->jc[i].tb = NULL;
+    jit->jc_logged[i] = 0;
+}
+
+/* First use, or everything at power-up: all slots, whatever the logs say. */
+static void tables_init(CpuJit *jit)
+{
+    for (unsigned mmu = 0; mmu < JIT_NB_MMU; mmu++) {
+        for (unsigned i = 0; i < JIT_TLB_SIZE; i++) {
+            entry_clear(jit, mmu, i);
+        }
+    }
+    for (unsigned i = 0; i < JIT_JC_SIZE; i++) {
+        jc_clear_entry(jit, i);
+    }
+    memset(jit->tlb_logged, 0, sizeof(jit->tlb_logged));
+    jit->tlb_log_len = jit->jc_log_len = 0;
+    jit->tlb_ready = true;
+}
+
+typedef bool JitMatch(const CpuJit *jit, unsigned slot, vaddr addr);
+
+/* Drops the logged slots that match; the others stay logged. */
+static void tlb_drop(CpuJit *jit, JitMatch *match, vaddr addr)
+{
+    unsigned kept = 0;
+
+    for (unsigned n = 0; n < jit->tlb_log_len; n++) {
+        unsigned slot = jit->tlb_log[n];
+
+        if (match(jit, slot, addr)) {
+            entry_clear(jit, slot / JIT_TLB_SIZE, slot % JIT_TLB_SIZE);
+            jit->tlb_logged[slot] = 0;
+        } else {
+            jit->tlb_log[kept++] = (uint16_t)slot;
+        }
+    }
+    jit->tlb_log_len = kept;
+}
+
+static void jc_drop(CpuJit *jit, JitMatch *match, vaddr addr)
+{
+    unsigned kept = 0;
+
+    for (unsigned n = 0; n < jit->jc_log_len; n++) {
+        unsigned slot = jit->jc_log[n];
+
+        if (match(jit, slot, addr)) {
+            jc_clear_entry(jit, slot);
+        } else {
+            jit->jc_log[kept++] = (uint16_t)slot;
+        }
+    }
+    jit->jc_log_len = kept;
+}
+
+static bool match_all(const CpuJit *jit, unsigned slot, vaddr addr)
+{
+    return true;
+}
+
+static bool tlb_match_local(const CpuJit *jit, unsigned slot, vaddr addr)
+{
+    return jit->tlb_logged[slot] == JIT_LOCAL;
+}
+
+static bool jc_match_local(const CpuJit *jit, unsigned slot, vaddr addr)
+{
+    return jit->jc_logged[slot] == JIT_LOCAL;
+}
+
+/* The page of addr, or a piece of the same large page. */
+static bool tlb_match_page(const CpuJit *jit, unsigned slot, vaddr addr)
+{
+    const TlbFull *f = &jit->tlb_full[slot / JIT_TLB_SIZE][slot % JIT_TLB_SIZE];
+
+    return !((f->page ^ addr) >> f->page_bits);
+}
+
+void jc_flush(CPUX86State *env)
+{
+    jc_drop(&env->jit, match_all, 0);
+}
+
+void tlb_flush(CPUX86State *env)
+{
+    CpuJit *jit = &env->jit;
+
+    jit->stat_flush++;
+    if (!jit->tlb_ready) {
+        tables_init(jit);
+        return;
+    }
+    tlb_drop(jit, match_all, 0);
+    jc_drop(jit, match_all, 0);
+}
+
+void tlb_flush_nonglobal(CPUX86State *env)
+{
+    env->jit.stat_flush++;
+    tlb_drop(&env->jit, tlb_match_local, 0);
+    jc_drop(&env->jit, jc_match_local, 0);
+}
+
+/* Jump-cache entries do not know the size of their page: all within a GiB go. */
+static bool jc_match_page(const CpuJit *jit, unsigned slot, vaddr addr)
+{
+    const JumpCacheEntry *e = &jit->jc[slot];
+
+    return !(((e->eip + (e->mode_key >> 32)) ^ addr) >> 30);
+}
+
+void tlb_flush_page(CPUX86State *env, vaddr addr)
+{
+    env->jit.stat_flush_page++;
+    tlb_drop(&env->jit, tlb_match_page, addr);
+    jc_drop(&env->jit, jc_match_page, addr);
+}
+
+/*
+ * A page got its first translation: stores to it must come here. The protection bit is set already; a vCPU that fills
+ * an entry right now looks at it after writing the tag, so one of the two sees the other.
+ */
+void tlb_write_protect(ram_addr_t start, uint64_t len)
+{
+    VCPU_FOREACH(v) {
+        CpuJit *jit = &vcpu_env(v)->jit;
+
+        for (unsigned mmu = 0; mmu < JIT_NB_MMU; mmu++) {
+            for (unsigned i = 0; i < JIT_TLB_SIZE; i++) {
+                TlbEntry *e = &jit->tlb[mmu][i];
+                uint64_t tag = e->write;
+
+                if (((tag >> TARGET_PAGE_BITS) & (JIT_TLB_SIZE - 1)) == i && jit->tlb_full[mmu][i].ram_addr - start < len) {
+                    __atomic_store_n(&e->write, JIT_TLB_NEVER(tag), __ATOMIC_SEQ_CST);
+                }
+            }
+        }
+    }
+}
+
+/* ---- filling ---- */
+
+static void set_write_tag(TlbEntry *e, const TlbFull *f)
+{
+    bool fast = (f->prot & PROT_W) && !f->io && !f->rom && ram_dirty_get_all(f->ram_addr);
+
+    __atomic_store_n(&e->write, fast ? f->page : JIT_TLB_NEVER(f->page), __ATOMIC_SEQ_CST);
+    if (fast && !ram_dirty_get_all(f->ram_addr)) {      /* protected meanwhile */
+        __atomic_store_n(&e->write, JIT_TLB_NEVER(f->page), __ATOMIC_SEQ_CST);
+    }
+}
+
+static void entry_set(CPUX86State *env, vaddr addr, int mmu, const MmuResult *r)
+{
+    CpuJit *jit = &env->jit;
+    unsigned i = tlb_index(addr), slot = mmu * JIT_TLB_SIZE + i;
+    TlbEntry *e = &jit->tlb[mmu][i];
+    TlbFull *f = &jit->tlb_full[mmu][i];
+    vaddr page = addr & TARGET_PAGE_MASK;
+    hwaddr phys = (r->phys & TARGET_PAGE_MASK) & env->a20_mask;
+    MemorySection s = address_space_resolve(cpu_address_space(env), phys);
+    bool whole = s.len >= TARGET_PAGE_SIZE;     /* a region smaller than a page makes all of the page slow */
+
+    *f = (TlbFull) {
+        .page = page, .phys = phys, .prot = r->prot, .global = r->global, .io = !s.host || !whole, .rom = s.readonly,
+        .ram_addr = s.host && whole ? s.ram_addr : ~0ull,
+    };
+    e->host = (uintptr_t)s.host;
+    e->read = (r->prot & PROT_R) && !f->io ? page : JIT_TLB_NEVER(page);
+    e->code = (r->prot & PROT_X) && !f->io ? page : JIT_TLB_NEVER(page);
+    set_write_tag(e, f);
+    f->page_bits = r->page_size > TARGET_PAGE_SIZE ? (uint8_t)ctz64(r->page_size) : TARGET_PAGE_BITS;
+    if (!jit->tlb_logged[slot]) {
+        jit->tlb_log[jit->tlb_log_len++] = (uint16_t)slot;
+    }
+    jit->tlb_logged[slot] = r->global ? JIT_GLOBAL : JIT_LOCAL;
+}
+
+/* The entry for addr with the right to access it so; raises the fault if there is none. */
+static TlbFull *tlb_get(CPUX86State *env, vaddr addr, MmuAccess access, int mmu)
+{
+    static const uint8_t need[] = { [MMU_LOAD] = PROT_R, [MMU_STORE] = PROT_W, [MMU_FETCH] = PROT_X };
+    TlbFull *f = &env->jit.tlb_full[mmu][tlb_index(addr)];
+    MmuResult r;
+    uint32_t error;
+
+    if (f->page == (addr & TARGET_PAGE_MASK) && (f->prot & need[access])) {
+        return f;
+    }
+    env->jit.stat_tlb_miss++;
+    if (!mmu_translate(env, addr, access, mmu, false, &r, &error)) {
+        raise_page_fault(env, addr, error);
+    }
+    entry_set(env, addr, mmu, &r);
+    return f;
+}
+
+static uint8_t *entry_host(CPUX86State *env, vaddr addr, int mmu)
+{
+    return (uint8_t *)env->jit.tlb[mmu][tlb_index(addr)].host + PAGE_OFFSET(addr);
+}
+
+/* ---- one access inside a page ---- */
+
+static uint64_t host_load(const void *p, unsigned size)
+{
+    switch (size) {
+    case 1: return *(const uint8_t *)p;
+    case 2: return load_le16(p);
+    case 4: return load_le32(p);
+    default: return load_le64(p);
+    }
+}
+
+static void host_store(void *p, uint64_t v, unsigned size)
+{
+    switch (size) {
+    case 1: *(uint8_t *)p = (uint8_t)v; break;
+    case 2: store_le16(p, (uint16_t)v); break;
+    case 4: store_le32(p, (uint32_t)v); break;
+    default: store_le64(p, v); break;
+    }
+}
+
+static uint64_t io_load(CPUX86State *env, hwaddr phys, unsigned size)
+{
+    MemorySection s = address_space_resolve(cpu_address_space(env), phys);
+
+    env->jit.stat_io++;
+    return memory_section_read(&s, 0, size);
+}
+
+static void io_store(CPUX86State *env, hwaddr phys, uint64_t v, unsigned size)
+{
+    MemorySection s = address_space_resolve(cpu_address_space(env), phys);
+
+    env->jit.stat_io++;
+    memory_section_write(&s, 0, v, size);
+}
+
+static uint64_t page_load(CPUX86State *env, vaddr addr, unsigned size, int mmu, MmuAccess access)
+{
+    TlbFull *f = tlb_get(env, addr, access, mmu);
+
+    if (unlikely(f->io)) {
+        return io_load(env, f->phys | PAGE_OFFSET(addr), size);
+    }
+    return host_load(entry_host(env, addr, mmu), size);
+}
+
+/* restart: the store belongs to translated code, which can be taken back to the start of its instruction. */
+static void page_store(CPUX86State *env, vaddr addr, uint64_t v, unsigned size, int mmu, bool restart)
+{
+    TlbFull *f = tlb_get(env, addr, MMU_STORE, mmu);
+    unsigned off = PAGE_OFFSET(addr);
+
+    if (unlikely(f->io)) {
+        io_store(env, f->phys | off, v, size);
+        return;
+    }
+    if (f->rom) {
+        qemu_log_mask(LOG_GUEST_ERROR, "store to read-only memory at 0x%" PRIx64 " is dropped\n", f->phys | off);
+        return;
+    }
+    if (ram_page_has_code(f->ram_addr)) {
+        bool self = tb_invalidate_for_store(f->ram_addr + off, size, env->jit.host_pc);
+
+        if (self && restart && !env->jit.smc_single) {
+            env->jit.smc_single = true;
+            env->jit.stat_smc++;
+            cpu_loop_exit_restore(env);
+        }
+        if (self && !restart) {
+            cpu_request_exit(env);      /* a helper's store: the rest of the block is stale, leave it at the next chance */
+        }
+    }
+    ram_dirty_set(f->ram_addr + off, size);
+    host_store(entry_host(env, addr, mmu), v, size);
+    set_write_tag(&env->jit.tlb[mmu][tlb_index(addr)], f);
+}
+
+/* ---- whole accesses: what translated code and helpers call ---- */
+
+static bool crosses(vaddr addr, unsigned size)
+{
+    return PAGE_OFFSET(addr) + size > TARGET_PAGE_SIZE;
+}
+
+static uint64_t load(CPUX86State *env, vaddr addr, unsigned size, int mmu, MmuAccess access)
+{
+    uint64_t v = 0;
+
+    if (likely(!crosses(addr, size))) {
+        return page_load(env, addr, size, mmu, access);
+    }
+    tlb_get(env, addr, access, mmu);
+    tlb_get(env, addr + size - 1, access, mmu);
+    for (unsigned i = 0; i < size; i++) {
+        v |= page_load(env, addr + i, 1, mmu, access) << (8 * i);
+    }
+    return v;
+}
+
+static void store(CPUX86State *env, vaddr addr, uint64_t v, unsigned size, int mmu, bool restart)
+{
+    if (likely(!crosses(addr, size))) {
+        page_store(env, addr, v, size, mmu, restart);
+        return;
+    }
+    tlb_get(env, addr, MMU_STORE, mmu);                 /* both pages, before a byte is written */
+    tlb_get(env, addr + size - 1, MMU_STORE, mmu);
+    for (unsigned i = 0; i < size; i++) {
+        page_store(env, addr + i, v >> (8 * i), 1, mmu, restart);
+    }
+}
+
+/* Linear addresses wrap at 4 GiB outside 64-bit mode; translated code has truncated the first byte's only. */
+static void check_access(CPUX86State *env, vaddr addr, uint32_t mo)
+{
+    if (unlikely((mo & IR_MO_ALIGN) && (addr & (ir_mo_bytes((IrMemOp)mo) - 1)))) {
+        raise_exception_err(env, EXC_GP, 0);
+    }
+}
+
+uint64_t jit_slow_ld(void *opaque, uint64_t addr, uint32_t mo);
+void jit_slow_st(void *opaque, uint64_t addr, uint32_t mo, uint64_t val);
+void jit_slow_ld128(void *opaque, uint64_t addr, uint32_t mo, uint64_t dst_off);
+void jit_slow_st128(void *opaque, uint64_t addr, uint32_t mo, uint64_t src_off);
+uint64_t jit_atomic_rmw(void *opaque, uint64_t addr, uint64_t val, uint64_t memop_rmw);
+uint64_t jit_atomic_cas(void *opaque, uint64_t addr, uint64_t expected, uint64_t val, uint64_t memop);
+
+static uint64_t extend(uint64_t v, uint32_t mo)
+{
+    unsigned bits = 8 * ir_mo_bytes((IrMemOp)mo);
+
+    return mo & IR_MO_SIGN ? (uint64_t)sextract64(v, 0, bits) : v;
+}
+
+uint64_t jit_slow_ld(void *opaque, uint64_t addr, uint32_t mo)
+{
+    CPUX86State *env = opaque;
+
+    env->jit.stat_slow++;
+    check_access(env, addr, mo);
+    return extend(load(env, addr, ir_mo_bytes((IrMemOp)mo), ir_mo_mmu((IrMemOp)mo), mo & IR_MO_RMW ? MMU_STORE : MMU_LOAD), mo);
+}
+
+void jit_slow_st(void *opaque, uint64_t addr, uint32_t mo, uint64_t val)
+{
+    CPUX86State *env = opaque;
+
+    env->jit.stat_slow++;
+    check_access(env, addr, mo);
+    store(env, addr, val, ir_mo_bytes((IrMemOp)mo), ir_mo_mmu((IrMemOp)mo), true);
+}
+
+void jit_slow_ld128(void *opaque, uint64_t addr, uint32_t mo, uint64_t dst_off)
+{
+    CPUX86State *env = opaque;
+    int mmu = ir_mo_mmu((IrMemOp)mo);
+    uint64_t lo, hi;
+
+    check_access(env, addr, mo);
+    tlb_get(env, addr + 15, MMU_LOAD, mmu);
+    lo = load(env, addr, 8, mmu, MMU_LOAD);
+    hi = load(env, addr + 8, 8, mmu, MMU_LOAD);
+    memcpy((uint8_t *)env + dst_off, &lo, 8);
+    memcpy((uint8_t *)env + dst_off + 8, &hi, 8);
+}
+
+void jit_slow_st128(void *opaque, uint64_t addr, uint32_t mo, uint64_t src_off)
+{
+    CPUX86State *env = opaque;
+    int mmu = ir_mo_mmu((IrMemOp)mo);
+    uint64_t v[2];
+
+    check_access(env, addr, mo);
+    memcpy(v, (uint8_t *)env + src_off, 16);
+    tlb_get(env, addr, MMU_STORE, mmu);
+    tlb_get(env, addr + 15, MMU_STORE, mmu);
+    store(env, addr, v[0], 8, mmu, true);
+    store(env, addr + 8, v[1], 8, mmu, true);
+}
+
+/* ---- atomic operations ---- */
+
+/* Guards those that cross a page or reach I/O, against each other. */
+static pthread_mutex_t split_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static uint64_t rmw_result(IrRmw op, uint64_t old, uint64_t val)
+{
+    switch (op) {
+    case IR_RMW_XCHG: return val;
+    case IR_RMW_ADD: return old + val;
+    case IR_RMW_AND: return old & val;
+    case IR_RMW_OR: return old | val;
+    case IR_RMW_XOR: return old ^ val;
+    }
+    g_assert_not_reached();
+}
+
+#define CAS_SIZED(bits)                                                                                             \
+static uint64_t cas##bits(void *p, uint64_t expected, uint64_t val)                                                 \
+{                                                                                                                   \
+    uint##bits##_t e = GUINT##bits##_TO_LE((uint##bits##_t)expected);                                               \
+                                                                                                                    \
+    __atomic_compare_exchange_n((uint##bits##_t *)p, &e, GUINT##bits##_TO_LE((uint##bits##_t)val), false,           \
+                                __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                                                \
+    return GUINT##bits##_FROM_LE(e);                                                                                \
+}
+#define GUINT8_TO_LE(v) (v)
+#define GUINT8_FROM_LE(v) (v)
+CAS_SIZED(8)
+CAS_SIZED(16)
+CAS_SIZED(32)
+CAS_SIZED(64)
+
+static uint64_t host_cas(void *p, uint64_t expected, uint64_t val, unsigned size)
+{
+    switch (size) {
+    case 1: return cas8(p, expected, val);
+    case 2: return cas16(p, expected, val);
+    case 4: return cas32(p, expected, val);
+    default: return cas64(p, expected, val);
+    }
+}
+
+static uint64_t cas_any(CPUX86State *env, vaddr addr, uint64_t expected, uint64_t val, unsigned size, int mmu)
+{
+    void *p = cpu_host_ptr(env, addr, size, true, mmu);
+    uint64_t mask = size == 8 ? ~0ull : (1ull << (8 * size)) - 1, old;
+
+    if (p) {
+        return host_cas(p, expected & mask, val & mask, size);
+    }
+    cpu_probe(env, addr, size, true, mmu);
+    pthread_mutex_lock(&split_lock);
+    old = load(env, addr, size, mmu, MMU_STORE);
+    pthread_mutex_unlock(&split_lock);
+    store(env, addr, old == (expected & mask) ? val : old, size, mmu, true);
+    return old;
+}
+
+uint64_t jit_atomic_cas(void *opaque, uint64_t addr, uint64_t expected, uint64_t val, uint64_t memop)
+{
+    return extend(cas_any(opaque, addr, expected, val, ir_mo_bytes((IrMemOp)memop), ir_mo_mmu((IrMemOp)memop)), (uint32_t)memop);
+}
+
+/* memop in the low 16 bits, the operation above. */
+uint64_t jit_atomic_rmw(void *opaque, uint64_t addr, uint64_t val, uint64_t memop_rmw)
+{
+    IrMemOp mo = (IrMemOp)memop_rmw;
+    unsigned size = ir_mo_bytes(mo);
+    uint64_t old = load(opaque, addr, size, ir_mo_mmu(mo), MMU_STORE), seen;
+
+    for (;; old = seen) {
+        seen = cas_any(opaque, addr, old, rmw_result((IrRmw)(memop_rmw >> 16), old, val), size, ir_mo_mmu(mo));
+        if (seen == old) {
+            return extend(old, mo);
+        }
+    }
+}
+
+/* ---- helpers' loads and stores ---- */
+
+uint64_t cpu_ld(CPUX86State *env, vaddr addr, unsigned size, int mmu_idx)
+{
+    TlbEntry *e = &env->jit.tlb[mmu_idx][tlb_index(addr)];
+
+    if (likely((e->read ^ addr) <= TARGET_PAGE_SIZE - size)) {
+        return host_load((void *)(e->host + PAGE_OFFSET(addr)), size);
+    }
+    return load(env, addr, size, mmu_idx, MMU_LOAD);
+}
+
+void cpu_st(CPUX86State *env, vaddr addr, uint64_t val, unsigned size, int mmu_idx)
+{
+    TlbEntry *e = &env->jit.tlb[mmu_idx][tlb_index(addr)];
+
+    if (likely((e->write ^ addr) <= TARGET_PAGE_SIZE - size)) {
+        host_store((void *)(e->host + PAGE_OFFSET(addr)), val, size);
+    } else {
+        store(env, addr, val, size, mmu_idx, false);
+    }
+}
+
+void cpu_ld_bytes(CPUX86State *env, vaddr addr, void *buf, unsigned len, int mmu_idx)
+{
+    uint8_t *p = buf;
+
+    while (len) {
+        unsigned n = MIN(len, TARGET_PAGE_SIZE - (unsigned)PAGE_OFFSET(addr));
+        const void *host = cpu_host_ptr(env, addr, n, false, mmu_idx);
+
+        if (host) {
+            memcpy(p, host, n);
+        } else {
+            n = 1;
+            *p = (uint8_t)cpu_ld(env, addr, 1, mmu_idx);
+        }
+        addr += n;
+        p += n;
+        len -= n;
+    }
+}
+
+void cpu_st_bytes(CPUX86State *env, vaddr addr, const void *buf, unsigned len, int mmu_idx)
+{
+    const uint8_t *p = buf;
+
+    cpu_probe(env, addr, len, true, mmu_idx);
+    while (len) {
+        unsigned n = MIN(len, TARGET_PAGE_SIZE - (unsigned)PAGE_OFFSET(addr));
+        void *host = cpu_host_ptr(env, addr, n, true, mmu_idx);
+
+        if (host) {
+            memcpy(host, p, n);
+        } else {
+            n = 1;
+            cpu_st(env, addr, *p, 1, mmu_idx);
+        }
+        addr += n;
+        p += n;
+        len -= n;
+    }
+}
+
+void cpu_probe(CPUX86State *env, vaddr addr, unsigned len, bool write, int mmu_idx)
+{
+    MmuAccess access = write ? MMU_STORE : MMU_LOAD;
+
+    if (!len) {
+        return;
+    }
+    tlb_get(env, addr, access, mmu_idx);
+    if (crosses(addr, len)) {
+        tlb_get(env, addr + len - 1, access, mmu_idx);
+    }
+}
+
+void *cpu_host_ptr(CPUX86State *env, vaddr addr, unsigned len, bool write, int mmu_idx)
+{
+    TlbEntry *e = &env->jit.tlb[mmu_idx][tlb_index(addr)];
+
+    if (crosses(addr, len)) {
+        return NULL;
+    }
+    if (!tag_hits(write ? e->write : e->read, addr)) {
+        TlbFull *f = tlb_get(env, addr, write ? MMU_STORE : MMU_LOAD, mmu_idx);
+
+        if (write && !f->io && !f->rom && !ram_page_has_code(f->ram_addr)) {
+            ram_dirty_set(f->ram_addr, 1);
+            set_write_tag(e, f);
+        }
+        if (!tag_hits(write ? e->write : e->read, addr)) {
+            return NULL;
+        }
+    }
+    return (void *)(e->host + PAGE_OFFSET(addr));
+}
+
+/* ---- code ---- */
+
+static int fetch_mmu(const CPUX86State *env)
+{
+    return cpu_cpl(env) == 3 ? MMU_USER : MMU_KERNEL;
+}
+
+uint8_t cpu_fetch_byte(CPUX86State *env, vaddr addr)
+{
+    return (uint8_t)page_load(env, addr, 1, fetch_mmu(env), MMU_FETCH);
+}
+
+ram_addr_t tlb_code_ram_addr(CPUX86State *env, vaddr addr, bool *global)
+{
+    TlbFull *f = tlb_get(env, addr, MMU_FETCH, fetch_mmu(env));
+
+    *global = f->global;
+    return f->io ? ~0ull : f->ram_addr + PAGE_OFFSET(addr);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A back end turns a finished operation list into code and runs it. Two exist: tcg/x86_64 (host code) and tcg/tci
+ * (byte code for an interpreter). The block cache (translate-all.c) knows only this face.
+ */
+#ifndef TCG_BACKEND_H
+#define TCG_BACKEND_H
+
+#include "tcg-internal.h"
+
+/* Where the back end finds things in the CPU state, and the C functions its slow paths call. */
+typedef struct TcgEnvLayout {
+    size_t eip, exit_request, mxcsr_host, mode_key, host_pc, host_sp, args;     /* args: 8 words for helper arguments */
+    size_t jc;                      /* JumpCacheEntry[JIT_JC_SIZE] */
+    size_t tlb[4];                  /* per MMU mode: TlbEntry[JIT_TLB_SIZE] */
+    uint64_t (*slow_ld)(void *env, uint64_t addr, uint32_t memop);
+    void (*slow_st)(void *env, uint64_t addr, uint32_t memop, uint64_t val);
+    void (*slow_ld128)(void *env, uint64_t addr, uint32_t memop, uint64_t dst_off);
+    void (*slow_st128)(void *env, uint64_t addr, uint32_t memop, uint64_t src_off);
+    uint64_t (*atomic_rmw)(void *env, uint64_t addr, uint64_t val, uint64_t memop_rmw);
+    uint64_t (*atomic_cas)(void *env, uint64_t addr, uint64_t expected, uint64_t val, uint64_t memop);
+    /* Finds the block for the CPU's current eip and mode: code to run, or NULL to go back to the execution loop. */
+    const void *(*lookup)(void *env);
+} TcgEnvLayout;
+
+typedef struct TcgExit {            /* a chain exit of the generated code */
+    uint32_t patch_off;             /* what tcg_backend_patch() changes */
+    uint32_t stub_off;              /* its target while unchained */
+} TcgExit;
+
+typedef struct TcgRestore {         /* the return address of a slow path or call -> guest instruction */
+    uint32_t code_off;
+    int32_t eip_delta;              /* from the block's eip */
+} TcgRestore;
+
+typedef struct TcgCode {
+    /* in */
+    uint8_t *rw;                    /* writable view of the space for the code */
+    const uint8_t *rx;              /* executable view of the same */
+    size_t capacity;
+    uint64_t eip;                   /* of the block */
+    uintptr_t cookies;              /* exit n returns cookies + n * cookie_stride from tcg_backend_run() */
+    size_t cookie_stride;
+    /* out */
+    size_t size;
+    unsigned n_restore;
+    TcgExit exits[IR_MAX_EXITS];
+    TcgRestore restore[IR_MAX_OPS]; /* ascending code_off */
+} TcgCode;
+
+/* Gives globals their host registers (IrTempInfo.pin). Once, after the front end registered them. */
+void tcg_backend_assign_pins(IrContext *ir);
+/* Writes entry and exit thunks at the start of the buffer; returns bytes used. */
+size_t tcg_backend_init(IrContext *ir, const TcgEnvLayout *layout, uint8_t *rw, const uint8_t *rx, size_t capacity);
+/* False when the code does not fit (out of space or out of spill slots: *too_complex). The list must have passed liveness. */
+bool tcg_backend_generate(IrContext *ir, TcgCode *code, bool *too_complex);
+/* Redirects an exit; other threads may be running the code. */
+void tcg_backend_patch(uint8_t *patch_rw, const uint8_t *patch_rx, const void *target_rx);
+/* Runs code until it exits: the cookie of the chain exit taken, or 0. May not return when a helper unwinds. */
+uintptr_t tcg_backend_run(void *env, const void *code);
+/* After an unwind: restores host floating-point state that translated code had changed. */
+void tcg_backend_unwound(void *env);
+void tcg_backend_disassemble(const TcgCode *code, FILE *f);     /* -d out_asm */
+extern const char tcg_backend_name[];
+
+#endif

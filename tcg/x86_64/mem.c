@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest memory: the inline TLB probe and its out-of-line slow path; vector operations; helper calls.
+ *
+ *      mov   idx, addr            idx = offset of the TLB entry
+ *      shr   idx, 7
+ *      and   idx, (SIZE - 1) * 32
+ *      mov   x, addr
+ *      xor   x, [env + idx + tag]          a hit leaves the offset in the page
+ *      cmp   x, 4096 - size                misses and page crossings are both above
+ *      ja    slow
+ *      mov   idx, [env + idx + host]
+ *      mov   result, [idx + x]
+ */
+#include "qemu/osdep.h"
+#include "x86_64/host.h"
+
+_Static_assert(sizeof(TlbEntry) == 32, "index arithmetic");
+#define TLB_INDEX_SHIFT (TARGET_PAGE_BITS - 5)
+#define TLB_INDEX_MASK  ((JIT_TLB_SIZE - 1) << 5)
+
+typedef struct Probe {
+    int addr, idx, x;
+    bool xored;             /* x is the address register itself */
+} Probe;
+
+void note_restore(Host *h, uint64_t insn_eip)
+{
+    TcgCode *code = h->code;
+
+    if (code->n_restore == ARRAY_SIZE(code->restore)) {
+        h->too_complex = true;
+        return;
+    }
+    code->restore[code->n_restore++] = (TcgRestore) {
+        .code_off = (uint32_t)(h->a.p - h->a.base), .eip_delta = (int32_t)(insn_eip - code->eip),
+    };
+}
+
+Stub *stub_new(Host *h, StubKind kind)
+{
+    Stub *s;
+
+    if (h->n_stubs == ARRAY_SIZE(h->stubs)) {
+        h->too_complex = true;
+        h->n_stubs--;
+    }
+    s = &h->stubs[h->n_stubs++];
+    s->kind = kind;
+    s->fix[0] = s->fix[1] = s->fix[2] = NULL;
+    s->n_saved = 0;
+    s->sync.n = 0;
+    s->insn_eip = h->insn_eip;
+    return s;
+}
+
+static void probe_alloc(Host *h, Probe *p, bool addr_dies)
+{
+    p->idx = regs_alloc(h, 0);
+    /* An address in a scratch register that nobody owns any more may be destroyed. */
+    p->xored = addr_dies && (SCRATCH_MASK >> p->addr & 1) && h->in_reg[p->addr] == IR_NONE;
+    p->x = p->xored ? p->addr : regs_alloc(h, 0);
+}
+
+static void probe_emit(Host *h, const Probe *p, IrMemOp mo, bool write, Stub *s)
+{
+    unsigned size = ir_mo_bytes(mo);
+    int32_t tlb = env_disp(host_info.layout.tlb[ir_mo_mmu(mo)]);
+
+    s->memop = mo;
+    s->addr = p->addr;
+    s->idx = p->idx;
+    s->addr_xored = p->xored;
+    s->tag_disp = tlb + (write ? offsetof(TlbEntry, write) : offsetof(TlbEntry, read));
+    asm_mov_rr(&h->a, false, p->idx, p->addr);
+    asm_shift_i(&h->a, false, G2_SHR, p->idx, TLB_INDEX_SHIFT);
+    asm_g1_ri(&h->a, false, G1_AND, p->idx, TLB_INDEX_MASK);
+    if (!p->xored) {
+        asm_mov_rr(&h->a, true, p->x, p->addr);
+    }
+    asm_rmx(&h->a, 0x33 | X_W, p->x, ENV_REG, p->idx, (int32_t)s->tag_disp);
+    asm_g1_ri(&h->a, true, G1_CMP, p->x, (int32_t)(TARGET_PAGE_SIZE - size));
+    s->fix[0] = asm_jcc_fix(&h->a, CCX_A);
+    if ((mo & IR_MO_ALIGN) && size > 1) {
+        asm_rr(&h->a, 0xf6 | X_RM8, 0, p->x);
+        a8(&h->a, size - 1);
+        s->fix[1] = asm_jcc_fix(&h->a, CCX_NE);
+    }
+    asm_rmx(&h->a, 0x8b | X_W, p->idx, ENV_REG, p->idx, tlb + (int32_t)offsetof(TlbEntry, host));
+}
+
+/* Scratch registers whose values must survive the slow path, except the result's. */
+static void note_saved(Host *h, Stub *s, int result)
+{
+    for (int r = 0; r < NUM_HOST_REGS; r++) {
+        IrTemp t = h->in_reg[r];
+        int base;
+        int32_t disp;
+
+        if (!(SCRATCH_MASK >> r & 1) || t == IR_NONE || r == result) {
+            continue;
+        }
+        regs_home(h, t, &base, &disp);
+        s->saved[s->n_saved].reg = r;
+        s->saved[s->n_saved].store = !h->temp[t].coherent;
+        s->saved[s->n_saved].base = base;
+        s->saved[s->n_saved++].disp = disp;
+    }
+}
+
+static void emit_load(Host *h, IrMemOp mo, bool to64, int d, int base, int index)
+{
+    static const uint32_t load[2][4] = {
+        { 0xb6 | X_0F, 0xb7 | X_0F, 0x8b, 0x8b | X_W }, { 0xbe | X_0F, 0xbf | X_0F, 0x63 | X_W, 0x8b | X_W },
+    };
+    unsigned size = mo & IR_MO_SIZE;
+    uint32_t opc = load[!!(mo & IR_MO_SIGN)][size];
+
+    if (mo & IR_MO_SIGN) {
+        opc = size < 2 && to64 ? opc | X_W : size == 2 && !to64 ? 0x8b : opc;
+    }
+    asm_rmx(&h->a, opc, d, base, index, 0);
+}
+
+void lower_gld(Host *h, const IrOp *op)
+{
+    IrMemOp mo = (IrMemOp)op->c[0];
+    Probe p = { .addr = regs_use(h, op->arg[1]) };
+    Stub *s;
+    int d;
+
+    regs_kill_operands(h, op);
+    regs_prepare_def(h, op->arg[0]);
+    probe_alloc(h, &p, true);
+    s = stub_new(h, STUB_LOAD);
+    regs_sync_list(h, &s->sync, 0);
+    d = regs_def(h, op->arg[0], p.idx);
+    note_saved(h, s, d);
+    s->data = d;
+    s->is64 = op->type == IR_I64;
+    probe_emit(h, &p, mo, mo & IR_MO_RMW, s);
+    emit_load(h, mo, s->is64, d, p.idx, p.x);
+    s->back = h->a.p;
+}
+
+void lower_gst(Host *h, const IrOp *op)
+{
+    static const uint32_t store_r[] = { 0x88 | X_B8, 0x89 | X_66, 0x89, 0x89 | X_W };
+    static const uint32_t store_i[] = { 0xc6, 0xc7 | X_66, 0xc7, 0xc7 | X_W };
+    IrMemOp mo = (IrMemOp)op->c[0];
+    unsigned size = mo & IR_MO_SIZE;
+    Probe p = { .addr = regs_use(h, op->arg[0]) };
+    int64_t v = 0;
+    bool imm = regs_const(h, op->arg[1], &v) && (size < 3 || fits_s32(v));
+    int data = imm ? -1 : regs_use(h, op->arg[1]);
+    Stub *s;
+
+    regs_kill_operands(h, op);
+    probe_alloc(h, &p, op->arg[0] != op->arg[1] && p.addr != data);
+    s = stub_new(h, STUB_STORE);
+    regs_sync_list(h, &s->sync, 0);
+    note_saved(h, s, -1);
+    s->data = data;
+    s->val = v;
+    probe_emit(h, &p, mo, true, s);
+    if (!imm) {
+        asm_rmx(&h->a, store_r[size], data, p.idx, p.x, 0);
+    } else {
+        asm_rmx(&h->a, store_i[size], 0, p.idx, p.x, 0);
+        if (size == 0) {
+            a8(&h->a, (uint8_t)v);
+        } else if (size == 1) {
+            a8(&h->a, (uint8_t)v);
+            a8(&h->a, (uint8_t)(v >> 8));
+        } else {
+            a32(&h->a, (uint32_t)v);
+        }
+    }
+    s->back = h->a.p;
+}
+
+void lower_mem128(Host *h, const IrOp *op)
+{
+    bool load = op->opc == IRO_gld128;
+    Probe p = { .addr = regs_use(h, op->arg[0]) };
+    Stub *s;
+
+    regs_kill_operands(h, op);
+    probe_alloc(h, &p, true);
+    s = stub_new(h, load ? STUB_LOAD128 : STUB_STORE128);
+    regs_sync_list(h, &s->sync, 0);
+    note_saved(h, s, -1);
+    s->data = -1;
+    s->val = (int64_t)op->c[1];
+    probe_emit(h, &p, (IrMemOp)op->c[0], !load, s);
+    if (load) {
+        asm_rmx(&h->a, 0x10 | X_0F, 0, p.idx, p.x, 0);                          /* MOVUPS xmm0, [..] */
+        asm_rm(&h->a, 0x11 | X_0F, 0, ENV_REG, env_disp(op->c[1]));
+    } else {
+        asm_rm(&h->a, 0x10 | X_0F, 0, ENV_REG, env_disp(op->c[1]));
+        asm_rmx(&h->a, 0x11 | X_0F, 0, p.idx, p.x, 0);
+    }
+    s->back = h->a.p;
+}
+
+/* Address to RDI, value to RDX, whatever registers they come from. */
+static void place_operands(Host *h, const Stub *s)
+{
+    if (s->data == RDI && s->addr == RDX) {
+        asm_rr(&h->a, 0x87 | X_W, RDI, RDX);
+        return;
+    }
+    if (s->data == RDI) {
+        asm_mov_rr(&h->a, true, RDX, RDI);
+        asm_mov_rr(&h->a, true, RDI, s->addr);
+        return;
+    }
+    if (s->addr != RDI) {
+        asm_mov_rr(&h->a, true, RDI, s->addr);
+    }
+    if (s->kind == STUB_LOAD) {
+        return;
+    }
+    if (s->data < 0) {
+        asm_movi(&h->a, RDX, (uint64_t)s->val);
+    } else if (s->data != RDX) {
+        asm_mov_rr(&h->a, true, RDX, s->data);
+    }
+}
+
+void stub_emit_memory(Host *h, Stub *s)
+{
+    for (unsigned i = 0; i < 3 && s->fix[i]; i++) {
+        asm_fix(s->fix[i], h->a.p);
+    }
+    if (s->addr_xored) {
+        asm_rmx(&h->a, 0x33 | X_W, s->addr, ENV_REG, s->idx, (int32_t)s->tag_disp);
+    }
+    regs_emit_sync(h, &s->sync);
+    for (unsigned i = 0; i < s->n_saved; i++) {
+        if (s->saved[i].store) {
+            asm_rm(&h->a, 0x89 | X_W, s->saved[i].reg, s->saved[i].base, s->saved[i].disp);
+        }
+    }
+    place_operands(h, s);
+    asm_movi(&h->a, RCX, s->memop);
+    asm_call(&h->a, host_info.slow_rw[s->kind]);
+    note_restore(h, s->insn_eip);
+    if (s->kind == STUB_LOAD && (s->data != RAX || !s->is64)) {
+        asm_mov_rr(&h->a, s->is64, s->data, RAX);
+    }
+    for (unsigned i = 0; i < s->n_saved; i++) {
+        asm_rm(&h->a, 0x8b | X_W, s->saved[i].reg, s->saved[i].base, s->saved[i].disp);
+    }
+    asm_jmp(&h->a, s->back);
+}
+
+/* ---- vector operations: the guest's instruction, on operands in the CPU state ---- */
+
+static void vec_move(Host *h, unsigned bytes, bool store, int xmm, size_t off)
+{
+    static const uint32_t load_opc[] = { [4] = 0x10 | X_0F | X_F3, [8] = 0x7e | X_0F | X_F3, [16] = 0x10 | X_0F };
+    static const uint32_t store_opc[] = { [4] = 0x11 | X_0F | X_F3, [8] = 0xd6 | X_0F | X_66, [16] = 0x11 | X_0F };
+
+    asm_rm(&h->a, (store ? store_opc : load_opc)[bytes], xmm, ENV_REG, env_disp(off));
+}
+
+static void vec_copy(Host *h, const IrOp *op, const IrVecOp *v)
+{
+    uint32_t prefix = v->prefix == 0x66 ? X_66 : v->prefix == 0xf2 ? X_F2 : v->prefix == 0xf3 ? X_F3 : 0;
+    uint32_t map = v->map == 1 ? X_0F : v->map == 2 ? X_0F38 : X_0F3A;
+    uint32_t dst = (uint32_t)op->c[1], src = (uint32_t)(op->c[1] >> 32);
+
+    if (!v->dst_unread) {
+        vec_move(h, v->dst_bytes, false, 0, dst);
+    }
+    vec_move(h, v->src_bytes, false, 1, src);       /* a register: memory forms would want alignment */
+    asm_rr(&h->a, v->opcode | map | prefix, 0, 1);
+    if (v->has_imm) {
+        a8(&h->a, op->pos);
+    }
+    vec_move(h, v->dst_bytes, true, 0, dst);
+}
+
+static void vec_call(Host *h, const IrOp *op, const IrVecOp *v);
+
+void lower_vec(Host *h, const IrOp *op)
+{
+    const IrVecOp *v = (const IrVecOp *)(uintptr_t)op->c[0];
+
+    if (v->mmx || v->host_feature == IR_VEC_FN_ONLY || !(host_info.vec_features >> v->host_feature & 1)) {
+        vec_call(h, op, v);
+    } else {
+        vec_copy(h, op, v);
+    }
+}
+
+/* ---- calls ---- */
+
+static unsigned call_thunk(const IrHelper *helper)
+{
+    if (helper->flags & IR_CALL_WRITES) {
+        return 2;
+    }
+    return helper->flags & (IR_CALL_READS | IR_CALL_RAISES) ? 1 : 0;
+}
+
+static void store_arg(Host *h, unsigned n, IrTemp t)
+{
+    int32_t disp = env_disp(host_info.layout.args + 8 * n);
+    int64_t v;
+
+    if (regs_const(h, t, &v) && fits_s32(v)) {
+        asm_rm(&h->a, 0xc7 | X_W, 0, ENV_REG, disp);
+        a32(&h->a, (uint32_t)v);
+    } else {
+        int r = regs_use(h, t);
+
+        asm_rm(&h->a, 0x89 | X_W, r, ENV_REG, disp);
+        h->locked &= ~(1u << r);
+    }
+}
+
+void lower_call(Host *h, const IrOp *op, const IrHelper *helper)
+{
+    unsigned thunk = call_thunk(helper);
+
+    for (unsigned i = 0; i < op->nin; i++) {
+        store_arg(h, i, op->arg[op->nout + i]);
+    }
+    regs_kill_operands(h, op);
+    if (thunk > 0) {
+        regs_sync_globals(h, 0);
+    }
+    if (thunk == 2) {
+        regs_materialize_aliases(h);
+    }
+    regs_spill_scratch(h);
+    asm_movi(&h->a, RAX, (uintptr_t)helper->fn);
+    asm_call(&h->a, host_info.call_rw[thunk]);
+    note_restore(h, h->insn_eip);
+    if (thunk == 2) {
+        regs_globals_in_memory(h);
+    }
+    if (op->nout) {
+        h->locked = 1u << RAX;
+        if (op->type == IR_I32) {
+            asm_mov_rr(&h->a, false, RAX, RAX);
+        }
+        regs_def_in(h, op->arg[0], RAX);
+    }
+}
+
+/* fn(env, dst, src, imm) with pointers: through a common trampoline that takes offsets. */
+static uint64_t vec_trampoline(void *env, uint64_t vop, uint64_t offs, uint64_t imm)
+{
+    const IrVecOp *v = (const IrVecOp *)(uintptr_t)vop;
+
+    v->fn(env, (uint8_t *)env + (uint32_t)offs, (uint8_t *)env + (offs >> 32), (uint32_t)imm);
+    return 0;
+}
+
+static void vec_call(Host *h, const IrOp *op, const IrVecOp *v)
+{
+    static const IrHelper helper = { .name = "vec", .fn = (void *)vec_trampoline, .nargs = 3, .ret = -1, .flags = IR_CALL_PURE };
+    uint64_t args[3] = { op->c[0], op->c[1], op->pos };
+    IrOp none = { .opc = IRO_call };
+
+    for (unsigned i = 0; i < 3; i++) {
+        int r = regs_alloc(h, 0);
+
+        asm_movi(&h->a, r, args[i]);
+        asm_rm(&h->a, 0x89 | X_W, r, ENV_REG, env_disp(host_info.layout.args + 8 * i));
+        h->locked &= ~(1u << r);
+    }
+    lower_call(h, &none, &helper);
+}
