@@ -397,7 +397,7 @@ static void emit_deposit(Host *h, const IrOp *op, int d, int v)
 
 static void lower_deposit(Host *h, const IrOp *op)
 {
-    unsigned pos = op->c[0] & 0xff, len = op->c[0] >> 8, width = op->type == IR_I64 ? 64 : 32;
+    unsigned len = op->c[0] >> 8, width = op->type == IR_I64 ? 64 : 32;
     int a = regs_use(h, op->arg[1]), v = regs_use(h, op->arg[2]), d;
     bool moved;
 
