@@ -65,6 +65,7 @@ typedef struct I8042 {
     uint8_t pushed, pushed_source;  /* a device byte that an answer of the controller pushed aside; comes next */
     bool has_pushed;
     bool break_prefix;              /* translation has seen F0h */
+    bool pumping;                   /* inside pump(); no state */
     int64_t next_event_ns;          /* CLOCK_VM before which no further event byte arrives */
     Timer timer;
     Ps2Keyboard kbd;
@@ -160,6 +161,10 @@ static void pump(I8042 *s)
 {
     bool events = clock_get_ns(CLOCK_VM) >= s->next_event_ns;
 
+    if (s->pumping) {
+        return;                     /* a device that queues a packet while a byte of the last one is taken */
+    }
+    s->pumping = true;
     while (!s->full && kbd_ready(s, events)) {
         uint8_t byte = ps2_kbd_read(&s->kbd);
 
@@ -173,6 +178,7 @@ static void pump(I8042 *s)
     if (!s->full && !events && (kbd_ready(s, true) || aux_ready(s, true))) {
         timer_arm(&s->timer, s->next_event_ns);
     }
+    s->pumping = false;
 }
 
 static void pump_cb(void *opaque)

@@ -159,9 +159,11 @@ static void mouse_command(Ps2Mouse *m, uint8_t command)
     switch (command) {
     case CMD_SCALE11: case CMD_SCALE21: case CMD_RESOLUTION: case CMD_STATUS: case CMD_STREAM: case CMD_POLL:
     case CMD_WRAP_OFF: case CMD_WRAP: case CMD_REMOTE: case CMD_ID: case CMD_RATE: case CMD_ENABLE: case CMD_DISABLE:
-    case CMD_DEFAULTS: case CMD_RESET:
+    case CMD_DEFAULTS:
         ps2_wire_reply(&m->wire, PS2_ACK);
         break;
+    case CMD_RESET:
+        break;                          /* empties the wire, then answers all by itself */
     case CMD_RESEND:
         ps2_wire_reply(&m->wire, m->wire.last);
         return;
