@@ -115,7 +115,7 @@ static const InsnRow *popcnt(const Insn *in, const CodeReader *r)
 /* Without the feature F3 is ignored, and BSF or BSR is what runs. */
 static const InsnRow *tzcnt_bsf(const Insn *in, const CodeReader *r)
 {
-    static const InsnRow row_bsf = ROW(bsf, Gv, Ev, R0 | RW, A_PLAIN, SETS_ALL);
+    static const InsnRow row_bsf = ROW(bsf, Gv, Ev, R1 | WE, A_PLAIN, SETS_ALL);
     static const InsnRow row_tzcnt = ROW(tzcnt, Gv, Ev, RW, A_PLAIN, SETS_ALL);
 
     return in->rep == 0xf3 && (!r->has || r->has(r->opaque, FEAT_I_BMI1)) ? &row_tzcnt : &row_bsf;
@@ -123,7 +123,7 @@ static const InsnRow *tzcnt_bsf(const Insn *in, const CodeReader *r)
 
 static const InsnRow *lzcnt_bsr(const Insn *in, const CodeReader *r)
 {
-    static const InsnRow row_bsr = ROW(bsr, Gv, Ev, R0 | RW, A_PLAIN, SETS_ALL);
+    static const InsnRow row_bsr = ROW(bsr, Gv, Ev, R1 | WE, A_PLAIN, SETS_ALL);
     static const InsnRow row_lzcnt = ROW(lzcnt, Gv, Ev, RW, A_PLAIN, SETS_ALL);
 
     return in->rep == 0xf3 && (!r->has || r->has(r->opaque, FEAT_I_LZCNT)) ? &row_lzcnt : &row_bsr;

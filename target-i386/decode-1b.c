@@ -36,7 +36,7 @@ GROUP1(group1_ev_is, Ev, Is, 0);
 GROUP1(group1_alias, Eb, Ib, A_I64);
 
 static const InsnRow group1a[8] = {
-    ROW(pop, Ev, O_NONE, W0, A_D64),
+    ROW(pop, Ev, O_NONE, 0, A_D64),
 };
 
 /* A count of 0 changes no flags, so nothing is promised to be overwritten but by the form with 1. */
@@ -118,7 +118,7 @@ const InsnRow decode_map_1b[256] = {
     [0x40 ... 0x47] = ROW(inc, Zv, O_NONE, R0 | W0, A_PLAIN | A_I64, .sets = NOT_C),
     [0x48 ... 0x4f] = ROW(dec, Zv, O_NONE, R0 | W0, A_PLAIN | A_I64, .sets = NOT_C),
     [0x50 ... 0x57] = ROW(push, Zv, O_NONE, R0, A_D64),
-    [0x58 ... 0x5f] = ROW(pop, Zv, O_NONE, W0, A_D64),
+    [0x58 ... 0x5f] = ROW(pop, Zv, O_NONE, 0, A_D64),
     [0x60] = ROW(pusha, O_NONE, O_NONE, 0, A_I64), [0x61] = ROW(popa, O_NONE, O_NONE, 0, A_I64),
     [0x62] = ROW(bound, Gv, Ma, R0, A_I64 | A_MEM),
     [0x63] = SELECT(arpl_movsxd, A_MODRM),

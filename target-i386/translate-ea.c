@@ -140,8 +140,12 @@ static void check_range(Translator *t, const Insn *in, unsigned seg, IrTemp offs
     size_t lo_off = write ? ENV_OFF(segs[seg].w_lo) : ENV_OFF(segs[seg].r_lo);
     size_t span_off = write ? ENV_OFF(segs[seg].w_span) : ENV_OFF(segs[seg].r_span);
     IrTemp lo = ir_ld(ir, IR_I64, lo_off, IR_MO_64), span = ir_ld(ir, IR_I64, span_off, IR_MO_64);
-    IrTemp last = ir_addi(ir, ir_sub(ir, offset, lo), (int64_t)nbytes - 1);
+    IrTemp first = ir_sub(ir, offset, lo), last = first;
 
+    if (nbytes > 1) {
+        /* A first byte just below lo (expand-down) must not become inside by adding the length. */
+        last = ir_or(ir, ir_addi(ir, first, (int64_t)nbytes - 1), ir_sari(ir, first, 63));
+    }
     gen_fault_if(t, in, IR_GTU, last, span, FAULT_SEG, seg);
 }
 

@@ -172,6 +172,10 @@ bool jump_allowed(const Translator *t, uint64_t eip);
 /* The block ends after this instruction and goes through the execution loop (the mode key may have changed). */
 void gen_end_block(Translator *t);
 
+/* ---- segment registers (translate-sys.c) ---- */
+void gen_load_segment(Translator *t, unsigned seg, IrTemp sel);
+void gen_start_shadow(Translator *t);               /* after MOV SS, POP SS */
+
 /* ---- flags ---- */
 /* value: I32 with CC_ALL bits; all six are set from it. */
 void flags_set(Translator *t, IrTemp value);
