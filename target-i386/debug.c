@@ -47,6 +47,14 @@ void cpu_update_breakpoints(CPUX86State *env)
     cpu_update_mode(env);
 }
 
+/* The trap is due when the instruction has ended: by helper_single_step(), or by the execution loop looking at events. */
+static void breakpoint_hit(CPUX86State *env, int n)
+{
+    env->pending_db |= 1u << n;
+    __atomic_fetch_or(&env->interrupt_request, CPU_INT_EXIT, __ATOMIC_RELAXED);
+    cpu_request_exit(env);
+}
+
 bool cpu_page_has_breakpoint(const CPUX86State *env, vaddr page)
 {
     if (likely(!(env->dr[7] & 0xff))) {
@@ -66,7 +74,7 @@ void cpu_check_breakpoint_data(CPUX86State *env, vaddr addr, unsigned len, bool 
         unsigned kind = bp_kind(env, n);
 
         if (bp_enabled(env, n) && (kind == BP_ACCESS || (kind == BP_WRITE && write)) && bp_overlaps(env, n, addr, len)) {
-            env->pending_db |= 1u << n;
+            breakpoint_hit(env, n);
         }
     }
 }
@@ -78,7 +86,7 @@ void cpu_check_breakpoint_io(CPUX86State *env, unsigned port, unsigned size)
     }
     for (int n = 0; n < 4; n++) {
         if (bp_enabled(env, n) && bp_kind(env, n) == BP_IO && bp_overlaps(env, n, port, size)) {
-            env->pending_db |= 1u << n;
+            breakpoint_hit(env, n);
         }
     }
 }

@@ -522,6 +522,16 @@ static bool event_hard(CPUX86State *env)
     return true;
 }
 
+/* Data breakpoints hit by the instruction that has just ended. */
+static void event_debug_trap(CPUX86State *env)
+{
+    env->dr[6] = (env->dr[6] & ~15ull) | env->pending_db;
+    env->dr[7] &= ~(1ull << 13);
+    env->old_exception = EXC_DB;
+    cpu_do_interrupt(env, EXC_DB, false, false, false, 0, env->eip);
+    env->old_exception = -1;
+}
+
 /* INIT and start-up IPIs (SDM vol. 3A, "Multiple-Processor Initialization"). */
 static bool event_init_sipi(CPUX86State *env, uint32_t req)
 {
@@ -570,6 +580,10 @@ bool cpu_process_interrupts(CPUX86State *env)
     }
     if (env->wait_for_sipi || (env->hflags_inhibit & MK_INHIBIT)) {
         return false;
+    }
+    if (unlikely(env->pending_db)) {
+        event_debug_trap(env);
+        return true;
     }
     if ((req & CPU_INT_NMI) && !env->nmi_masked) {
         request_done(env, CPU_INT_NMI);

@@ -8,6 +8,7 @@
  */
 #include "qemu/osdep.h"
 #include "target-i386/cpu.h"
+#include "target-i386/helper-fpu.h"
 #include "target-i386/seg.h"
 
 /* (off - lo) + (n - 1) <= span: docs of SegmentCache in cpu.h. */
@@ -112,7 +113,7 @@ void cpu_update_mode(CPUX86State *env)
         key |= MK_DB | (flags & RF_MASK ? MK_RF : 0);
     }
     key |= smp_cpus > 1 ? MK_PARALLEL : 0;
-    key |= ~env->mxcsr & 0x1f80 ? MK_SSE_EXC : 0;
+    key |= fpu_mode_bits(env);
     key |= (env->cr4 & CR4_OSXSAVE) && (env->xcr0 & 6) == 6 ? MK_OSXSAVE : 0;
     env->jit.mode_key = key | cs_base << 32;
 }

@@ -133,7 +133,6 @@ struct CpuModel {
     uint32_t family, model, stepping;
     uint32_t level, xlevel;         /* highest basic and extended leaf */
     unsigned phys_bits;
-    bool l3_shared;
     uint32_t features[FEAT__COUNT];
 };
 

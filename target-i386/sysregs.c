@@ -6,7 +6,6 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/log.h"
-#include "qemu/main-loop.h"
 #include <sys/random.h>
 #include "target-i386/cpu.h"
 #include "target-i386/helper.h"
@@ -198,8 +197,6 @@ bool cpu_write_efer(CPUX86State *env, uint64_t v)
 
 uint64_t helper_read_cr(CPUX86State *env, uint32_t n)
 {
-    uint64_t val;
-
     require_cpl0(env);
     switch (n) {
     case 0:
@@ -211,10 +208,7 @@ uint64_t helper_read_cr(CPUX86State *env, uint32_t n)
     case 4:
         return env->cr4;
     case 8:
-        big_lock();
-        val = apic_get_tpr(env->vcpu);
-        big_unlock();
-        return val;
+        return apic_get_tpr(env->vcpu);     /* the local APIC guards itself */
     default:
         raise_exception(env, EXC_UD);
     }
@@ -243,9 +237,7 @@ void helper_write_cr(CPUX86State *env, uint32_t n, uint64_t val)
         if (val > 15) {
             gp0(env);
         }
-        big_lock();
         apic_set_tpr(env->vcpu, val);
-        big_unlock();
         cpu_recheck_interrupts(env);
         break;
     default:
