@@ -159,11 +159,11 @@ static void device_unrealize(Device *dev)
         vmstate_unregister(dev->type->vmstate, dev);
     }
     memory_transaction_begin();
-    if (dev->type->unrealize) {
-        dev->type->unrealize(dev);
-    }
     if (bus && bus->unrealize) {
         bus->unrealize(dev);
+    }
+    if (dev->type->unrealize) {
+        dev->type->unrealize(dev);
     }
     memory_transaction_commit();
     dev->realized = false;

@@ -76,7 +76,7 @@ struct BusOps {
     bool (*parse_prop)(Device *dev, const char *name, const char *value, bool *known, Error **errp);   /* odd ones */
     void (*instance_init)(Device *dev);
     bool (*realize)(Device *dev, Error **errp);     /* in place of DeviceType.realize: calls it if there is one */
-    void (*unrealize)(Device *dev);                 /* after DeviceType.unrealize */
+    void (*unrealize)(Device *dev);                 /* before DeviceType.unrealize */
     void (*reset)(Device *dev);                     /* before DeviceType.reset */
     void (*print)(Device *dev, GString *out, int indent);
 };
