@@ -78,14 +78,18 @@ static bool bits_test_and_clear(DirtyClient c, uint64_t page, uint64_t end)
     return any;
 }
 
-static bool bits_any(DirtyClient c, uint64_t page, uint64_t end)
+/*
+ * For a thread that has just stored to the pages: reads with a read-modify-write, so that either it sees the bit or who
+ * sets the bit later, by one as well, sees the stores.
+ */
+static bool bits_any_after_store(DirtyClient c, uint64_t page, uint64_t end)
 {
+    bool any = false;
+
     for (; page < end; page = word_next(page)) {
-        if (__atomic_load_n(&bitmaps[c][page / 64], __ATOMIC_SEQ_CST) & word_mask(page, end)) {
-            return true;
-        }
+        any |= !!(__atomic_fetch_or(&bitmaps[c][page / 64], 0, __ATOMIC_SEQ_CST) & word_mask(page, end));
     }
-    return false;
+    return any;
 }
 
 static bool bitmaps_reserve(Error **errp)
@@ -289,8 +293,7 @@ uint8_t *ram_ptr(ram_addr_t addr)
  */
 static void ram_written(ram_addr_t addr, uint64_t len)
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (bits_any(DIRTY_CODE, page_of(addr), page_of(addr + len - 1) + 1)) {
+    if (bits_any_after_store(DIRTY_CODE, page_of(addr), page_of(addr + len - 1) + 1)) {
         tb_invalidate_phys_range(addr, addr + len);
     }
     ram_dirty_set(addr, len);

@@ -194,7 +194,7 @@ static void set_level(void *opaque, int n, int level)
 
 static void test_lines_reach_their_handlers(void)
 {
-    static Irq both, neither;       /* splitters live as long as the machine */
+    static Irq volatile both, neither;      /* splitters live as long as the machine */
     Toy *t = toy_new("t");
 
     device_init_irqs(&t->parent, set_level, 4);
