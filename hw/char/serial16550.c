@@ -6,7 +6,7 @@
  *
  * Deviations, and why:
  *   - Sent bytes go to the character device at once, not at the line's speed: the transmitter looks empty as soon as
- *     the host has taken the byte. Interrupts keep their order (a write withdraws THRE, an empty transmitter raises it).
+ *     the host has taken the byte. Interrupts keep their order (a write withdraws THRE, an empty transmitter sets it).
  *     When the host is slow the bytes stay in the FIFO and THRE stays 0, so a guest that looks never loses one.
  *   - On a PC OUT2 gates the interrupt line. Here it does not: kernels that never set it (xv6) work on every other
  *     emulator, and none was found that needs the gate. A guest that relies on OUT2 = 0 would change our mind.

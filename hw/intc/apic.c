@@ -601,21 +601,34 @@ static void apic_send_ipi(Apic *src, const ApicOutbox *o)
     apic_bus_send(&m, shorthand == SHORTHAND_OTHERS ? src : NULL);
 }
 
+/* 8259 pair and IO-APIC are under the big lock; the caller may have it or not. Returns what release wants to know. */
+static bool big_lock_take(void)
+{
+    bool held = big_lock_held();
+
+    if (!held) {
+        big_lock();
+    }
+    return held;
+}
+
+static void big_lock_release(bool held)
+{
+    if (!held) {
+        big_unlock();
+    }
+}
+
 static void apic_outbox_flush(Apic *a, const ApicOutbox *o)
 {
     if (o->ipi) {
         apic_send_ipi(a, o);
     }
     if (o->eoi_vector >= 0) {
-        bool held = big_lock_held();    /* the IO-APIC is under the big lock */
+        bool held = big_lock_take();
 
-        if (!held) {
-            big_lock();
-        }
         ioapic_eoi(o->eoi_vector);
-        if (!held) {
-            big_unlock();
-        }
+        big_lock_release(held);
     }
 }
 
@@ -658,7 +671,11 @@ int x86_board_ack_interrupt(VCpu *v)
     }
     g_mutex_unlock(&a->lock);
     if (extint) {
-        vector = i8259_ack(pc_state.pic);   /* moves its output and so comes back here through apic_pic_output() */
+        bool held = big_lock_take();
+
+        /* Moves the pair's output and so comes back through apic_pic_output(). */
+        vector = i8259_output(pc_state.pic) ? i8259_ack(pc_state.pic) : -1;
+        big_lock_release(held);
     }
     trace_apic_ack(v->index, vector, extint);
     return vector;

@@ -43,8 +43,23 @@ uint64_t x86_cpu_tsc_hz(void)
 
 int i8259_ack(Device *pic)
 {
+    pic_output = false;
     apic_pic_output(0);
     return pic_vector;
+}
+
+static bool pic_output;
+
+bool i8259_output(Device *pic)
+{
+    return pic_output;
+}
+
+/* The pair's output moves. */
+static void pic_set(int level)
+{
+    pic_output = level;
+    apic_pic_output(level);
 }
 
 void ioapic_eoi(uint8_t vector)
@@ -84,7 +99,7 @@ static bool hard(unsigned n)
 /* All enabled, IDs 0..2, logical flat 1, 2, 4. */
 static void fresh(void)
 {
-    apic_pic_output(0);
+    pic_set(0);
     for (unsigned i = 0; i < CPUS; i++) {
         apic_reset_cpu(&cpu[i], false);
         requests[i] = 0;
@@ -267,13 +282,13 @@ static void test_errors(void)
 static void test_pic_reaches_the_first_cpu_through_lint0(void)
 {
     fresh();
-    apic_pic_output(1);
+    pic_set(1);
     g_assert_false(hard(0));                    /* masked */
     set(0, 0x350, 0x8700);
     g_assert_true(hard(0));
     g_assert_cmphex(x86_board_ack_interrupt(&cpu[0]), ==, 0x20);
     g_assert_false(hard(0));
-    apic_pic_output(1);
+    pic_set(1);
     set(0, 0x350, 0x10700);
     g_assert_false(hard(0));
     g_assert_true(apic_set_base(&cpu[0], 0xfee00100));  /* APIC off: plain INTR pin */
@@ -282,7 +297,7 @@ static void test_pic_reaches_the_first_cpu_through_lint0(void)
     g_assert_false(hard(1));
     fresh();
     set(0, 0x350, 0x4400);
-    apic_pic_output(1);
+    pic_set(1);
     g_assert_cmphex(requests[0], ==, CPU_INT_NMI);      /* the 8259's line as NMI watchdog */
 }
 
