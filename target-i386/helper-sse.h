@@ -53,8 +53,8 @@ const SseRow *sse_row(unsigned map, unsigned opcode, unsigned mandatory);
 /* Groups 12 to 14 (0F 71..73): shifts by immediate. vec takes its count from memory; NULL: none. PSxLDQ: vec.fn NULL. */
 const SseRow *sse_shift_row(unsigned opcode, unsigned op3, bool mmx);
 /* Operations that instructions with other operands are made of. */
-extern const IrVecOp vec_mov128, vec_movq, vec_movd, vec_movlow, vec_movhigh;
-extern const IrVecOp vec_cvtsi2ss_q, vec_cvtsi2sd_q, vec_pinsrb, vec_pinsrw, vec_pinsrd, vec_pinsrw_m, vec_insertps;
+extern const IrVecOp vec_mov128, vec_movq, vec_movd, vec_movlow, vec_movlow4, vec_movhigh;
+extern const IrVecOp vec_cvtdq2pd, vec_cvtd2ps, vec_cvtsi2ss_q, vec_cvtsi2sd_q, vec_insertps;
 
 #define HELPERS_SSE(H)                                                                                 \
     /* the exact path for unmasked exceptions: IrVecOp *, offset of dst | offset of src << 32, immediate */ \

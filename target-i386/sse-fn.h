@@ -37,7 +37,7 @@ uint32_t sse_compare(SseCompare kind, uint64_t a, uint64_t b);      /* status fl
     F(phaddsw_m) F(phsubw) F(phsubw_m) F(phsubd) F(phsubd_m) F(phsubsw) F(phsubsw_m) F(phminposuw) F(mpsadbw)     \
     F(pshufb) F(pshufb_m) F(pshufw_m) F(pshuflw) F(pshufhw) F(pshufd) F(shufps) F(shufpd) F(palignr)              \
     F(palignr_m) F(blendps) F(blendpd) F(pblendw) F(pblendvb) F(blendvps) F(blendvpd) F(movddup) F(movsldup)      \
-    F(movshdup) F(insertps) F(pinsrb) F(pinsrw) F(pinsrw_m) F(pinsrd) F(mov128) F(movlow) F(movhigh) F(movq)      \
+    F(movshdup) F(insertps) F(mov128) F(movlow) F(movlow4) F(movhigh) F(movq)      \
     F(movd) F(pclmulqdq) F(aesenc) F(aesenclast) F(aesdec) F(aesdeclast) F(aesimc) F(aeskeygenassist) F(addps)    \
     F(addss) F(addpd) F(addsd) F(subps) F(subss) F(subpd) F(subsd) F(mulps) F(mulss) F(mulpd) F(mulsd) F(divps)   \
     F(divss) F(divpd) F(divsd) F(minps) F(minss) F(minpd) F(minsd) F(maxps) F(maxss) F(maxpd) F(maxsd) F(sqrtps)  \

@@ -444,15 +444,11 @@ FN(insertps)
     }
 }
 
-FN(pinsrb) { ((a_u8 *)dst)[imm & 15] = *(const a_u8 *)src; }
-FN(pinsrw) { ((a_u16 *)dst)[imm & 7] = *(const a_u16 *)src; }
-FN(pinsrw_m) { ((a_u16 *)dst)[imm & 3] = *(const a_u16 *)src; }
-FN(pinsrd) { ((a_u32 *)dst)[imm & 3] = *(const a_u32 *)src; }
-
 /* ---- moves ---- */
 
 FN(mov128) { memmove(dst, src, 16); }
 FN(movlow) { ((a_u64 *)dst)[0] = ((const a_u64 *)src)[0]; }
+FN(movlow4) { *(a_u32 *)dst = *(const a_u32 *)src; }
 FN(movhigh) { ((a_u64 *)dst)[1] = ((const a_u64 *)src)[0]; }
 FN(movq)
 {

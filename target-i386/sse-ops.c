@@ -46,8 +46,8 @@ enum { P_NONE, P_66, P_F3, P_F2, P__COUNT };
 
 /* MMX. The host runs them as SSE2 (prefix 66) on the low 8 bytes, where that is the same (M), or calls fn (MC). */
 #define MVEC(n, p, m, o, host, ...)                                                                    \
-    { .name = #n, .prefix = p, .map = m, .opcode = o, .src_bytes = 8, .dst_bytes = 8, .mmx = true, .host_feature = host, \
-      .fn = fn_##n##_m, ##__VA_ARGS__ }
+    { .name = #n, .prefix = p, .map = m, .opcode = o, .src_bytes = 8, .dst_bytes = 8, .host_feature = host, .fn = fn_##n##_m, \
+      ##__VA_ARGS__ }
 #define M_ROW(i, b, vecop)        { .vec = vecop, .kind = K_MMX, .isa = ISA_##i, .mem = b }
 #define M(n, m, o, i)             M_ROW(i, 8, MVEC(n, 0x66, m, o, HOST_##i))
 #define MC(n, m, o, i)            M_ROW(i, 8, MVEC(n, 0x66, m, o, IR_VEC_FN_ONLY))
@@ -85,8 +85,8 @@ static const SseRow map_0f[256][P__COUNT] = {
     [0x29] = { K(K_STORE_A, SSE), K(K_STORE_A, SSE2) },
     [0x2a] = { KV(K_PI2XMM, SSE, 8, VEC(cvtpi2ps, 0, 1, 0x2a, 8, IR_VEC_FN_ONLY), true),
                KV(K_PI2XMM, SSE2, 8, VEC(cvtdq2pd, 0xf3, 1, 0xe6, 8, IR_VEC_SSE2, .dst_unread = true), false),
-               KV(K_CVTSI, SSE, 4, VEC(cvtsi2ss, 0xf3, 1, 0x2a, 4, IR_VEC_SSE2), true),
-               KV(K_CVTSI, SSE2, 4, VEC(cvtsi2sd, 0xf2, 1, 0x2a, 4, IR_VEC_SSE2), true) },
+               KV(K_CVTSI, SSE, 4, VEC(cvtsi2ss, 0xf3, 1, 0x2a, 4, IR_VEC_FN_ONLY), true),
+               KV(K_CVTSI, SSE2, 4, VEC(cvtsi2sd, 0xf2, 1, 0x2a, 4, IR_VEC_FN_ONLY), true) },
     [0x2b] = { K(K_STORE_NT, SSE), K(K_STORE_NT, SSE2) },
     [0x2c] = { KV(K_XMM2PI, SSE, 8, VEC(cvttps2pi, 0, 1, 0x2c, 8, IR_VEC_FN_ONLY, .dst_unread = true), true),
                KV(K_XMM2PI, SSE2, 16, VEC(cvttpd2pi, 0x66, 1, 0x2c, 16, IR_VEC_FN_ONLY, .dst_unread = true), true),
@@ -156,7 +156,8 @@ static const SseRow map_0f[256][P__COUNT] = {
 };
 
 #define SSE41(o, n)        [o] = { [P_66] = X(n, 0x66, 2, o, SSE41) }
-#define PMOVX(o, n, b)     [o] = { [P_66] = P_U(n, 0x66, 2, o, SSE41, b) }
+/* two bytes are loaded as four with zeros */
+#define PMOVX(o, n, b)     [o] = { [P_66] = ROW_OF(SSE41, b, VEC(n, 0x66, 2, o, (b) < 4 ? 4 : (b), IR_VEC_SSE41, .dst_unread = true)) }
 
 static const SseRow map_0f38[256][P__COUNT] = {
     INTC_SSSE3(0x00, pshufb), INTC_SSSE3(0x01, phaddw), INTC_SSSE3(0x02, phaddd), INTC_SSSE3(0x03, phaddsw),
@@ -225,15 +226,15 @@ const SseRow *sse_shift_row(unsigned opcode, unsigned op3, bool mmx)
     return o ? &map_0f[o][mmx ? P_NONE : P_66] : NULL;
 }
 
-const IrVecOp vec_mov128 = VEC(mov128, 0, 1, 0x10, 16, IR_VEC_SSE2, .dst_unread = true);
-const IrVecOp vec_movq = VEC(movq, 0xf3, 1, 0x7e, 8, IR_VEC_SSE2, .dst_unread = true);
-const IrVecOp vec_movd = VEC(movd, 0x66, 1, 0x6e, 4, IR_VEC_SSE2, .dst_unread = true);
-const IrVecOp vec_movlow = VEC(movlow, 0, 1, 0x12, 8, IR_VEC_SSE2);
-const IrVecOp vec_movhigh = VEC(movhigh, 0, 1, 0x16, 8, IR_VEC_SSE2);
+/* As register-to-register instructions after a load of src_bytes, which clears the rest of the host register. */
+const IrVecOp vec_mov128 = VEC(mov128, 0, 1, 0x28, 16, IR_VEC_SSE2, .dst_unread = true);
+const IrVecOp vec_movq = VEC(movq, 0, 1, 0x28, 8, IR_VEC_SSE2, .dst_unread = true);
+const IrVecOp vec_movd = VEC(movd, 0, 1, 0x28, 4, IR_VEC_SSE2, .dst_unread = true);
+const IrVecOp vec_movlow = VEC(movlow, 0xf2, 1, 0x10, 8, IR_VEC_SSE2);      /* MOVSD */
+const IrVecOp vec_movlow4 = VEC(movlow4, 0xf3, 1, 0x10, 4, IR_VEC_SSE2);    /* MOVSS */
+const IrVecOp vec_movhigh = VEC(movhigh, 0, 1, 0x16, 8, IR_VEC_SSE2);       /* MOVLHPS */
+const IrVecOp vec_cvtdq2pd = VEC(cvtdq2pd, 0xf3, 1, 0xe6, 8, IR_VEC_SSE2, .dst_unread = true);
+const IrVecOp vec_cvtd2ps = VEC(cvtdq2ps, 0, 1, 0x5b, 4, IR_VEC_SSE2, .dst_unread = true);
 const IrVecOp vec_cvtsi2ss_q = VEC(cvtsi2ss_q, 0, 1, 0, 8, IR_VEC_FN_ONLY);
 const IrVecOp vec_cvtsi2sd_q = VEC(cvtsi2sd_q, 0, 1, 0, 8, IR_VEC_FN_ONLY);
-const IrVecOp vec_pinsrb = VEC(pinsrb, 0x66, 3, 0x20, 4, IR_VEC_SSE41, .has_imm = true);
-const IrVecOp vec_pinsrw = VEC(pinsrw, 0x66, 1, 0xc4, 4, IR_VEC_SSE2, .has_imm = true);
-const IrVecOp vec_pinsrd = VEC(pinsrd, 0x66, 3, 0x22, 4, IR_VEC_SSE41, .has_imm = true);
-const IrVecOp vec_pinsrw_m = MVEC(pinsrw, 0x66, 1, 0xc4, IR_VEC_FN_ONLY, .has_imm = true);
 const IrVecOp vec_insertps = VEC(insertps, 0x66, 3, 0x21, 4, IR_VEC_SSE41, .has_imm = true);
