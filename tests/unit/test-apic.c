@@ -12,6 +12,7 @@ static int sipi[CPUS];
 static unsigned eois;
 static uint8_t last_eoi;
 static int pic_vector = 0x20;
+static bool pic_output;
 
 PcState pc_state;
 __thread VCpu *current_vcpu;
@@ -47,8 +48,6 @@ int i8259_ack(Device *pic)
     apic_pic_output(0);
     return pic_vector;
 }
-
-static bool pic_output;
 
 bool i8259_output(Device *pic)
 {
