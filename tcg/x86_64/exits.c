@@ -94,21 +94,10 @@ static void lower_exit_chain(Host *h, const IrOp *op)
 static void lower_exit_chain_if(Host *h, const IrOp *op)
 {
     SyncList sync;
-    bool zf_valid;
     Stub *s;
-    int64_t v;
-    int cc;
+    int cc = lower_cmp(h, op, 0);
 
-    zf_valid = h->zf_at == h->a.p;
-    regs_use(h, op->arg[0]);
-    if (!(regs_const(h, op->arg[1], &v) && fits_s32(v))) {
-        regs_use(h, op->arg[1]);
-    }
-    regs_sync_list(h, &sync, op->c[1]);
-    if (zf_valid) {             /* only moves were emitted since */
-        h->zf_at = h->a.p;
-    }
-    cc = lower_cmp(h, op, 0);
+    regs_sync_list(h, &sync, op->c[1]);     /* what this emits leaves the flags alone */
     regs_kill_operands(h, op);
     if (!sync.n && !(op->pos & (IR_EXIT_LOOP | IR_EXIT_CROSS))) {
         s = stub_new(h, STUB_EXIT);         /* the branch itself can be chained */

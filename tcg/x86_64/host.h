@@ -68,7 +68,7 @@ typedef struct Stub {
     uint8_t *back;              /* where the main path goes on */
     SyncList sync;
     uint8_t n_saved;
-    struct { int8_t reg; bool store; int32_t disp; int8_t base; } saved[4];     /* scratch registers live across the call */
+    struct { int8_t reg, base; bool store; int32_t disp; uint32_t w; } saved[4];   /* scratch registers live across the call */
 } Stub;
 
 typedef struct Host {
@@ -141,6 +141,7 @@ void regs_materialize_aliases(Host *h);             /* pinned registers change u
 void regs_globals_in_memory(Host *h);               /* unpinned globals were written by C */
 void regs_at_label(Host *h);
 void regs_home(Host *h, IrTemp t, int *base, int32_t *disp);    /* allocates a slot for locals */
+uint32_t regs_home_w(Host *h, IrTemp t);                        /* X_W where the home has 64 bits */
 void regs_load_const(Host *h, int reg, int64_t v);
 
 /* lower.c */

@@ -487,32 +487,27 @@ int lower_cmp(Host *h, const IrOp *op, unsigned first)
     return host_cond((IrCond)op->cond);
 }
 
+/* Whatever the allocator emits after the comparison is a move: the flags live. */
 static void lower_setcond(Host *h, const IrOp *op)
 {
-    int cc, d;
+    int cc = lower_cmp(h, op, 1), a = regs_peek(h, op->arg[1]), d;
 
-    regs_use(h, op->arg[1]);
-    regs_prepare_def(h, op->arg[0]);    /* may emit moves, which leave flags alone, but not between use and result */
-    cc = lower_cmp(h, op, 1);
     regs_kill_operands(h, op);
-    d = regs_def(h, op->arg[0], regs_peek(h, op->arg[1]));
+    d = regs_def(h, op->arg[0], a);
     asm_rr(&h->a, 0x90 | cc | X_0F | X_RM8, 0, d);
     emit_ext(h, IR_U8, false, d, d);
 }
 
 static void lower_movcond(Host *h, const IrOp *op)
 {
-    int t, f, cc, d;
+    int t, f, cc = lower_cmp(h, op, 1), d;
     int64_t v;
     bool f_const = regs_const(h, op->arg[4], &v);
 
-    regs_use(h, op->arg[1]);
+    h->locked = 0;
     t = regs_use(h, op->arg[3]);
     f = f_const ? -1 : regs_use(h, op->arg[4]);
-    cc = lower_cmp(h, op, 1);
-    h->locked = 1u << t | (f >= 0 ? 1u << f : 0);
     regs_kill_operands(h, op);
-    /* Moves that these may emit do not touch the flags. */
     if (f_const) {
         d = regs_def(h, op->arg[0], -1);
         if (d == t) {

@@ -102,7 +102,9 @@ static void note_saved(Host *h, Stub *s, int result)
         }
         regs_home(h, t, &base, &disp);
         s->saved[s->n_saved].reg = r;
-        s->saved[s->n_saved].store = !h->temp[t].coherent;
+        /* Dirty globals are on the sync list. */
+        s->saved[s->n_saved].store = !h->temp[t].coherent && temp_info(h, t)->kind != IRT_GLOBAL;
+        s->saved[s->n_saved].w = regs_home_w(h, t);
         s->saved[s->n_saved].base = base;
         s->saved[s->n_saved++].disp = disp;
     }
@@ -250,7 +252,7 @@ void stub_emit_memory(Host *h, Stub *s)
         asm_mov_rr(&h->a, s->is64, s->data, RAX);
     }
     for (unsigned i = 0; i < s->n_saved; i++) {
-        asm_rm(&h->a, 0x8b | X_W, s->saved[i].reg, s->saved[i].base, s->saved[i].disp);
+        asm_rm(&h->a, 0x8b | s->saved[i].w, s->saved[i].reg, s->saved[i].base, s->saved[i].disp);
     }
     asm_jmp(&h->a, s->back);
 }

@@ -65,7 +65,7 @@ void regs_home(Host *h, IrTemp t, int *base, int32_t *disp)
 }
 
 /* Homes are 64-bit containers, but for I32 globals. */
-static uint32_t home_w(Host *h, IrTemp t)
+uint32_t regs_home_w(Host *h, IrTemp t)
 {
     const IrTempInfo *ti = temp_info(h, t);
 
@@ -78,14 +78,14 @@ static void store_home(Host *h, IrTemp t, int reg)
     int32_t disp;
 
     regs_home(h, t, &base, &disp);
-    asm_rm(&h->a, 0x89 | home_w(h, t), reg, base, disp);
+    asm_rm(&h->a, 0x89 | regs_home_w(h, t), reg, base, disp);
 }
 
 static void store_home_const(Host *h, IrTemp t, int64_t v)
 {
     int base;
     int32_t disp;
-    uint32_t w = home_w(h, t);
+    uint32_t w = regs_home_w(h, t);
 
     if (w && !fits_s32(v)) {
         int r = regs_alloc(h, 0);
@@ -106,7 +106,19 @@ static void load_home(Host *h, IrTemp t, int reg)
     int32_t disp;
 
     regs_home(h, t, &base, &disp);
-    asm_rm(&h->a, 0x8b | home_w(h, t), reg, base, disp);
+    asm_rm(&h->a, 0x8b | regs_home_w(h, t), reg, base, disp);
+}
+
+/* From home to home: no general register may be free, and flags must live. */
+static void copy_home(Host *h, IrTemp dst, IrTemp src)
+{
+    int base;
+    int32_t disp;
+
+    regs_home(h, src, &base, &disp);
+    asm_rm(&h->a, 0x6e | X_0F | X_66 | regs_home_w(h, src), 0, base, disp);      /* MOVD/MOVQ xmm0, src */
+    regs_home(h, dst, &base, &disp);
+    asm_rm(&h->a, 0x7e | X_0F | X_66 | regs_home_w(h, dst), 0, base, disp);
 }
 
 void regs_load_const(Host *h, int reg, int64_t v)
@@ -210,12 +222,15 @@ static void materialize(Host *h, IrTemp t, bool in_memory)
     IrTemp of = l->of;
     int src = regs_peek(h, of);
 
-    if (src < 0) {
-        src = regs_use(h, of);
-        h->locked &= ~(1u << src);
-    }
     alias_unlink(h, t);
     l->loc = LOC_MEM;
+    if (src < 0) {
+        if (!l->coherent) {
+            copy_home(h, t, of);
+        }
+        l->coherent = true;
+        return;
+    }
     if (temp_info(h, t)->kind == IRT_GLOBAL) {
         if (!l->coherent) {
             store_home(h, t, src);
@@ -554,11 +569,10 @@ static void sync_temp(Host *h, IrTemp t)
     }
     if (regs_const(h, t, &v)) {
         store_home_const(h, t, v);
+    } else if (regs_peek(h, t) < 0) {
+        copy_home(h, t, origin(h, t));
     } else {
-        uint32_t locked = h->locked;
-
-        store_home(h, t, regs_use(h, t));
-        h->locked = locked;
+        store_home(h, t, regs_peek(h, t));
     }
     l->coherent = true;
 }
