@@ -24,7 +24,7 @@ static bool mentions(const IrOp *op, IrTemp t)
 
 static bool is_barrier(const IrOp *op)
 {
-    return ir_op_observes(op) || op->opc == IRO_label || op->opc == IRO_brcond || op->opc == IRO_br;
+    return ir_op_observes(op) || op->opc == IRO_label || op->opc == IRO_brcond || ir_op_ends(op);
 }
 
 static void rename_uses(IrOp *op, IrTemp from, IrTemp to)

@@ -263,8 +263,9 @@ static void note_width(Optimizer *o, const IrOp *op)
 }
 
 /* A conditional branch that is always or never taken. */
-static void decide_branch(IrOp *op, IrOpcode taken, bool value)
+static void decide_branch(Optimizer *o, IrOp *op, IrOpcode taken, bool value)
 {
+    o->ir->has_labels |= value;         /* what follows may be unreachable now: the liveness pass looks */
     op->opc = value ? taken : IRO_insn_start;
     op->nin = 0;
     if (!value) {
@@ -304,12 +305,12 @@ static void simplify_condition(Optimizer *o, IrOp *op, const IrTemp *named)
         break;
     case IRO_brcond:
         if (known) {
-            decide_branch(op, IRO_br, value);
+            decide_branch(o, op, IRO_br, value);
         }
         break;
     case IRO_exit_chain_if:
         if (known) {
-            decide_branch(op, IRO_exit_chain, value);
+            decide_branch(o, op, IRO_exit_chain, value);
         }
         break;
     }

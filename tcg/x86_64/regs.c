@@ -370,7 +370,8 @@ void regs_kill(Host *h, IrTemp t)
             h->in_reg[l->reg] = IR_NONE;
         }
     }
-    if (l->slot >= 0) {
+    /* A variable keeps its slot: another path to a label may bring its value there. */
+    if (l->slot >= 0 && temp_info(h, t)->kind != IRT_VAR) {
         h->slots_used[l->slot / 64] &= ~(1ull << (l->slot % 64));
         l->slot = -1;
     }
