@@ -267,16 +267,18 @@ static void materialize_aliases_of(Host *h, IrTemp of, bool in_memory)
     }
 }
 
-/* A local dies while copies of it live on: the first inherits its register. */
+/*
+ * A local dies while copies of it live on: the first inherits its register. One with a 32-bit home may be a copy of the low
+ * half only, so it does not inherit before the others.
+ */
 static void bequeath(Host *h, IrTemp t)
 {
     TempLoc *l = &h->temp[t];
     IrTemp heir = IR_NONE;
 
     for (unsigned i = 0; i < h->n_aliases; i++) {
-        if (h->temp[h->aliases[i]].of == t) {
+        if (h->temp[h->aliases[i]].of == t && (heir == IR_NONE || !regs_home_w(h, heir))) {
             heir = h->aliases[i];
-            break;
         }
     }
     if (heir == IR_NONE) {
