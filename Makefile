@@ -119,6 +119,10 @@ vpath %.S $(SRC_PATH)
 	@mkdir -p $(@D)
 	$(call quiet,CC,$@)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
+# Last in line: without it, make would take an object without a source as made.
+%.o:
+	@echo 'a Makefile.objs lists $@, but there is neither $(@:.o=.c) nor $(@:.o=.S)' >&2; false
+
 # The list of objects and the flags are inputs too: a file removed from a list, or another CFLAGS, takes effect.
 define remember
 $(1): FORCE
