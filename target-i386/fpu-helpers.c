@@ -13,6 +13,11 @@
 #include "target-i386/fpu-host.h"
 #include "target-i386/helper-fpu.h"
 
+#if defined(__x86_64__) || defined(__i386__)
+__thread uint16_t host_fpu_sticky = FPUS_EXC;   /* unknown at first */
+#endif
+
+#define CC_COMPARE (FPUS_C0 | FPUS_C2 | FPUS_C3)
 #define INLINE static inline __attribute__((always_inline))
 
 static const FpReg fpu_indefinite = { .mant = 0xc000000000000000ull, .se = 0xffff };
@@ -68,6 +73,9 @@ static bool __attribute__((noinline, cold)) stack_fault(CPUX86State *env, bool o
 
 /* ---- running an operation ---- */
 
+/* A load pushes a denormal even if that is unmasked; a store stores nothing on overflow and underflow. */
+typedef enum RunKind { RUN_PLAIN, RUN_COMPARE, RUN_LOAD, RUN_STORE } RunKind;
+
 /*
  * With something unmasked: first with everything masked, to learn what happens. Exceptions known before the
  * computation (IE, DE, ZE) leave everything alone. Overflow and underflow run again unmasked, because the result is
@@ -75,18 +83,22 @@ static bool __attribute__((noinline, cold)) stack_fault(CPUX86State *env, bool o
  */
 static bool __attribute__((noinline, cold))
 run_unmasked(CPUX86State *env, void *res, size_t size, const FpReg *a, const void *b, HostFpuFnX *fn, uint16_t cw,
-             uint16_t cc, bool to_mem, uint16_t *sw)
+             uint16_t cc, RunKind kind, uint16_t *sw)
 {
     FpReg tmp[2] = { { .mant = 0 } };
-    uint16_t flags = fn(tmp, a, b, cw | FPUC_MASKS);
+    uint16_t flags = fn(tmp, a, b, cw | FPUC_MASKS);    /* clears the host's flags before and after */
 
-    if (flags & ~cw & (FPUS_IE | FPUS_DE | FPUS_ZE)) {
+    if (flags & ~cw & (kind == RUN_LOAD ? FPUS_IE : FPUS_IE | FPUS_DE | FPUS_ZE)) {
         *sw = status_with(env, flags & (FPUS_IE | FPUS_DE | FPUS_ZE));
+        *sw &= ~(cc & FPUS_C2);
+        if (kind == RUN_COMPARE) {              /* they report all the same, but do not pop */
+            *sw = (*sw & ~CC_COMPARE) | (flags & CC_COMPARE);
+        }
         return false;
     }
     if (~cw & (FPUS_OE | FPUS_UE)) {
         flags = fn(tmp, a, b, cw | FPUS_IE | FPUS_DE | FPUS_ZE | FPUS_PE);
-        if (to_mem && (flags & ~cw & (FPUS_OE | FPUS_UE))) {
+        if (kind == RUN_STORE && (flags & ~cw & (FPUS_OE | FPUS_UE))) {
             *sw = status_with(env, flags & (FPUS_EXC & ~FPUS_PE));
             return false;
         }
@@ -99,15 +111,16 @@ run_unmasked(CPUX86State *env, void *res, size_t size, const FpReg *a, const voi
 
 /* cc: the condition bits that the instruction defines besides C1. False: an unmasked exception, nothing was done. */
 INLINE bool run_sw(CPUX86State *env, void *res, size_t size, const FpReg *a, const void *b, HostFpuFn *fn,
-                   HostFpuFnX *fn_x, uint16_t cw, uint16_t cc, bool to_mem, uint16_t *new_sw)
+                   HostFpuFnX *fn_x, uint16_t cw, uint16_t cc, RunKind kind, uint16_t *new_sw)
 {
     uint16_t sw;
 
     if (unlikely((cw & FPUC_MASKS) != FPUC_MASKS)) {
-        return run_unmasked(env, res, size, a, b, fn_x, cw, cc | FPUS_C1, to_mem, new_sw);
+        return run_unmasked(env, res, size, a, b, fn_x, cw, cc | FPUS_C1, kind, new_sw);
     }
     host_fpu_enter(env->fpus, cw);
     sw = fn(res, a, b);
+    host_fpu_done(sw);
     host_fpu_leave(cw);
     *new_sw = (env->fpus & ~(cc | FPUS_C1)) | (sw & (FPUS_EXC | FPUS_C1 | cc));
     return true;
@@ -117,7 +130,7 @@ INLINE bool run(CPUX86State *env, FpReg *res, unsigned nres, const FpReg *a, con
                 HostFpuFnX *fn_x, uint16_t cc)
 {
     uint16_t sw;
-    bool done = run_sw(env, res, nres * sizeof(FpReg), a, b, fn, fn_x, env->fpuc, cc, false, &sw);
+    bool done = run_sw(env, res, nres * sizeof(FpReg), a, b, fn, fn_x, env->fpuc, cc, RUN_PLAIN, &sw);
 
     env->fpus = sw;
     return done;
@@ -187,6 +200,7 @@ INLINE void unary(CPUX86State *env, HostFpuFn *fn, HostFpuFnX *fn_x, uint16_t cc
             *st(env, 0) = fpu_indefinite;
             env->fptags[env->fpstt] = 0;
         }
+        env->fpus &= ~(cc & FPUS_C2);       /* not "incomplete" */
         return;
     }
     run(env, st(env, 0), 1, st(env, 0), st(env, 1), fn, fn_x, cc);
@@ -200,14 +214,27 @@ void helper_f##name(CPUX86State *env)                                           
 UNARY(sqrt, 0, false)
 UNARY(rndint, 0, false)
 UNARY(scale, 0, true)
-UNARY(prem, FPUS_CC, true)
-UNARY(prem1, FPUS_CC, true)
 UNARY(sin, FPUS_C2, false)
 UNARY(cos, FPUS_C2, false)
 void helper_f2xm1(CPUX86State *env)
 {
     unary(env, host_f2xm1, host_f2xm1_x, 0, false);
 }
+
+/* A NaN has no quotient: C0 and C3 stay what they were. */
+INLINE void remainder_of(CPUX86State *env, HostFpuFn *fn, HostFpuFnX *fn_x)
+{
+    uint16_t old = env->fpus & (FPUS_C0 | FPUS_C3);
+    const FpReg *r = st(env, 0);
+
+    unary(env, fn, fn_x, FPUS_CC, true);
+    if ((r->se & 0x7fff) == 0x7fff && r->mant << 1) {
+        env->fpus = (env->fpus & ~(FPUS_C0 | FPUS_C1 | FPUS_C3)) | old;
+    }
+}
+
+void helper_fprem(CPUX86State *env) { remainder_of(env, host_prem, host_prem_x); }
+void helper_fprem1(CPUX86State *env) { remainder_of(env, host_prem1, host_prem1_x); }
 
 /* ST(1) := op(ST(0), ST(1)), pop. */
 INLINE void binary_pop(CPUX86State *env, HostFpuFn *fn, HostFpuFnX *fn_x)
@@ -235,7 +262,10 @@ static void two_results(CPUX86State *env, HostFpuFn *fn, HostFpuFnX *fn_x, uint1
     FpReg res[2];
 
     if (is_empty(env, 0) || !env->fptags[top]) {
-        if (!stack_fault(env, !is_empty(env, 0))) {
+        bool masked = stack_fault(env, !is_empty(env, 0));
+
+        env->fpus &= ~(cc & FPUS_C2);
+        if (!masked) {
             return;
         }
         res[0] = res[1] = fpu_indefinite;
@@ -285,8 +315,6 @@ void helper_fxtract(CPUX86State *env)
 
 /* ---- comparisons ---- */
 
-#define CC_COMPARE (FPUS_C0 | FPUS_C2 | FPUS_C3)
-
 /* False: an unmasked exception. */
 INLINE bool compare(CPUX86State *env, bool empty, const void *b, HostFpuFn *fn, HostFpuFnX *fn_x, uint16_t *sw)
 {
@@ -295,10 +323,10 @@ INLINE bool compare(CPUX86State *env, bool empty, const void *b, HostFpuFn *fn, 
     if (unlikely(empty)) {
         bool masked = stack_fault(env, false);
 
-        *sw = env->fpus | (masked ? CC_COMPARE : 0);
+        *sw = env->fpus | CC_COMPARE;
         return masked;
     }
-    return run_sw(env, &unused, sizeof(unused), st(env, 0), b, fn, fn_x, env->fpuc, CC_COMPARE, false, sw);
+    return run_sw(env, &unused, sizeof(unused), st(env, 0), b, fn, fn_x, env->fpuc, CC_COMPARE, RUN_COMPARE, sw);
 }
 
 INLINE void compare_commit(CPUX86State *env, bool empty, const void *b, HostFpuFn *fn, HostFpuFnX *fn_x, unsigned spec)
@@ -342,43 +370,27 @@ void helper_ftst(CPUX86State *env)
     compare_commit(env, is_empty(env, 0), st(env, 0), host_tst, host_tst_x, 0);
 }
 
-/* FCOMI: the conditions go to EFLAGS, C0, C2 and C3 stay. */
-INLINE bool compare_flags(CPUX86State *env, unsigned spec, HostFpuFn *fn, HostFpuFnX *fn_x, uint32_t *flags)
+/* FCOMI: the conditions go to EFLAGS, also on an unmasked exception; the status word keeps its own, C1 included. */
+INLINE uint32_t compare_flags(CPUX86State *env, unsigned spec, HostFpuFn *fn, HostFpuFnX *fn_x)
 {
-    uint16_t old = env->fpus, sw;
-    bool done = compare(env, is_empty(env, 0) || is_empty(env, spec), st(env, spec), fn, fn_x, &sw);
+    bool empty = is_empty(env, 0) || is_empty(env, spec);
+    uint16_t kept = env->fpus & (empty ? CC_COMPARE : FPUS_CC), sw;
 
-    env->fpus = (sw & ~CC_COMPARE) | (old & CC_COMPARE);
-    if (done) {
+    if (compare(env, empty, st(env, spec), fn, fn_x, &sw)) {
         pops(env, spec & FPU_POP);
-        *flags = (sw & FPUS_C0 ? CC_C : 0) | (sw & FPUS_C2 ? CC_P : 0) | (sw & FPUS_C3 ? CC_Z : 0);
     }
-    return done;
+    env->fpus = (sw & ~FPUS_CC) | kept;
+    return (sw & FPUS_C0 ? CC_C : 0) | (sw & FPUS_C2 ? CC_P : 0) | (sw & FPUS_C3 ? CC_Z : 0);
 }
 
 uint32_t helper_fcomi(CPUX86State *env, uint32_t spec)
 {
-    uint32_t flags = 0;
-
-    compare_flags(env, spec, host_com_t, host_com_t_x, &flags);
-    return flags;
+    return compare_flags(env, spec, host_com_t, host_com_t_x);
 }
 
 uint32_t helper_fucomi(CPUX86State *env, uint32_t spec)
 {
-    uint32_t flags = 0;
-
-    compare_flags(env, spec, host_ucom_t, host_ucom_t_x, &flags);
-    return flags;
-}
-
-uint32_t helper_fcomi_exact(CPUX86State *env, uint32_t spec, uint32_t unordered)
-{
-    uint32_t flags;
-    bool done = unordered ? compare_flags(env, spec, host_ucom_t, host_ucom_t_x, &flags)
-                          : compare_flags(env, spec, host_com_t, host_com_t_x, &flags);
-
-    return done ? flags : cpu_compute_status_flags(env);
+    return compare_flags(env, spec, host_ucom_t, host_ucom_t_x);
 }
 
 /* FXAM (SDM vol. 2A): C3 C2 C0 say what ST(0) is, C1 its sign, also of an empty register. */
@@ -423,9 +435,15 @@ INLINE bool push(CPUX86State *env)
 
 INLINE void load_mem(CPUX86State *env, const void *v, HostFpuFn *fn, HostFpuFnX *fn_x)
 {
-    if (likely(push(env)) && unlikely(!run(env, st(env, 0), 1, st(env, 0), v, fn, fn_x, 0))) {
+    uint16_t sw;
+
+    if (unlikely(!push(env))) {
+        return;
+    }
+    if (unlikely(!run_sw(env, st(env, 0), sizeof(FpReg), st(env, 0), v, fn, fn_x, env->fpuc, 0, RUN_LOAD, &sw))) {
         pop(env);           /* unmasked: as if it had not been pushed */
     }
+    env->fpus = sw;
 }
 
 void helper_fld_m32(CPUX86State *env, uint32_t v) { load_mem(env, &v, host_ld_m32, host_ld_m32_x); }
@@ -472,10 +490,6 @@ void helper_fld_sti(CPUX86State *env, uint32_t i)
     FpReg v = *st(env, i);
 
     if (unlikely(is_empty(env, i))) {
-        if (!env->fptags[(env->fpstt - 1) & 7]) {
-            push(env);      /* overflow as well: reported as that */
-            return;
-        }
         if (!stack_fault(env, false)) {
             return;
         }
@@ -547,18 +561,15 @@ void helper_fxch(CPUX86State *env, uint32_t i)
     *b = tmp;
 }
 
-/* Faults on an empty register even if the condition is false. */
+/* An empty register faults, and ST(0) becomes indefinite, even if the condition is false. C1 stays. */
 void helper_fcmov(CPUX86State *env, uint32_t i, uint32_t cond)
 {
     if (unlikely(is_empty(env, 0) || is_empty(env, i))) {
-        if (stack_fault(env, false) && cond) {
+        if (stack_fault(env, false)) {
             *st(env, 0) = fpu_indefinite;
             env->fptags[env->fpstt] = 0;
         }
-        return;
-    }
-    env->fpus &= ~FPUS_C1;
-    if (cond) {
+    } else if (cond) {
         *st(env, 0) = *st(env, i);
     }
 }
@@ -580,7 +591,7 @@ ret helper_##name(CPUX86State *env)                                             
     if (unlikely(is_empty(env, 0))) {                                                                  \
         sw |= FPUS_IE | FPUS_SF;                                                                       \
     } else {                                                                                           \
-        run_sw(env, &v, sizeof(v), st(env, 0), st(env, 0), host_##op, host_##op##_x, cword, 0, true, &sw); \
+        run_sw(env, &v, sizeof(v), st(env, 0), st(env, 0), host_##op, host_##op##_x, cword, 0, RUN_STORE, &sw); \
         sw &= (keep_c1) ? 0xffff : 0xffff & ~FPUS_C1;                                                  \
     }                                                                                                  \
     env->pending_sw = sw;                                                                              \
@@ -650,7 +661,7 @@ void helper_fpu_store(CPUX86State *env, uint32_t kind, uint64_t addr, uint32_t m
             return;
         }
         memcpy(v.b, row->indefinite, row->len);
-    } else if (!run_sw(env, &v, sizeof(v), st(env, 0), st(env, 0), row->fn, row->fn_x, cw, 0, true, &sw)) {
+    } else if (!run_sw(env, &v, sizeof(v), st(env, 0), st(env, 0), row->fn, row->fn_x, cw, 0, RUN_STORE, &sw)) {
         env->fpus = sw;
         return;
     } else if (row->truncate) {
@@ -699,5 +710,6 @@ void helper_fstp_top(CPUX86State *env, uint32_t delta)
 void helper_ffree(CPUX86State *env, uint32_t spec)
 {
     env->fptags[(env->fpstt + spec) & 7] = 1;
+    env->fpus &= ~FPUS_C1;
     pops(env, spec);
 }

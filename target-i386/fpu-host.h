@@ -128,19 +128,24 @@ static inline void host_fldcw(uint16_t cw)
 
 /*
  * Host flags are sticky, and clearing them costs more than most operations. So they stay, as long as they claim
- * nothing that the guest's own sticky flags do not say as well.
+ * nothing that the guest's own sticky flags do not say as well. Reading them costs as much as an addition: what the
+ * last operation left is remembered, per thread as the host's registers are. Nothing else here uses the x87.
  */
+extern __thread uint16_t host_fpu_sticky;
+
 static inline void host_fpu_enter(uint16_t guest_sw, uint16_t guest_cw)
 {
-    uint16_t sw;
-
-    __asm__ volatile("fnstsw %0" : "=a"(sw));
-    if (unlikely(sw & ~guest_sw & FPUS_EXC)) {
+    if (unlikely(host_fpu_sticky & ~guest_sw & FPUS_EXC)) {
         __asm__ volatile("fnclex");
     }
     if (unlikely(guest_cw != HOST_FPUC)) {
         host_fldcw(guest_cw);
     }
+}
+
+static inline void host_fpu_done(uint16_t host_sw)
+{
+    host_fpu_sticky = host_sw;
 }
 
 static inline void host_fpu_leave(uint16_t guest_cw)
@@ -151,6 +156,10 @@ static inline void host_fpu_leave(uint16_t guest_cw)
 }
 
 #else /* no x87 in the host */
+
+static inline void host_fpu_done(uint16_t host_sw QEMU_UNUSED)
+{
+}
 
 #include <fenv.h>
 #include <math.h>

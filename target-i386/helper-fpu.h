@@ -49,7 +49,6 @@ typedef enum FpuStore {
     H(fcom, void, PURE, i32 /*i | FPU_POP | FPU_POP2*/) H(fucom, void, PURE, i32)                      \
     H(fcom_m32, void, PURE, i32, i32 /*FPU_POP*/) H(fcom_m64, void, PURE, i64, i32) H(fcom_i32, void, PURE, i32, i32) \
     H(fcomi, i32, PURE, i32 /*i | FPU_POP*/) H(fucomi, i32, PURE, i32)      /* status flags */         \
-    H(fcomi_exact, i32, READS, i32 /*i | FPU_POP*/, i32 /*1: unordered*/)                              \
     H(fld_m32, void, PURE, i32) H(fld_m64, void, PURE, i64) H(fld_m80, void, PURE, i64, i32)           \
     H(fild, void, PURE, i64) H(fld_sti, void, PURE, i32) H(fld_const, void, PURE, i32)                 \
     H(fbld, void, PURE, i64 /*low 64 bits*/, i32 /*high 16*/)                                          \

@@ -214,16 +214,8 @@ static void load80(Translator *t, Insn *in, const IrHelper *helper)
 
 static void fcomi(Translator *t, Insn *in, const X87Row *row)
 {
-    IrTemp spec = const32(t, in->rm3 | row->arg);
-    IrTemp flags;
-
     record(t, in);
-    if (t->mk & MK_FPU_EXC) {
-        flags = ir_call(t->ir, H(fcomi_exact), spec, const32(t, row->helper == H(fucomi)));
-    } else {
-        flags = ir_call(t->ir, row->helper, spec);
-    }
-    flags_set(t, flags);
+    flags_set(t, ir_call(t->ir, row->helper, const32(t, in->rm3 | row->arg)));
 }
 
 static void image(Translator *t, Insn *in, const X87Row *row, bool writes)
