@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* CPU models, the text of -cpu, CPUID leaves, and the rules of MSRs and control registers that follow from them. */
+#include "qemu/osdep.h"
+#include "guest-cpu.h"
+
+typedef struct Leaf {
+    uint32_t eax, ebx, ecx, edx;
+} Leaf;
+
+static Leaf cpuid(uint32_t leaf, uint32_t sub)
+{
+    Leaf l;
+
+    cpu_cpuid(env, leaf, sub, &l.eax, &l.ebx, &l.ecx, &l.edx);
+    return l;
+}
+
+static void test_qemu64_identity(void)
+{
+    Leaf l;
+
+    guest_reset("qemu64");
+    l = cpuid(0, 0);
+    g_assert_cmphex(l.eax, ==, 0xd);
+    g_assert_cmphex(l.ebx, ==, 0x68747541);
+    g_assert_cmphex(l.ecx, ==, 0x444d4163);
+    g_assert_cmphex(l.edx, ==, 0x69746e65);
+    l = cpuid(1, 0);
+    g_assert_cmphex(l.eax, ==, 0x00060fb1);
+    g_assert_cmphex(l.ebx, ==, 0x00000800);
+    g_assert_cmphex(l.edx & ~CPUID_APIC, ==, 0x078bfbfd & ~CPUID_APIC);
+    g_assert_cmphex(env->regs[R_EDX], ==, 0x00060fb1);
+    l = cpuid(0x80000002, 0);
+    g_assert_cmphex(l.eax, ==, 0x554d4551);
+    l = cpuid(0x80000003, 0);
+    g_assert_cmphex(l.edx, ==, 0x0000002b);
+    l = cpuid(0x80000008, 0);
+    g_assert_cmphex(l.eax, ==, 0x3028);
+    l = cpuid(0x40000000, 0);
+    g_assert_cmphex(l.ebx, ==, 0x54474354);
+    g_assert_cmphex(l.ecx, ==, 0x43544743);
+    g_assert_cmphex(l.edx, ==, 0x47435447);
+}
+
+static void test_basic_leaf_beyond_the_last_answers_as_the_last(void)
+{
+    guest_reset("qemu32");
+    g_assert_cmphex(cpuid(0x1000, 0).eax, ==, cpuid(4, 0).eax);
+    g_assert_cmphex(cpuid(0x80000008, 0).eax, ==, cpuid(4, 0).eax);
+    g_assert_cmphex(cpuid(0x80000000, 0).eax, ==, 0x80000004);
+}
+
+static void test_topology_leaf_agrees_with_smp(void)
+{
+    smp_cpus = 8;
+    smp_sockets = 2;
+    smp_cores = 2;
+    smp_threads = 2;
+    guest_reset("max");
+    env->apic_id = 5;
+    g_assert_cmphex(cpuid(0xb, 0).eax, ==, 1);
+    g_assert_cmphex(cpuid(0xb, 0).ebx, ==, 2);
+    g_assert_cmphex(cpuid(0xb, 0).ecx, ==, 0x100);
+    g_assert_cmphex(cpuid(0xb, 1).eax, ==, 2);
+    g_assert_cmphex(cpuid(0xb, 1).ebx, ==, 4);
+    g_assert_cmphex(cpuid(0xb, 1).edx, ==, 5);
+    g_assert_cmphex(cpuid(0xb, 2).ebx, ==, 0);
+    g_assert_cmphex(cpuid(1, 0).ebx >> 16, ==, 0x0504);
+    env->apic_id = 0;
+    smp_cpus = smp_sockets = smp_cores = smp_threads = 1;
+}
+
+static void test_features_are_switched_by_name(void)
+{
+    const CpuModel *m = model_parse("max,-avx,-smap,nx=off,+popcnt,family=15,phys-bits=36,vendor=AuthenticAMD", &error_abort);
+
+    g_assert_cmphex(m->features[FEAT_7_EBX] & CPUID_SMAP, ==, 0);
+    g_assert_cmphex(m->features[FEAT_8000_0001_EDX] & CPUID_EXT_NX, ==, 0);
+    g_assert_cmphex(m->features[FEAT_1_ECX] & CPUID_POPCNT, ==, CPUID_POPCNT);
+    g_assert_cmpuint(m->phys_bits, ==, 36);
+    g_assert_true(model_is_amd(m));
+    g_assert_cmphex(model_signature(m), ==, 0x00030f61);
+    g_assert_true(model_parse("max,-avx,-smap,nx=off,+popcnt,family=15,phys-bits=36,vendor=AuthenticAMD", NULL) == m);
+}
+
+static void test_wrong_text_is_an_error_with_a_way_out(void)
+{
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        { "foo", "unable to find CPU model 'foo'" },
+        { "max,+foo", "CPU has no feature or property 'foo'" },
+        { "max,nx=maybe", "CPU feature 'nx' is 'on' or 'off', not 'maybe'" },
+        { "max,phys-bits=99", "CPU property 'phys-bits' takes a number from 32 to 52, not '99'" },
+        { "host", "CPU model 'host' needs a hardware accelerator" },
+        { "max,+vmx,enforce", "CPU model 'max': these features are not emulated: vmx" },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Error *err = NULL;
+
+        g_assert_null(model_parse(cases[i].text, &err));
+        g_assert_cmpstr(error_get_message(err), ==, cases[i].message);
+        error_free(err);
+    }
+}
+
+static void test_cr4_and_efer_accept_what_cpuid_says(void)
+{
+    guest_reset("pentium");
+    env->cr0 |= CR0_PE;
+    assert_faults(cpu_write_cr4(env, CR4_PAE), EXC_GP, 0);
+    assert_works(cpu_write_cr4(env, CR4_PSE));
+    assert_faults((void)(cpu_wrmsr(env, 0xc0000080, EFER_SCE) || (raise_exception_err(env, EXC_GP, 0), 0)), EXC_GP, 0);
+    guest_reset("max");
+    g_assert_true(cpu_wrmsr(env, 0xc0000080, EFER_SCE | EFER_LME | EFER_NXE));
+    g_assert_false(cpu_wrmsr(env, 0xc0000080, EFER_SVME));
+    assert_works(cpu_write_cr4(env, CR4_PAE | CR4_SMEP | CR4_SMAP | CR4_UMIP | CR4_FSGSBASE | CR4_OSFXSR));
+    assert_faults(cpu_write_cr4(env, CR4_PAE | CR4_LA57), EXC_GP, 0);
+}
+
+static void test_cr0_rules(void)
+{
+    guest_reset(NULL);
+    assert_faults(cpu_write_cr0(env, CR0_PG), EXC_GP, 0);
+    assert_faults(cpu_write_cr0(env, CR0_NW), EXC_GP, 0);
+    assert_faults(cpu_write_cr0(env, 1ull << 32), EXC_GP, 0);
+    g_assert_true(cpu_wrmsr(env, 0xc0000080, EFER_LME));
+    assert_faults(cpu_write_cr0(env, CR0_PE | CR0_PG), EXC_GP, 0);      /* long mode needs PAE */
+    assert_works(cpu_write_cr4(env, CR4_PAE));
+    assert_works(cpu_write_cr0(env, CR0_PE | CR0_PG));
+    g_assert_cmphex(env->efer, ==, EFER_LME | EFER_LMA);
+    g_assert_false(cpu_wrmsr(env, 0xc0000080, 0));                      /* LME while paging */
+    assert_faults(cpu_write_cr4(env, 0), EXC_GP, 0);
+    assert_works(cpu_write_cr0(env, CR0_PE));
+    g_assert_cmphex(env->efer, ==, EFER_LME);
+    assert_works(helper_lmsw(env, 0));
+    g_assert_cmphex(env->cr0 & CR0_PE, ==, CR0_PE);                     /* LMSW cannot leave protected mode */
+}
+
+static void test_msr_rules(void)
+{
+    uint64_t v;
+
+    guest_reset(NULL);
+    g_assert_false(cpu_rdmsr(env, 0x12345678, &v));
+    g_assert_false(cpu_wrmsr(env, 0x12345678, 0));
+    g_assert_false(cpu_wrmsr(env, 0xc0000101, 0x0000800000000000ull));
+    g_assert_true(cpu_wrmsr(env, 0xc0000101, 0xffff800000000000ull));
+    g_assert_cmphex(env->segs[R_GS].base, ==, 0xffff800000000000ull);
+    g_assert_false(cpu_wrmsr(env, 0x277, 2));
+    g_assert_true(cpu_wrmsr(env, 0x277, 0x0407050600070106ull));
+    g_assert_true(cpu_rdmsr(env, 0xfe, &v));
+    g_assert_cmphex(v, ==, 0x508);
+    g_assert_false(cpu_wrmsr(env, 0xfe, v));
+    g_assert_true(cpu_wrmsr(env, 0x26f, 0x0505050505050505ull));
+    g_assert_true(cpu_rdmsr(env, 0x26f, &v));
+    g_assert_cmphex(v, ==, 0x0505050505050505ull);
+    g_assert_cmphex(env->mtrr_fixed[10], ==, v);
+    g_assert_false(cpu_wrmsr(env, 0x201, 1ull << 50));
+    g_assert_false(cpu_wrmsr(env, 0x401, 1));
+}
+
+static void test_tsc_adjust_moves_along(void)
+{
+    uint64_t a, b;
+
+    guest_reset(NULL);
+    g_assert_true(cpu_wrmsr(env, 0x10, 1ull << 40));
+    g_assert_true(cpu_rdmsr(env, 0x10, &a));
+    g_assert_cmpuint(a - (1ull << 40), <, 1000000000);
+    g_assert_true(cpu_rdmsr(env, 0x3b, &b));
+    g_assert_cmphex(b, ==, env->tsc_offset);
+    g_assert_true(cpu_wrmsr(env, 0x3b, 0));
+    g_assert_cmphex(env->tsc_offset, ==, 0);
+}
+
+static void test_popf_obeys_privilege(void)
+{
+    guest_reset(NULL);
+    guest_protected();
+    assert_works(helper_popf(env, IF_MASK | 3 << IOPL_SHIFT | CC_C, 4));
+    g_assert_cmphex(cpu_compute_eflags(env), ==, IF_MASK | 3 << IOPL_SHIFT | CC_C | 2);
+    assert_works(helper_popf(env, 0, 4));
+    guest_user(0x1b, 0x23);
+    assert_works(helper_popf(env, 0x3f7ed5, 4));
+    g_assert_cmphex(cpu_compute_eflags(env), ==, 0x244cd7);       /* all but IF, IOPL, VM, VIF, VIP, RF */
+    assert_faults(helper_cli(env), EXC_GP, 0);
+    assert_faults(helper_check_cpl0(env), EXC_GP, 0);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    guest_init();
+    g_test_add_func("/cpuid/qemu64", test_qemu64_identity);
+    g_test_add_func("/cpuid/beyond", test_basic_leaf_beyond_the_last_answers_as_the_last);
+    g_test_add_func("/cpuid/topology", test_topology_leaf_agrees_with_smp);
+    g_test_add_func("/model/features", test_features_are_switched_by_name);
+    g_test_add_func("/model/errors", test_wrong_text_is_an_error_with_a_way_out);
+    g_test_add_func("/sysregs/cr4", test_cr4_and_efer_accept_what_cpuid_says);
+    g_test_add_func("/sysregs/cr0", test_cr0_rules);
+    g_test_add_func("/msr/rules", test_msr_rules);
+    g_test_add_func("/msr/tsc", test_tsc_adjust_moves_along);
+    g_test_add_func("/flags/popf", test_popf_obeys_privilege);
+    return g_test_run();
+}
