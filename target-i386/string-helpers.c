@@ -212,26 +212,19 @@ static void move_in_order(uint8_t *dst, const uint8_t *src, uint64_t n, unsigned
     }
 }
 
-/* The common case of that: a pattern of one element repeated. */
+/* At least an element apart the result is periodic: what has been written so far is the source of twice as much. */
 static void move_up_overlapping(uint8_t *dst, const uint8_t *src, uint64_t len, unsigned size)
 {
-    uint64_t period = (uint64_t)(dst - src);
-
-    if (period < size) {
+    if ((uint64_t)(dst - src) < size) {
         move_in_order(dst, src, len / size, size, false);
         return;
     }
-    period -= period % size;
-    if (period == (uint64_t)(dst - src)) {
-        while (len) {               /* what has been written so far is the source of twice as much */
-            uint64_t part = MIN(len, (uint64_t)(dst - src));
+    while (len) {
+        uint64_t part = MIN(len, (uint64_t)(dst - src));
 
-            memcpy(dst, src, part);
-            dst += part;
-            len -= part;
-        }
-    } else {
-        move_in_order(dst, src, len / size, size, false);
+        memcpy(dst, src, part);
+        dst += part;
+        len -= part;
     }
 }
 

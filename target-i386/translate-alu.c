@@ -20,11 +20,6 @@ static uint64_t size_mask(const Insn *in)
     return in->size == 8 ? ~0ull : (1ull << (in->size * 8)) - 1;
 }
 
-static IrTemp zero_extend(Translator *t, IrTemp v, unsigned size)
-{
-    return size == 1 ? ir_ext(t->ir, IR_I32, IR_U8, v) : size == 2 ? ir_ext(t->ir, IR_I32, IR_U16, v) : v;
-}
-
 static IrTemp sign_extend(Translator *t, IrTemp v, unsigned size)
 {
     return size == 1 ? ir_ext(t->ir, IR_I32, IR_S8, v) : size == 2 ? ir_ext(t->ir, IR_I32, IR_S16, v) : v;
