@@ -768,7 +768,7 @@ bool vm_options_parse(VmOptions *o, int argc, char **argv, Error **errp)
         .board = {
             .ram_size = RAM_SIZE_DEFAULT,
             .debugcon_port = 0xe9,
-            .cpu_model = g_str_has_suffix(error_get_progname(), "i386") ? "qemu32" : "qemu64",
+            .cpu_model = g_str_has_suffix(error_get_progname(), "i386") ? "qemu32" : NULL,
         },
         .cpus = 1, .max_cpus = 1, .sockets = 1, .cores = 1, .threads = 1,
         .machine = machine_find(NULL),
