@@ -683,8 +683,8 @@ static void run_passes(bool log)
     if (log) {
         log_ir(LOG_OP, "OP");
     }
-#ifdef CONFIG_DEBUG_TCG
-    ir_verify(ir);
+#ifdef CONFIG_DEBUG
+    ir_verify(ir, IR_TYPES_EXACT);
 #endif
     ir_optimize(ir);
     ir_coalesce(ir);

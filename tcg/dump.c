@@ -11,6 +11,11 @@ const char *ir_cond_name(IrCond c)
     return names[c];
 }
 
+static const char *type_name(unsigned type)
+{
+    return type == IR_I32 ? ".i32" : ".i64";
+}
+
 static void dump_temp(const IrContext *ir, GString *s, IrTemp t)
 {
     const IrTempInfo *ti = &ir->temps[t];
@@ -49,7 +54,9 @@ static void dump_extra(const IrContext *ir, GString *s, const IrOp *op)
     case IRO_deposit: case IRO_extract: case IRO_sextract:
         g_string_append_printf(s, ",%u,%u", (unsigned)(op->c[0] & 0xff), (unsigned)(op->c[0] >> 8));
         break;
-    case IRO_setcond: case IRO_movcond: g_string_append_printf(s, ",%s", ir_cond_name((IrCond)op->cond)); break;
+    case IRO_setcond: case IRO_movcond:
+        g_string_append_printf(s, ",%s%s", ir_cond_name((IrCond)op->cond), op->ctype == op->type ? "" : type_name(op->ctype));
+        break;
     case IRO_brcond: g_string_append_printf(s, ",%s,L%u", ir_cond_name((IrCond)op->cond), op->slot); break;
     case IRO_br: case IRO_label: g_string_append_printf(s, " L%u", op->slot); break;
     case IRO_ld: case IRO_st: g_string_append_printf(s, ",env+0x%" PRIx64 ",%u", op->c[0], 8u << (op->c[1] & 7)); break;
@@ -94,7 +101,7 @@ void ir_dump(const IrContext *ir, GString *s)
         }
         g_string_append_printf(s, " %s", ir_def(op)->name);
         if (op->nout || op->nin) {
-            g_string_append(s, op->type == IR_I32 ? ".i32" : ".i64");
+            g_string_append(s, type_name(op->opc == IRO_exit_chain_if ? op->ctype : op->type));
         }
         if (ir_op_is_call(op)) {
             g_string_append_printf(s, " %s", ir_op_helper(op)->name);

@@ -374,7 +374,8 @@ IrTemp ir_call(IrContext *ir, const IrHelper *h, ...)
     op->nin = h->nargs;
     va_start(ap, h);
     for (unsigned i = 0; i < h->nargs; i++) {
-        op->arg[op->nout + i] = va_arg(ap, int);    /* IrTemp promotes to int */
+        op->arg[op->nout + i] = (IrTemp)va_arg(ap, int);    /* IrTemp promotes to int */
+        op->pos |= (ir_type(ir, op->arg[op->nout + i]) == IR_I64) << i;
     }
     va_end(ap);
     if (op->nout) {

@@ -42,7 +42,7 @@ typedef struct IrOp {
     uint8_t cond;
     uint8_t nout, nin;      /* arg[0..nout) are results, arg[nout..nout+nin) operands */
     uint8_t dies;           /* liveness: bit i = arg[i] is not needed after this operation */
-    uint8_t pos;            /* exit flags, vector immediate */
+    uint8_t pos;            /* exit flags, vector immediate; calls: bit i = operand i is I64 */
     uint16_t slot;          /* exit number, label number */
     IrTemp arg[IR_MAX_ARGS];
     uint64_t c[2];
@@ -101,7 +101,10 @@ static inline bool ir_op_observes(const IrOp *op)
 void ir_optimize(IrContext *ir);        /* optimize.c: constants, copies, algebra */
 void ir_coalesce(IrContext *ir);        /* coalesce.c: results go straight to their global */
 void ir_liveness(IrContext *ir);        /* liveness.c: removes dead operations, fills `dies` */
-void ir_verify(const IrContext *ir);    /* verify.c: asserts types and definitions; debug builds and tests */
+/* verify.c: the rules of a list, see there. A list as built has exact types, one that passes have seen containers that suit. */
+typedef enum IrTyping { IR_TYPES_EXACT, IR_TYPES_CONTAINERS } IrTyping;
+bool ir_check(const IrContext *ir, IrTyping typing, GString *why);     /* why: gets the reason of a false; may be NULL */
+void ir_verify(const IrContext *ir, IrTyping typing);                  /* aborts instead: debug builds */
 void ir_dump(const IrContext *ir, GString *out);    /* dump.c */
 const char *ir_cond_name(IrCond c);
 
