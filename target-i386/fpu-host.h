@@ -213,7 +213,7 @@ static inline uint16_t host_flags(void)
            | (f & FE_UNDERFLOW ? FPUS_UE : 0) | (f & FE_INEXACT ? FPUS_PE : 0);
 }
 
-static inline void host_fpu_enter(uint16_t guest_sw, uint16_t guest_cw)
+static inline void host_fpu_enter(uint16_t guest_sw QEMU_UNUSED, uint16_t guest_cw)
 {
     static const int mode[4] = { FE_TONEAREST, FE_DOWNWARD, FE_UPWARD, FE_TOWARDZERO };
 
@@ -221,7 +221,7 @@ static inline void host_fpu_enter(uint16_t guest_sw, uint16_t guest_cw)
     fesetround(mode[guest_cw >> FPUC_RC_SHIFT & 3]);
 }
 
-static inline void host_fpu_leave(uint16_t guest_cw)
+static inline void host_fpu_leave(uint16_t guest_cw QEMU_UNUSED)
 {
     fesetround(FE_TONEAREST);
 }
@@ -311,7 +311,8 @@ static inline int64_t host_to_int(long double v, int bits)
     H(xtract, logbl(x), (host_from_ld((FpReg *)res + 1, y), host_from_ld(res, x == 0 || isinf(x) ? x : scalbnl(x, -(int)y))))
 
 #define HOST_FPU_DEFINE_SOFT(name, second, stmt)                                                       \
-static QEMU_UNUSED inline uint16_t host_##name(void *res, const FpReg *a, const void *b)               \
+static QEMU_UNUSED inline uint16_t                                                                     \
+host_##name(void *res QEMU_UNUSED, const FpReg *a QEMU_UNUSED, const void *b QEMU_UNUSED)              \
 {                                                                                                      \
     long double x QEMU_UNUSED = a ? host_to_ld(a) : 0, y QEMU_UNUSED = (second);                       \
                                                                                                        \

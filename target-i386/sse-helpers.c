@@ -23,7 +23,7 @@ DEFINE_HELPERS(HELPERS_SSE)
 #define MXCSR_FTZ   0x8000u
 #define MXCSR_MASK_SHIFT 7
 
-static void host_clear_flags(const CPUX86State *env, uint32_t extra)
+static void host_clear_flags(const CPUX86State *env QEMU_UNUSED, uint32_t extra QEMU_UNUSED)
 {
 #ifdef __SSE2__
     _mm_setcsr((env->jit.mxcsr_host & ~MXCSR_FLAGS) | extra);
