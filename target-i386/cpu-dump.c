@@ -32,7 +32,8 @@ static void dump_flags(CPUX86State *env, FILE *f, bool code64)
     static const struct {
         uint32_t bit;
         char letter;
-    } shown[] = { { DF_MASK, 'D' }, { CC_O, 'O' }, { CC_S, 'S' }, { CC_Z, 'Z' }, { CC_A, 'A' }, { CC_P, 'P' }, { CC_C, 'C' } };
+    } shown[] = { { DF_MASK, 'D' }, { CC_O, 'O' }, { CC_S, 'S' }, { CC_Z, 'Z' },
+                  { CC_A, 'A' },    { CC_P, 'P' }, { CC_C, 'C' } };
     uint32_t flags = cpu_compute_eflags(env);
     char text[ARRAY_SIZE(shown) + 1] = "";
 
@@ -65,7 +66,8 @@ static void dump_attr(CPUX86State *env, FILE *f, uint32_t attr)
         fprintf(f, "%s [%c%c", lma && (attr & DESC_L) ? "CS64" : attr & DESC_B ? "CS32" : "CS16",
                 attr & DESC_C ? 'C' : '-', attr & DESC_R ? 'R' : '-');
     } else {
-        fprintf(f, "%s [%c%c", attr & DESC_B || lma ? "DS  " : "DS16", attr & DESC_E ? 'E' : '-', attr & DESC_W ? 'W' : '-');
+        fprintf(f, "%s [%c%c", attr & DESC_B || lma ? "DS  " : "DS16", attr & DESC_E ? 'E' : '-',
+                attr & DESC_W ? 'W' : '-');
     }
     if (attr & DESC_S) {
         fprintf(f, "%c]", attr & DESC_A ? 'A' : '-');
@@ -112,13 +114,14 @@ static void dump_fpu(CPUX86State *env, FILE *f, bool code64)
     for (unsigned i = 0; i < 8; i++) {
         used |= !env->fptags[i] << i;
     }
-    fprintf(f, "FCW=%04x FSW=%04x [ST=%u] FTW=%02x MXCSR=%08x\n", env->fpuc, (env->fpus & ~0x3800) | (env->fpstt & 7) << 11,
-            env->fpstt & 7, used, env->mxcsr);
+    fprintf(f, "FCW=%04x FSW=%04x [ST=%u] FTW=%02x MXCSR=%08x\n", env->fpuc,
+            (env->fpus & ~0x3800) | (env->fpstt & 7) << 11, env->fpstt & 7, used, env->mxcsr);
     for (unsigned i = 0; i < 8; i++) {
         fprintf(f, "FPR%u=%016" PRIx64 " %04x%s", i, env->fpregs[i].mant, env->fpregs[i].se, i & 1 ? "\n" : " ");
     }
     for (unsigned i = 0; i < (code64 ? 16 : 8); i++) {
-        fprintf(f, "XMM%02u=%016" PRIx64 " %016" PRIx64 "%s", i, env->xmm[i].q[1], env->xmm[i].q[0], i & 1 ? "\n" : " ");
+        fprintf(f, "XMM%02u=%016" PRIx64 " %016" PRIx64 "%s", i, env->xmm[i].q[1], env->xmm[i].q[0],
+                i & 1 ? "\n" : " ");
     }
 }
 

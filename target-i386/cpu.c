@@ -15,7 +15,7 @@
 
 static const CpuModel *board_model;     /* of the first CPU; set once while the machine is built */
 
-/* ---- reset, INIT, start-up IPI ------------------------------------------------------------------------------------ */
+/* ---- reset, INIT, start-up IPI ----------------------------------------------------------------------------------- */
 
 #define REAL_DATA_ATTR (DESC_P | DESC_S | DESC_W | DESC_A)
 #define REAL_CODE_ATTR (DESC_P | DESC_S | DESC_CODE | DESC_R | DESC_A)
@@ -118,7 +118,7 @@ static void reset_handler(void *opaque)
     cpu_reset_state(opaque);
 }
 
-/* ---- requests from anywhere ----------------------------------------------------------------------------------------- */
+/* ---- requests from anywhere -------------------------------------------------------------------------------------- */
 
 void cpu_interrupt(VCpu *v, uint32_t mask)
 {
@@ -158,7 +158,7 @@ bool x86_cpu_in_smm(VCpu *v)
     return v->env->in_smm;
 }
 
-/* ---- identity --------------------------------------------------------------------------------------------------------- */
+/* ---- identity ---------------------------------------------------------------------------------------------------- */
 
 static const CpuModel *model_of_board(void)
 {
@@ -195,7 +195,7 @@ void x86_cpu_models_print(void)
     model_print_all(stdout);
 }
 
-/* ---- saved state ---------------------------------------------------------------------------------------------------------- */
+/* ---- saved state ------------------------------------------------------------------------------------------------- */
 
 static const VMStateDescription vmstate_segment = {
     .name = "segment", .version = 1,
@@ -261,19 +261,23 @@ static const VMStateDescription vmstate_cpu = {
         VMSTATE_UINT64(star, CPUX86State), VMSTATE_UINT64(lstar, CPUX86State), VMSTATE_UINT64(cstar, CPUX86State),
         VMSTATE_UINT64(fmask, CPUX86State), VMSTATE_UINT64(kernel_gs_base, CPUX86State),
         VMSTATE_UINT32(sysenter_cs, CPUX86State), VMSTATE_UINT64(sysenter_esp, CPUX86State),
-        VMSTATE_UINT64(sysenter_eip, CPUX86State), VMSTATE_UINT64(pat, CPUX86State), VMSTATE_UINT64(tsc_aux, CPUX86State),
+        VMSTATE_UINT64(sysenter_eip, CPUX86State), VMSTATE_UINT64(pat, CPUX86State),
+        VMSTATE_UINT64(tsc_aux, CPUX86State),
         VMSTATE_UINT64(tsc_offset, CPUX86State), VMSTATE_UINT64(tsc_adjust, CPUX86State),
         VMSTATE_UINT64(misc_enable, CPUX86State), VMSTATE_UINT64(mtrr_def_type, CPUX86State),
         VMSTATE_UINT64(debugctl, CPUX86State), VMSTATE_UINT64(smbase, CPUX86State),
         VMSTATE_UINT64_ARRAY(mtrr_fixed, CPUX86State, 11), VMSTATE_UINT64_ARRAY(mtrr_var, CPUX86State, 16),
-        VMSTATE_UINT64(mcg_cap, CPUX86State), VMSTATE_UINT64(mcg_status, CPUX86State), VMSTATE_UINT64(mcg_ctl, CPUX86State),
+        VMSTATE_UINT64(mcg_cap, CPUX86State), VMSTATE_UINT64(mcg_status, CPUX86State),
+        VMSTATE_UINT64(mcg_ctl, CPUX86State),
         VMSTATE_UINT64_ARRAY(mce_banks, CPUX86State, 40),
         VMSTATE_UINT32(interrupt_request, CPUX86State), VMSTATE_BOOL(halted, CPUX86State),
-        VMSTATE_BOOL(wait_for_sipi, CPUX86State), VMSTATE_BOOL(nmi_masked, CPUX86State), VMSTATE_BOOL(in_smm, CPUX86State),
+        VMSTATE_BOOL(wait_for_sipi, CPUX86State), VMSTATE_BOOL(nmi_masked, CPUX86State),
+        VMSTATE_BOOL(in_smm, CPUX86State),
         VMSTATE_UINT8(sipi_vector, CPUX86State), VMSTATE_UINT32(hflags_inhibit, CPUX86State),
         VMSTATE_BOOL(a20_masked, CPUX86State),
         VMSTATE_BYTES(fpregs, CPUX86State, sizeof(FpReg) * 8), VMSTATE_UINT32(fpstt, CPUX86State),
-        VMSTATE_UINT16(fpus, CPUX86State), VMSTATE_UINT16(fpuc, CPUX86State), VMSTATE_UINT8_ARRAY(fptags, CPUX86State, 8),
+        VMSTATE_UINT16(fpus, CPUX86State), VMSTATE_UINT16(fpuc, CPUX86State),
+        VMSTATE_UINT8_ARRAY(fptags, CPUX86State, 8),
         VMSTATE_UINT64(fpip, CPUX86State), VMSTATE_UINT64(fpdp, CPUX86State), VMSTATE_UINT16(fpop, CPUX86State),
         VMSTATE_UINT16(fpcs, CPUX86State), VMSTATE_UINT16(fpds, CPUX86State),
         VMSTATE_UINT32_MASK(mxcsr, CPUX86State, 0xffff), VMSTATE_BYTES(xmm, CPUX86State, sizeof(XmmReg) * 16),
@@ -281,7 +285,7 @@ static const VMStateDescription vmstate_cpu = {
     },
 };
 
-/* ---- creation ---------------------------------------------------------------------------------------------------------------- */
+/* ---- creation ---------------------------------------------------------------------------------------------------- */
 
 VCpu *x86_cpu_create(int index, uint32_t apic_id, const char *model, Error **errp)
 {

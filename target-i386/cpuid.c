@@ -28,7 +28,7 @@ static void put_vendor(CpuidRegs *r, uint32_t max, const char *vendor)
     r->ecx = load_le32(vendor + 8);
 }
 
-/* ---- topology: threads, cores, packages from -smp ----------------------------------------------------------------------------- */
+/* ---- topology: threads, cores, packages from -smp ---------------------------------------------------------------- */
 
 static unsigned log2_up(unsigned n)
 {
@@ -50,7 +50,7 @@ static unsigned package_cpus(void)
     return MAX(smp_threads, 1) * MAX(smp_cores, 1);
 }
 
-/* ---- basic leaves ----------------------------------------------------------------------------------------------------------------- */
+/* ---- basic leaves ------------------------------------------------------------------------------------------------ */
 
 static void leaf_0(CPUX86State *env, uint32_t sub, CpuidRegs *r)
 {
@@ -189,7 +189,7 @@ static void leaf_15(CPUX86State *env, uint32_t sub, CpuidRegs *r)
     *r = (CpuidRegs) { .eax = 1000000000 / a, .ebx = tsc / a, .ecx = 1000000000 };
 }
 
-/* ---- extended leaves ------------------------------------------------------------------------------------------------------------- */
+/* ---- extended leaves --------------------------------------------------------------------------------------------- */
 
 static void leaf_ext_0(CPUX86State *env, uint32_t sub, CpuidRegs *r)
 {
@@ -254,7 +254,7 @@ static void leaf_ext_8(CPUX86State *env, uint32_t sub, CpuidRegs *r)
     }
 }
 
-/* ---- the table ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------------------------------- */
 
 typedef void CpuidLeaf(CPUX86State *env, uint32_t sub, CpuidRegs *r);
 static CpuidLeaf *const basic_leaves[] = {
@@ -275,7 +275,8 @@ static void hypervisor_leaf(uint32_t leaf, CpuidRegs *r)
     }
 }
 
-void cpu_cpuid(CPUX86State *env, uint32_t leaf, uint32_t sub, uint32_t *eax, uint32_t *ebx, uint32_t *ecx, uint32_t *edx)
+void cpu_cpuid(CPUX86State *env, uint32_t leaf, uint32_t sub, uint32_t *eax, uint32_t *ebx, uint32_t *ecx,
+               uint32_t *edx)
 {
     CpuidRegs r = { 0 };
     CpuidLeaf *fn = NULL;

@@ -3,9 +3,9 @@
  * Debug registers, breakpoints and single-stepping. SDM vol. 3B, "Debug, Branch Profile, TSC, and Intel RDT Features".
  *
  * While a breakpoint is armed the mode key has MK_DB, and every instruction is a block of its own that calls
- * helper_insn_breakpoint() first and helper_single_step() last. Data breakpoints are found by the slow path of loads and stores:
- * pages that hold one are not entered in the fast part of the TLB. Hits collect in pending_db until the instruction ends.
- * Left out: branch stepping (DEBUGCTL.BTF) steps every instruction; RTM.
+ * helper_insn_breakpoint() first and helper_single_step() last. Data breakpoints are found by the slow path of loads
+ * and stores: pages that hold one are not entered in the fast part of the TLB. Hits collect in pending_db until the
+ * instruction ends. Left out: branch stepping (DEBUGCTL.BTF) steps every instruction; RTM.
  */
 #include "qemu/osdep.h"
 #include "target-i386/cpu.h"
@@ -47,7 +47,10 @@ void cpu_update_breakpoints(CPUX86State *env)
     cpu_update_mode(env);
 }
 
-/* The trap is due when the instruction has ended: by helper_single_step(), or by the execution loop looking at events. */
+/*
+ * The trap is due when the instruction has ended: by helper_single_step(), or by the execution loop looking at
+ * events.
+ */
 static void breakpoint_hit(CPUX86State *env, int n)
 {
     env->pending_db |= 1u << n;
@@ -73,7 +76,8 @@ void cpu_check_breakpoint_data(CPUX86State *env, vaddr addr, unsigned len, bool 
     for (int n = 0; n < 4; n++) {
         unsigned kind = bp_kind(env, n);
 
-        if (bp_enabled(env, n) && (kind == BP_ACCESS || (kind == BP_WRITE && write)) && bp_overlaps(env, n, addr, len)) {
+        if (bp_enabled(env, n) && (kind == BP_ACCESS || (kind == BP_WRITE && write)) &&
+            bp_overlaps(env, n, addr, len)) {
             breakpoint_hit(env, n);
         }
     }

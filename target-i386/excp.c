@@ -48,7 +48,10 @@ void raise_exception_err(CPUX86State *env, int vector, uint32_t error)
     raise_event(env, vector, error);
 }
 
-/* A non-canonical address gets here too, since it has no translation; it is no page fault (SDM vol. 1, "Canonical Addressing"). */
+/*
+ * A non-canonical address gets here too, since it has no translation; it is no page fault (SDM vol. 1, "Canonical
+ * Addressing").
+ */
 void raise_page_fault(CPUX86State *env, vaddr addr, uint32_t error)
 {
     if (cpu_long_mode(env) && !addr_canonical(addr)) {
@@ -192,7 +195,7 @@ static uint32_t event_flags(CPUX86State *env, const Event *ev)
     return ev->vector == EXC_DF ? flags : flags | RF_MASK;
 }
 
-/* ---- real mode, and INT n of a vm86 task that VME redirects to the task's own vectors ----------------------------- */
+/* ---- real mode, and INT n of a vm86 task that VME redirects to the task's own vectors ---------------------------- */
 
 static void deliver_real(CPUX86State *env, const Event *ev, uint64_t table, uint32_t flags, uint32_t clear)
 {
@@ -241,7 +244,7 @@ static void deliver_vme(CPUX86State *env, int vector, uint64_t next_eip)
     cpu_update_mode(env);
 }
 
-/* ---- protected mode, 16- and 32-bit gates -------------------------------------------------------------------------- */
+/* ---- protected mode, 16- and 32-bit gates ------------------------------------------------------------------------ */
 
 typedef struct Gate {
     uint16_t selector;
@@ -541,7 +544,10 @@ static bool event_init_sipi(CPUX86State *env, uint32_t req)
         return true;
     }
     if ((req & CPU_INT_INIT) && !env->in_smm) {
-        /* A start-up IPI that came before this INIT is lost, one that came after it must not be: order is the sender's. */
+        /*
+         * A start-up IPI that came before this INIT is lost, one that came after it must not be: order is the
+         * sender's.
+         */
         request_done(env, CPU_INT_INIT);
         big_lock();
         cpu_init_state(env);
@@ -653,7 +659,8 @@ void helper_bound(CPUX86State *env, uint32_t size, uint64_t index, uint64_t addr
 
 void helper_seg_fault(CPUX86State *env, uint32_t seg)
 {
-    qemu_log_mask(LOG_GUEST_ERROR, "segment %u (%04x, limit %08x, attributes %06x): access outside its limit or rights\n",
-                  seg, env->segs[seg].selector, env->segs[seg].limit, env->segs[seg].attr);
+    qemu_log_mask(LOG_GUEST_ERROR,
+                  "segment %u (%04x, limit %08x, attributes %06x): access outside its limit or rights\n", seg,
+                  env->segs[seg].selector, env->segs[seg].limit, env->segs[seg].attr);
     raise_exception_err(env, seg == R_SS ? EXC_SS : EXC_GP, 0);
 }

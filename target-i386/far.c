@@ -12,7 +12,7 @@
 #include "target-i386/models.h"
 #include "target-i386/seg.h"
 
-/* ---- targets --------------------------------------------------------------------------------------------------------- */
+/* ---- targets ----------------------------------------------------------------------------------------------------- */
 
 static inline uint64_t truncate_offset(uint64_t off, unsigned opsize)
 {
@@ -65,7 +65,7 @@ static void check_real_target(CPUX86State *env, uint64_t off)
     }
 }
 
-/* ---- JMP and CALL ------------------------------------------------------------------------------------------------------ */
+/* ---- JMP and CALL ------------------------------------------------------------------------------------------------ */
 
 /* Rights for a direct transfer: conforming code of a lower or equal DPL, other code of just this level. */
 static void check_direct(CPUX86State *env, uint16_t sel, uint32_t hi)
@@ -310,7 +310,7 @@ void helper_far_call(CPUX86State *env, uint32_t selector, uint64_t off, uint32_t
     }
 }
 
-/* ---- RET and IRET --------------------------------------------------------------------------------------------------------- */
+/* ---- RET and IRET ------------------------------------------------------------------------------------------------ */
 
 /* Bits of an image that IRET may change; cpl is the level before it. */
 static uint32_t iret_flags_mask(CPUX86State *env, unsigned cpl, unsigned opsize)
@@ -370,7 +370,10 @@ static void iret_real(CPUX86State *env, unsigned opsize)
     check_real_target(env, off);
     mask |= vm86 ? 0 : IOPL_MASK;
     if (vm86 && cpu_iopl(env) < 3) {
-        /* VME, 16-bit operands (the caller has checked): IF of the image goes to VIF (SDM vol. 3B, "Virtual-8086 Mode"). */
+        /*
+         * VME, 16-bit operands (the caller has checked): IF of the image goes to VIF (SDM vol. 3B, "Virtual-8086
+         * Mode").
+         */
         if ((image & TF_MASK) || ((image & IF_MASK) && (env->eflags & VIP_MASK))) {
             raise_exception_err(env, EXC_GP, 0);
         }
@@ -396,8 +399,9 @@ static void iret_to_vm86(CPUX86State *env, Stack *s, uint16_t cs, uint64_t eip, 
     for (unsigned i = 0; i < 4; i++) {
         sel[i] = stack_pop(env, s, 4);
     }
-    iret_load_flags(env, image, CC_ALL | TF_MASK | IF_MASK | DF_MASK | IOPL_MASK | NT_MASK | RF_MASK | VM_MASK | AC_MASK |
-                    VIF_MASK | VIP_MASK | ID_MASK);
+    iret_load_flags(env, image,
+                    CC_ALL | TF_MASK | IF_MASK | DF_MASK | IOPL_MASK | NT_MASK | RF_MASK | VM_MASK | AC_MASK |
+                        VIF_MASK | VIP_MASK | ID_MASK);
     seg_set_vm86(env, R_CS, cs);
     seg_set_vm86(env, R_SS, ss);
     for (unsigned i = 0; i < 4; i++) {
@@ -423,7 +427,10 @@ static void check_return_code(CPUX86State *env, uint16_t cs, uint32_t *lo, uint3
     }
 }
 
-/* Checks of the stack segment for level rpl; a null one is fine for 64-bit code below level 3: *hi is then 0 but the DPL. */
+/*
+ * Checks of the stack segment for level rpl; a null one is fine for 64-bit code below level 3: *hi is then 0 but the
+ * DPL.
+ */
 static void check_return_stack(CPUX86State *env, uint16_t ss, unsigned rpl, bool to_code64, uint32_t *lo, uint32_t *hi)
 {
     if (!(ss & 0xfffc)) {
@@ -608,7 +615,7 @@ void helper_iret(CPUX86State *env, uint32_t opsize, uint64_t next)
     return_to(env, &f, &s, true, opsize, 0);
 }
 
-/* ---- SYSCALL, SYSRET ---------------------------------------------------------------------------------------------------------- */
+/* ---- SYSCALL, SYSRET --------------------------------------------------------------------------------------------- */
 
 void helper_syscall(CPUX86State *env, uint64_t next)
 {
@@ -656,7 +663,8 @@ void helper_sysret(CPUX86State *env, uint32_t rex_w)
         raise_exception_err(env, EXC_GP, 0);
     }
     if (cpu_long_mode(env)) {
-        uint32_t keep = ~(CC_ALL | TF_MASK | IF_MASK | DF_MASK | IOPL_MASK | NT_MASK | AC_MASK | ID_MASK | VIF_MASK | VIP_MASK);
+        uint32_t keep =
+            ~(CC_ALL | TF_MASK | IF_MASK | DF_MASK | IOPL_MASK | NT_MASK | AC_MASK | ID_MASK | VIF_MASK | VIP_MASK);
 
         if (!cpu_code64(env) && !model_is_amd(env->model)) {
             raise_exception(env, EXC_UD);
@@ -677,7 +685,7 @@ void helper_sysret(CPUX86State *env, uint32_t rex_w)
     finish_return(env);
 }
 
-/* ---- SYSENTER, SYSEXIT ---------------------------------------------------------------------------------------------------------- */
+/* ---- SYSENTER, SYSEXIT ------------------------------------------------------------------------------------------- */
 
 void helper_sysenter(CPUX86State *env)
 {

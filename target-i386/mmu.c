@@ -33,8 +33,8 @@
 /* ---- page-table entries in guest memory ------------------------------------------------------------------------ */
 
 /*
- * Last stretches of RAM that tables were found in. Only RAM above 1 MiB is remembered: what lies there is mapped for the
- * life of the machine, while the window below changes with PAM, SMRAM and the ISA hole.
+ * Last stretches of RAM that tables were found in. Only RAM above 1 MiB is remembered: what lies there is mapped for
+ * the life of the machine, while the window below changes with PAM, SMRAM and the ISA hole.
  */
 typedef struct TableRam {
     AddressSpace *as;
@@ -321,7 +321,8 @@ static void mmu_log(const Walk *w, int rc, const MmuResult *r)
     }
 }
 
-bool mmu_translate(CPUX86State *env, vaddr addr, MmuAccess access, int mmu_idx, bool probe, MmuResult *r, uint32_t *error)
+bool mmu_translate(CPUX86State *env, vaddr addr, MmuAccess access, int mmu_idx, bool probe, MmuResult *r,
+                   uint32_t *error)
 {
     bool wide = (env->cr4 & CR4_PAE);   /* long mode implies PAE */
     int rc;

@@ -2,9 +2,9 @@
 /*
  * The mode key, and segment registers as plain state.
  *
- * The current privilege level is SS.DPL, as in the VMCS and in APM vol. 2 ("Current Privilege-Level Field"): the RPL of CS
- * is of no use between setting CR0.PE and the first far jump. Whoever changes the level therefore loads SS, or at least
- * the DPL in its attributes (a null SS in 64-bit mode keeps one).
+ * The current privilege level is SS.DPL, as in the VMCS and in APM vol. 2 ("Current Privilege-Level Field"): the RPL
+ * of CS is of no use between setting CR0.PE and the first far jump. Whoever changes the level therefore loads SS, or
+ * at least the DPL in its attributes (a null SS in 64-bit mode keeps one).
  */
 #include "qemu/osdep.h"
 #include "target-i386/cpu.h"
@@ -44,7 +44,9 @@ void cpu_seg_update_ranges(SegmentCache *sc, bool protected_mode)
             }
         }
     }
-    /* Real mode and vm86 look at the limit only: even CS may be written (SDM vol. 3B, "Real-Address Mode Operation"). */
+    /*
+     * Real mode and vm86 look at the limit only: even CS may be written (SDM vol. 3B, "Real-Address Mode Operation").
+     */
     sc->r_lo = sc->w_lo = lo;
     sc->r_span = sc->w_span = span;
     if (!readable) {
@@ -149,7 +151,8 @@ void seg_set_desc(CPUX86State *env, int seg, uint16_t selector, uint32_t lo, uin
 /* SDM vol. 3B, "Virtual-8086 Mode": fixed limit, data, DPL 3. The caller has set EFLAGS.VM. */
 void seg_set_vm86(CPUX86State *env, int seg, uint16_t selector)
 {
-    seg_set(env, seg, selector, (uint32_t)selector << 4, 0xffff, DESC_P | 3 << DESC_DPL_SHIFT | DESC_S | DESC_W | DESC_A);
+    seg_set(env, seg, selector, (uint32_t)selector << 4, 0xffff,
+            DESC_P | 3 << DESC_DPL_SHIFT | DESC_S | DESC_W | DESC_A);
 }
 
 void seg_set_null(CPUX86State *env, int seg, uint16_t selector)

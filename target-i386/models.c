@@ -5,37 +5,39 @@
  * A model lists what the real processor has; emulated[] says what we do; a guest sees the intersection. To make a new
  * instruction set visible, add its bit to emulated[].
  *
- * The default, "max", is everything emulated. It calls itself an Intel Atom of the in-order generation (family 6, model 36h):
- * operating systems know that one as a CPU without speculation, which is what an emulator is, and so leave out page-table
- * isolation, return trampolines and the like. "qemu64" is the AMD-flavoured lowest common denominator.
+ * The default, "max", is everything emulated. It calls itself an Intel Atom of the in-order generation (family 6,
+ * model 36h): operating systems know that one as a CPU without speculation, which is what an emulator is, and so leave
+ * out page-table isolation, return trampolines and the like. "qemu64" is the AMD-flavoured lowest common denominator.
  */
 #include "qemu/osdep.h"
 #include "qemu/error.h"
 #include "target-i386/models.h"
 
-/* ---- names of features ------------------------------------------------------------------------------------------------------------ */
+/* ---- names of features ------------------------------------------------------------------------------------------- */
 
 static const char *const feature_names[FEAT__COUNT][32] = {
-    [FEAT_1_EDX] = { "fpu", "vme", "de", "pse", "tsc", "msr", "pae", "mce", "cx8", "apic", NULL, "sep", "mtrr", "pge", "mca",
-                     "cmov", "pat", "pse36", "pn", "clflush", NULL, "ds", "acpi", "mmx", "fxsr", "sse", "sse2", "ss", "ht",
-                     "tm", "ia64", "pbe" },
-    [FEAT_1_ECX] = { "pni", "pclmulqdq", "dtes64", "monitor", "ds-cpl", "vmx", "smx", "est", "tm2", "ssse3", "cid", NULL,
-                     "fma", "cx16", "xtpr", "pdcm", NULL, "pcid", "dca", "sse4.1", "sse4.2", "x2apic", "movbe", "popcnt",
-                     "tsc-deadline", "aes", "xsave", NULL, "avx", "f16c", "rdrand", "hypervisor" },
+    [FEAT_1_EDX] = { "fpu", "vme", "de", "pse", "tsc", "msr", "pae", "mce", "cx8", "apic", NULL, "sep", "mtrr",
+                     "pge", "mca", "cmov", "pat", "pse36", "pn", "clflush", NULL, "ds", "acpi", "mmx", "fxsr", "sse",
+                     "sse2", "ss", "ht", "tm", "ia64", "pbe" },
+    [FEAT_1_ECX] = { "pni", "pclmulqdq", "dtes64", "monitor", "ds-cpl", "vmx", "smx", "est", "tm2", "ssse3", "cid",
+                     NULL, "fma", "cx16", "xtpr", "pdcm", NULL, "pcid", "dca", "sse4.1", "sse4.2", "x2apic", "movbe",
+                     "popcnt", "tsc-deadline", "aes", "xsave", NULL, "avx", "f16c", "rdrand", "hypervisor" },
     [FEAT_6_EAX] = { [2] = "arat" },
-    [FEAT_7_EBX] = { "fsgsbase", "tsc-adjust", "sgx", "bmi1", "hle", "avx2", NULL, "smep", "bmi2", "erms", "invpcid", "rtm",
-                     NULL, "zero-fcs-fds", "mpx", NULL, "avx512f", "avx512dq", "rdseed", "adx", "smap", "avx512ifma", NULL,
-                     "clflushopt", "clwb", NULL, "avx512pf", "avx512er", "avx512cd", "sha-ni", "avx512bw", "avx512vl" },
-    [FEAT_7_ECX] = { NULL, "avx512vbmi", "umip", "pku", NULL, "waitpkg", "avx512vbmi2", NULL, "gfni", "vaes", "vpclmulqdq",
-                     "avx512vnni", "avx512bitalg", NULL, "avx512-vpopcntdq", NULL, "la57", [22] = "rdpid" },
+    [FEAT_7_EBX] = { "fsgsbase", "tsc-adjust", "sgx", "bmi1", "hle", "avx2", NULL, "smep", "bmi2", "erms", "invpcid",
+                     "rtm", NULL, "zero-fcs-fds", "mpx", NULL, "avx512f", "avx512dq", "rdseed", "adx", "smap",
+                     "avx512ifma", NULL, "clflushopt", "clwb", NULL, "avx512pf", "avx512er", "avx512cd", "sha-ni",
+                     "avx512bw", "avx512vl" },
+    [FEAT_7_ECX] = { NULL, "avx512vbmi", "umip", "pku", NULL, "waitpkg", "avx512vbmi2", NULL, "gfni", "vaes",
+                     "vpclmulqdq", "avx512vnni", "avx512bitalg", NULL, "avx512-vpopcntdq", NULL, "la57",
+                     [22] = "rdpid" },
     [FEAT_7_EDX] = { [4] = "fsrm", [10] = "md-clear", [14] = "serialize", [26] = "spec-ctrl", [27] = "stibp",
                      [29] = "arch-capabilities", [31] = "ssbd" },
     [FEAT_D1_EAX] = { "xsaveopt", "xsavec", "xgetbv1", "xsaves" },
     [FEAT_8000_0001_EDX] = { [11] = "syscall", [19] = "mp", [20] = "nx", [22] = "mmxext", [25] = "fxsr-opt",
                              [26] = "pdpe1gb", [27] = "rdtscp", [29] = "lm", [30] = "3dnowext", [31] = "3dnow" },
     [FEAT_8000_0001_ECX] = { "lahf-lm", "cmp-legacy", "svm", "extapic", "cr8legacy", "abm", "sse4a", "misalignsse",
-                             "3dnowprefetch", "osvw", "ibs", "xop", "skinit", "wdt", NULL, "lwp", "fma4", "tce", NULL,
-                             "nodeid-msr", NULL, "tbm", "topoext" },
+                             "3dnowprefetch", "osvw", "ibs", "xop", "skinit", "wdt", NULL, "lwp", "fma4", "tce",
+                             NULL, "nodeid-msr", NULL, "tbm", "topoext" },
     [FEAT_8000_0007_EDX] = { [8] = "invtsc" },
     [FEAT_8000_0008_EBX] = { "clzero", NULL, "xsaveerptr" },
     [FEAT_ARCH_CAP] = { "rdctl-no", "ibrs-all", "rsba", "skip-l1dfl-vmentry", "ssb-no", "mds-no", "pschange-mc-no",
@@ -48,15 +50,16 @@ static const struct {
     const char *alias, *name;
 } feature_aliases[] = {
     { "sse3", "pni" }, { "sse4-1", "sse4.1" }, { "sse4_1", "sse4.1" }, { "sse4-2", "sse4.2" }, { "sse4_2", "sse4.2" },
-    { "lzcnt", "abm" }, { "xd", "nx" }, { "i64", "lm" }, { "ffxsr", "fxsr-opt" }, { "sha_ni", "sha-ni" }, { "sha", "sha-ni" },
+    { "lzcnt", "abm" }, { "xd", "nx" }, { "i64", "lm" }, { "ffxsr", "fxsr-opt" }, { "sha_ni", "sha-ni" },
+    { "sha", "sha-ni" },
 };
 
-/* ---- what is emulated --------------------------------------------------------------------------------------------------------------- */
+/* ---- what is emulated -------------------------------------------------------------------------------------------- */
 
 static const uint32_t emulated[FEAT__COUNT] = {
-    [FEAT_1_EDX] = CPUID_FPU | CPUID_VME | CPUID_DE | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_PAE | CPUID_MCE | CPUID_CX8 |
-                   CPUID_APIC | CPUID_SEP | CPUID_MTRR | CPUID_PGE | CPUID_MCA | CPUID_CMOV | CPUID_PAT | CPUID_PSE36 |
-                   CPUID_CLFLUSH | CPUID_MMX | CPUID_FXSR | CPUID_SSE | CPUID_SSE2 | CPUID_HT,
+    [FEAT_1_EDX] = CPUID_FPU | CPUID_VME | CPUID_DE | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_PAE | CPUID_MCE |
+                   CPUID_CX8 | CPUID_APIC | CPUID_SEP | CPUID_MTRR | CPUID_PGE | CPUID_MCA | CPUID_CMOV | CPUID_PAT |
+                   CPUID_PSE36 | CPUID_CLFLUSH | CPUID_MMX | CPUID_FXSR | CPUID_SSE | CPUID_SSE2,
     [FEAT_1_ECX] = CPUID_CX16 | CPUID_X2APIC | CPUID_MOVBE | CPUID_POPCNT | CPUID_TSC_DEADLINE | CPUID_RDRAND |
                    CPUID_HYPERVISOR,
     [FEAT_6_EAX] = CPUID_ARAT,
@@ -67,12 +70,12 @@ static const uint32_t emulated[FEAT__COUNT] = {
     [FEAT_8000_0001_EDX] = CPUID_EXT_SYSCALL | CPUID_EXT_NX | CPUID_EXT_PDPE1GB | CPUID_EXT_RDTSCP | CPUID_EXT_LM,
     [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM | CPUID_EXT_CMP_LEGACY | CPUID_EXT_ABM | CPUID_EXT_3DNOWPREFETCH,
     [FEAT_8000_0007_EDX] = CPUID_INVARIANT_TSC,
-    [FEAT_ARCH_CAP] = ARCH_CAP_RDCL_NO | ARCH_CAP_SKIP_L1DFL | ARCH_CAP_SSB_NO | ARCH_CAP_MDS_NO | ARCH_CAP_PSCHANGE_MC_NO |
-                      ARCH_CAP_TAA_NO | ARCH_CAP_SBDR_SSDP_NO | ARCH_CAP_FBSDP_NO | ARCH_CAP_PSDP_NO | ARCH_CAP_BHI_NO |
-                      ARCH_CAP_PBRSB_NO | ARCH_CAP_GDS_NO | ARCH_CAP_RFDS_NO,
+    [FEAT_ARCH_CAP] = ARCH_CAP_RDCL_NO | ARCH_CAP_SKIP_L1DFL | ARCH_CAP_SSB_NO | ARCH_CAP_MDS_NO |
+                      ARCH_CAP_PSCHANGE_MC_NO | ARCH_CAP_TAA_NO | ARCH_CAP_SBDR_SSDP_NO | ARCH_CAP_FBSDP_NO |
+                      ARCH_CAP_PSDP_NO | ARCH_CAP_BHI_NO | ARCH_CAP_PBRSB_NO | ARCH_CAP_GDS_NO | ARCH_CAP_RFDS_NO,
 };
 
-/* ---- models ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- models ------------------------------------------------------------------------------------------------------ */
 
 #define I586_EDX (CPUID_FPU | CPUID_VME | CPUID_DE | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_MCE | CPUID_CX8)
 #define I686_EDX (I586_EDX | CPUID_PAE | CPUID_APIC | CPUID_SEP | CPUID_MTRR | CPUID_PGE | CPUID_MCA | CPUID_CMOV)
@@ -92,19 +95,22 @@ static const CpuModel builtin_models[] = {
     { .name = "qemu64", .desc = "plain 64-bit CPU", .vendor = "AuthenticAMD", .brand = "QEMU Virtual CPU version 2.5+",
       .family = 15, .model = 107, .stepping = 1, .level = 0xd, .xlevel = 0x8000000a, .phys_bits = 40,
       .features = { [FEAT_1_EDX] = X64_EDX & ~CPUID_VME, [FEAT_1_ECX] = CPUID_SSE3 | CPUID_CX16 | CPUID_HYPERVISOR,
-                    [FEAT_8000_0001_EDX] = X64_EXT, [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM | CPUID_EXT_3DNOWPREFETCH } },
+                    [FEAT_8000_0001_EDX] = X64_EXT,
+                    [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM | CPUID_EXT_3DNOWPREFETCH } },
     { .name = "qemu32", .desc = "plain 32-bit CPU", .vendor = "GenuineIntel", .brand = "QEMU Virtual CPU version 2.5+",
       .family = 6, .model = 6, .stepping = 3, .level = 4, .xlevel = 0x80000004, .phys_bits = 36,
       .features = { [FEAT_1_EDX] = (P3_EDX | CPUID_SSE2) & ~CPUID_VME, [FEAT_1_ECX] = CPUID_SSE3 | CPUID_HYPERVISOR } },
     { .name = "486", .desc = "Intel 486DX4", .vendor = "GenuineIntel", .family = 4, .model = 8, .level = 1,
       .phys_bits = 32, .features = { [FEAT_1_EDX] = CPUID_FPU | CPUID_VME | CPUID_PSE } },
-    { .name = "pentium", .desc = "Intel Pentium (P54C)", .vendor = "GenuineIntel", .family = 5, .model = 4, .stepping = 3,
+    { .name = "pentium", .desc = "Intel Pentium (P54C)", .vendor = "GenuineIntel", .family = 5, .model = 4,
+      .stepping = 3,
       .level = 1, .phys_bits = 32, .features = { [FEAT_1_EDX] = I586_EDX } },
     { .name = "pentium2", .desc = "Intel Pentium II", .vendor = "GenuineIntel", .family = 6, .model = 5, .stepping = 2,
       .level = 2, .phys_bits = 36, .features = { [FEAT_1_EDX] = P3_EDX & ~CPUID_SSE } },
     { .name = "pentium3", .desc = "Intel Pentium III", .vendor = "GenuineIntel", .family = 6, .model = 8, .stepping = 3,
       .level = 3, .phys_bits = 36, .features = { [FEAT_1_EDX] = P3_EDX } },
-    { .name = "kvm64", .desc = "plain 64-bit CPU, Intel-flavoured", .vendor = "GenuineIntel", .brand = "Common KVM processor",
+    { .name = "kvm64", .desc = "plain 64-bit CPU, Intel-flavoured", .vendor = "GenuineIntel",
+      .brand = "Common KVM processor",
       .family = 15, .model = 6, .stepping = 1, .level = 0xd, .xlevel = 0x80000008, .phys_bits = 40,
       .features = { [FEAT_1_EDX] = X64_EDX, [FEAT_1_ECX] = CPUID_SSE3 | CPUID_CX16 | CPUID_HYPERVISOR,
                     [FEAT_8000_0001_EDX] = X64_EXT } },
@@ -144,7 +150,8 @@ static const struct {
     const char *alias, *name;
 } model_aliases[] = {
     { "base", "qemu64" }, { "kvm32", "qemu32" }, { "qemu64-v1", "qemu64" }, { "qemu32-v1", "qemu32" },
-    { "Nehalem-v1", "Nehalem" }, { "Haswell-v1", "Haswell" }, { "Haswell-noTSX", "Haswell" }, { "Opteron_G3-v1", "Opteron_G3" },
+    { "Nehalem-v1", "Nehalem" }, { "Haswell-v1", "Haswell" }, { "Haswell-noTSX", "Haswell" },
+    { "Opteron_G3-v1", "Opteron_G3" },
 };
 
 uint32_t model_signature(const CpuModel *m)
@@ -154,7 +161,7 @@ uint32_t model_signature(const CpuModel *m)
     return ext_family << 20 | (m->model >> 4) << 16 | family << 8 | (m->model & 15) << 4 | m->stepping;
 }
 
-/* ---- parsing ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- parsing ----------------------------------------------------------------------------------------------------- */
 
 typedef struct ParsedModel {
     CpuModel model;             /* first: handed out */
@@ -256,7 +263,8 @@ static bool parse_number(const char *key, const char *value, uint64_t min, uint6
         errno = 0;
         *out = strtoull(value, &end, 0);
         if (end == value || *end || errno || *out < min || *out > max) {
-            error_set(errp, "CPU property '%s' takes a number from %" PRIu64 " to %" PRIu64 ", not '%s'", key, min, max, value);
+            error_set(errp, "CPU property '%s' takes a number from %" PRIu64 " to %" PRIu64 ", not '%s'", key, min,
+                      max, value);
             return false;
         }
     }
@@ -277,7 +285,8 @@ static const struct {
 
 /* Accepted for the sake of command lines written for other accelerators; they change nothing here. */
 static const char *const ignored_props[] = {
-    "kvm", "check", "migratable", "pmu", "host-phys-bits", "l3-cache", "host-cache-info", "kvmclock", "vmware-cpuid-freq",
+    "kvm", "check", "migratable", "pmu", "host-phys-bits", "l3-cache", "host-cache-info", "kvmclock",
+    "vmware-cpuid-freq",
 };
 
 /* key=value that is not a feature. 1: done, 0: not one of ours, -1: error. */
@@ -395,7 +404,7 @@ static void drop_orphans(CpuModel *m)
     }
 }
 
-/* Reduces to what is emulated. One line names what the user asked for in vain; a model's own gaps are in "-cpu help". */
+/* Reduces to what is emulated. One line names what the user asked for in vain; a model's own gaps: "-cpu help". */
 static bool reduce(CpuModel *m, const uint32_t wanted[FEAT__COUNT], bool enforce, Error **errp)
 {
     g_autoptr(GString) missing = g_string_new(NULL);
@@ -405,7 +414,8 @@ static bool reduce(CpuModel *m, const uint32_t wanted[FEAT__COUNT], bool enforce
 
         for (unsigned b = 0; b < 32; b++) {
             if (lost >> b & 1) {
-                g_string_append_printf(missing, "%s%s", missing->len ? " " : "", feature_names[w][b] ? feature_names[w][b] : "?");
+                g_string_append_printf(missing, "%s%s", missing->len ? " " : "",
+                                       feature_names[w][b] ? feature_names[w][b] : "?");
             }
         }
         m->features[w] &= emulated[w];
@@ -453,7 +463,7 @@ const CpuModel *model_parse(const char *text, Error **errp)
     return &g_steal_pointer(&pm)->model;
 }
 
-/* ---- -cpu help ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- -cpu help --------------------------------------------------------------------------------------------------- */
 
 static bool model_complete(const CpuModel *m)
 {
@@ -487,5 +497,6 @@ void model_print_all(FILE *f)
             }
         }
     }
-    fprintf(f, "\n\nProperties: family= model= stepping= level= xlevel= phys-bits= vendor= model-id= tsc-frequency= enforce\n");
+    fprintf(f, "\n\nProperties: "
+            "family= model= stepping= level= xlevel= phys-bits= vendor= model-id= tsc-frequency= enforce\n");
 }

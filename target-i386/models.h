@@ -144,8 +144,9 @@ static inline bool model_is_amd(const CpuModel *m) { return !strcmp(m->vendor, "
 uint32_t model_signature(const CpuModel *m);        /* CPUID 1 EAX */
 
 /*
- * Parses "MODEL[,+feat][,-feat][,feat=on|off][,prop=value]". The result lives as long as the program; the same text gives
- * the same object. NULL or "" is the default model. NULL with an Error that names alternatives when text is wrong.
+ * Parses "MODEL[,+feat][,-feat][,feat=on|off][,prop=value]". The result lives as long as the program; the same text
+ * gives the same object. NULL or "" is the default model. NULL with an Error that names alternatives when text is
+ * wrong.
  */
 const CpuModel *model_parse(const char *text, Error **errp);
 uint64_t model_tsc_hz(void);                        /* tsc-frequency= of -cpu, or 1 GHz */

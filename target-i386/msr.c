@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Model-specific registers: one sorted table, found by binary search.
- * Follows SDM vol. 4 ("Architectural MSRs") and APM vol. 2, "MSR Cross-Reference"; which of the many other registers exist is
- * chosen by what operating systems read without being ready for a fault: those read 0 (or their usual value) and swallow
- * writes. Everything else is #GP, as on hardware, with a line in the "unimp" log.
- * Left out: performance counters, last-branch records, machine-check injection.
+ * Follows SDM vol. 4 ("Architectural MSRs") and APM vol. 2, "MSR Cross-Reference"; which of the many other registers
+ * exist is chosen by what operating systems read without being ready for a fault: those read 0 (or their usual value)
+ * and swallow writes. Everything else is #GP, as on hardware, with a line in the "unimp" log. Left out: performance
+ * counters, last-branch records, machine-check injection.
  */
 #include "qemu/osdep.h"
 #include "qemu/log.h"
@@ -25,7 +25,7 @@ struct MsrRow {
     uint64_t value;             /* of constants */
 };
 
-/* ---- plain 64-bit fields ------------------------------------------------------------------------------------------------- */
+/* ---- plain 64-bit fields ----------------------------------------------------------------------------------------- */
 
 typedef struct MsrField {
     uint32_t first, last;
@@ -89,7 +89,7 @@ static bool write_field(CPUX86State *env, const MsrRow *row, uint32_t index, uin
     return true;
 }
 
-/* ---- registers with rules of their own --------------------------------------------------------------------------------------- */
+/* ---- registers with rules of their own --------------------------------------------------------------------------- */
 
 static bool read_value(CPUX86State *env, const MsrRow *row, uint32_t index, uint64_t *val)
 {
@@ -278,7 +278,10 @@ static bool write_mtrr_var(CPUX86State *env, const MsrRow *row, uint32_t index, 
     return write_field(env, row, index, val);
 }
 
-/* A bank's control register is all or nothing, its others can only be cleared by software (SDM vol. 3B, "Machine-Check"). */
+/*
+ * A bank's control register is all or nothing, its others can only be cleared by software (SDM vol. 3B,
+ * "Machine-Check").
+ */
 static bool write_mce_bank(CPUX86State *env, const MsrRow *row, uint32_t index, uint64_t val)
 {
     if ((index & 3) == 0 ? val && val != ~0ull : val != 0) {
@@ -316,7 +319,7 @@ static bool read_microcode(CPUX86State *env, const MsrRow *row, uint32_t index, 
     return true;
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------------------------------- */
 
 #define PLAIN(i)            { .first = (i), .last = (i), .read = read_field, .write = write_field }
 #define RANGE(a, b, r, w)   { .first = (a), .last = (b), .read = (r), .write = (w) }

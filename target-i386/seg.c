@@ -9,7 +9,7 @@
 #include "target-i386/models.h"
 #include "target-i386/seg.h"
 
-/* ---- descriptors in memory ---------------------------------------------------------------------------------------- */
+/* ---- descriptors in memory --------------------------------------------------------------------------------------- */
 
 /* Linear address of a selector's descriptor if len bytes of it lie within its table. */
 static bool desc_addr(CPUX86State *env, uint16_t selector, unsigned len, uint64_t *addr)
@@ -93,7 +93,7 @@ void desc_set_accessed(CPUX86State *env, uint16_t selector, uint32_t *hi)
     }
 }
 
-/* ---- TSS stacks ---------------------------------------------------------------------------------------------------- */
+/* ---- TSS stacks -------------------------------------------------------------------------------------------------- */
 
 void tss_read_stack(CPUX86State *env, unsigned dpl, unsigned ext, uint16_t *ss, uint32_t *esp)
 {
@@ -134,7 +134,7 @@ void desc_check_inner_stack(CPUX86State *env, uint16_t ss, unsigned dpl, unsigne
     }
 }
 
-/* ---- stacks -------------------------------------------------------------------------------------------------------- */
+/* ---- stacks ------------------------------------------------------------------------------------------------------ */
 
 void stack_init(CPUX86State *env, Stack *s)
 {
@@ -154,7 +154,8 @@ void stack_init(CPUX86State *env, Stack *s)
     }
 }
 
-void stack_init_desc(CPUX86State *env, Stack *s, uint32_t ss_lo, uint32_t ss_hi, uint32_t esp, unsigned cpl, uint32_t error)
+void stack_init_desc(CPUX86State *env, Stack *s, uint32_t ss_lo, uint32_t ss_hi, uint32_t esp, unsigned cpl,
+                     uint32_t error)
 {
     SegmentCache sc = { .base = desc_base(ss_lo, ss_hi), .limit = desc_limit(ss_lo, ss_hi),
                         .attr = ss_hi & DESC_ATTR_MASK };
@@ -194,7 +195,7 @@ uint64_t stack_pop(CPUX86State *env, Stack *s, unsigned size)
     return val;
 }
 
-/* ---- loading ES SS DS FS GS ------------------------------------------------------------------------------------------ */
+/* ---- loading ES SS DS FS GS -------------------------------------------------------------------------------------- */
 
 /* A null selector: data segments become unusable. SS takes one only in 64-bit mode, below level 3. */
 static void load_null(CPUX86State *env, unsigned seg, uint16_t sel)
@@ -272,7 +273,7 @@ void helper_load_seg(CPUX86State *env, uint32_t seg, uint32_t selector)
     cpu_update_mode(env);
 }
 
-/* ---- LDTR, TR, GDTR, IDTR -------------------------------------------------------------------------------------------- */
+/* ---- LDTR, TR, GDTR, IDTR ---------------------------------------------------------------------------------------- */
 
 /* A system segment's base; long mode reads 16 bytes, whose type field in the last dword must be 0. */
 static uint64_t system_base(CPUX86State *env, uint16_t sel, uint32_t lo, uint32_t hi)
@@ -356,11 +357,12 @@ void helper_lidt(CPUX86State *env, uint64_t base, uint32_t limit)
     load_table(env, &env->idt, base, limit);
 }
 
-/* ---- LAR LSL VERR VERW ARPL: never fault on the descriptor, the answer is Z ------------------------------------------- */
+/* ---- LAR LSL VERR VERW ARPL: never fault on the descriptor, the answer is Z -------------------------------------- */
 
 #define T(n) (1u << (n))
 /* System types that LAR and LSL accept, outside and inside long mode (SDM vol. 2A, LAR and LSL, tables). */
-static const uint16_t lar_types[2] = { T(1) | T(2) | T(3) | T(4) | T(5) | T(9) | T(11) | T(12), T(2) | T(9) | T(11) | T(12) };
+static const uint16_t lar_types[2] = { T(1) | T(2) | T(3) | T(4) | T(5) | T(9) | T(11) | T(12),
+                                       T(2) | T(9) | T(11) | T(12) };
 static const uint16_t lsl_types[2] = { T(1) | T(2) | T(3) | T(9) | T(11), T(2) | T(9) | T(11) };
 #undef T
 
@@ -420,7 +422,7 @@ uint32_t helper_arpl(CPUX86State *env, uint32_t dst, uint32_t src)
     return raise ? (dst & ~3u) | (src & 3) : dst;
 }
 
-/* ---- FS and GS bases --------------------------------------------------------------------------------------------------- */
+/* ---- FS and GS bases --------------------------------------------------------------------------------------------- */
 
 void helper_swapgs(CPUX86State *env)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the system half of the CPU shares: descriptors, stacks of events and far transfers, EFLAGS images, the rights of
- * implicit accesses. Private to excp.c seg.c tss.c mode.c sysregs.c smm.c; everything here runs on the vCPU's own thread.
+ * implicit accesses. Private to excp.c seg.c tss.c mode.c sysregs.c smm.c; everything here runs on the vCPU's own
+ * thread.
  */
 #ifndef TARGET_I386_SEG_H
 #define TARGET_I386_SEG_H
@@ -30,7 +31,10 @@ static inline bool cpu_protected(const CPUX86State *env) { return (env->cr0 & CR
 static inline bool cpu_long_mode(const CPUX86State *env) { return env->efer & EFER_LMA; }
 static inline unsigned cpu_iopl(const CPUX86State *env) { return (env->eflags & IOPL_MASK) >> IOPL_SHIFT; }
 
-/* Rights of implicit supervisor accesses (descriptor tables, TSS, frames of events): SMAP holds whatever EFLAGS.AC says. */
+/*
+ * Rights of implicit supervisor accesses (descriptor tables, TSS, frames of events): SMAP holds whatever EFLAGS.AC
+ * says.
+ */
 static inline int cpu_mmu_index_implicit(const CPUX86State *env)
 {
     return env->cr4 & CR4_SMAP ? MMU_KSMAP : MMU_KERNEL;
@@ -79,7 +83,8 @@ typedef struct Stack {
     uint32_t error;             /* error code of #SS */
 } Stack;
 void stack_init(CPUX86State *env, Stack *s);    /* the current SS:ESP */
-void stack_init_desc(CPUX86State *env, Stack *s, uint32_t ss_lo, uint32_t ss_hi, uint32_t esp, unsigned cpl, uint32_t error);
+void stack_init_desc(CPUX86State *env, Stack *s, uint32_t ss_lo, uint32_t ss_hi, uint32_t esp, unsigned cpl,
+                     uint32_t error);
 void stack_push(CPUX86State *env, Stack *s, uint64_t val, unsigned size);
 uint64_t stack_pop(CPUX86State *env, Stack *s, unsigned size);
 /* Makes s->sp the stack pointer: SP, ESP or RSP by its mask. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * System management mode: entry, RSM and the save area.
- * Follows APM vol. 2, "System-Management Mode": the AMD64 layout, for 32-bit models too (revision 00020064: SMBASE can be
- * relocated), since that is what the board's firmware is prepared for.
- * Left out: I/O instruction restart (its fields read as "not an I/O trap").
+ * Follows APM vol. 2, "System-Management Mode": the AMD64 layout, for 32-bit models too (revision 00020064: SMBASE
+ * can be relocated), since that is what the board's firmware is prepared for. Left out: I/O instruction restart (its
+ * fields read as "not an I/O trap").
  *
- * The area is the last 512 bytes of SMBASE + FE00..FFFF. Firmware swaps whole images of it to change contexts, so RSM takes
- * everything from there and nothing from elsewhere.
+ * The area is the last 512 bytes of SMBASE + FE00..FFFF. Firmware swaps whole images of it to change contexts, so RSM
+ * takes everything from there and nothing from elsewhere.
  */
 #include "qemu/osdep.h"
 #include "qemu/log.h"

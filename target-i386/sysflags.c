@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Instructions on the system part of EFLAGS: PUSHF, POPF, CLI, STI, CLAC, STAC.
- * Follows SDM vol. 2 and, for VIF and VIP, vol. 3B, "Virtual-8086 Mode" (VME) and "Protected-Mode Virtual Interrupts" (PVI).
- * Deviation: with VME a 32-bit PUSHF of a vm86 task with IOPL < 3 gives VIF as IF like the 16-bit one; hardware faults.
+ * Follows SDM vol. 2 and, for VIF and VIP, vol. 3B, "Virtual-8086 Mode" (VME) and "Protected-Mode Virtual Interrupts"
+ * (PVI). Deviation: with VME a 32-bit PUSHF of a vm86 task with IOPL < 3 gives VIF as IF like the 16-bit one;
+ * hardware faults.
  */
 #include "qemu/osdep.h"
 #include "target-i386/cpu.h"

@@ -29,7 +29,7 @@ static void require_cpl0(CPUX86State *env)
     }
 }
 
-/* ---- PAE page-directory pointers ------------------------------------------------------------------------------------ */
+/* ---- PAE page-directory pointers --------------------------------------------------------------------------------- */
 
 bool cpu_load_pdptes(CPUX86State *env, uint64_t cr3)
 {
@@ -51,7 +51,7 @@ static bool uses_pdptes(uint64_t cr0, uint64_t cr4, uint64_t efer)
     return (cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & (EFER_LMA | EFER_LME));
 }
 
-/* ---- CR0 CR3 CR4 EFER ------------------------------------------------------------------------------------------------ */
+/* ---- CR0 CR3 CR4 EFER -------------------------------------------------------------------------------------------- */
 
 void cpu_update_all_ranges(CPUX86State *env)
 {
@@ -193,7 +193,7 @@ bool cpu_write_efer(CPUX86State *env, uint64_t v)
     return true;
 }
 
-/* ---- helpers: control registers ---------------------------------------------------------------------------------------- */
+/* ---- helpers: control registers ---------------------------------------------------------------------------------- */
 
 uint64_t helper_read_cr(CPUX86State *env, uint32_t n)
 {
@@ -306,7 +306,7 @@ void helper_wbinvd(CPUX86State *env)
     require_cpl0(env);
 }
 
-/* ---- helpers: time, identity, random numbers ------------------------------------------------------------------------------ */
+/* ---- helpers: time, identity, random numbers --------------------------------------------------------------------- */
 
 uint64_t cpu_tsc(CPUX86State *env)
 {
@@ -379,7 +379,7 @@ uint64_t helper_rdrand(CPUX86State *env, uint32_t size)
     return size == 8 ? val : val & ((1ull << size * 8) - 1);
 }
 
-/* ---- helpers: extended control registers ------------------------------------------------------------------------------------ */
+/* ---- helpers: extended control registers ------------------------------------------------------------------------- */
 
 uint64_t cpu_xcr0_valid(const CPUX86State *env)
 {
@@ -416,7 +416,7 @@ void helper_xsetbv(CPUX86State *env)
     cpu_update_mode(env);
 }
 
-/* ---- helpers: waiting --------------------------------------------------------------------------------------------------------- */
+/* ---- helpers: waiting -------------------------------------------------------------------------------------------- */
 
 void helper_hlt(CPUX86State *env, uint64_t next)
 {

@@ -171,7 +171,10 @@ static void load_segments(CPUX86State *env, const TaskState *ts, unsigned ext)
     cpu_update_mode(env);
 }
 
-/* CR3 of the new task, unless paging is off. PAE's table pointers come with it; the segment is checked by cpu_write_cr3(). */
+/*
+ * CR3 of the new task, unless paging is off. PAE's table pointers come with it; the segment is checked by
+ * cpu_write_cr3().
+ */
 static void load_cr3(CPUX86State *env, const TssLayout *l, const TaskState *ts)
 {
     if (l->size == 4 && (env->cr0 & CR0_PG) && ts->cr3 != env->cr3) {
@@ -277,7 +280,7 @@ void task_gate(CPUX86State *env, uint32_t gate_lo, TaskSwitchKind kind, uint64_t
     task_switch(env, sel, lo, hi, kind, next_eip, ext, has_error, error);
 }
 
-/* ---- bitmaps ------------------------------------------------------------------------------------------------------------- */
+/* ---- bitmaps ----------------------------------------------------------------------------------------------------- */
 
 /* Offset of the I/O permission map in a 32-bit TSS; false when there is none. */
 static bool tss_iomap(CPUX86State *env, uint32_t *offset)
@@ -291,7 +294,10 @@ static bool tss_iomap(CPUX86State *env, uint32_t *offset)
     return true;
 }
 
-/* Two bytes are always read, so the map needs a byte of ones behind its last port (SDM vol. 1, "I/O Permission Bit Map"). */
+/*
+ * Two bytes are always read, so the map needs a byte of ones behind its last port (SDM vol. 1, "I/O Permission Bit
+ * Map").
+ */
 bool tss_io_allowed(CPUX86State *env, unsigned port, unsigned size)
 {
     const SegmentCache *tr = &env->segs[R_TR];

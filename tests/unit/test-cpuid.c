@@ -72,7 +72,8 @@ static void test_topology_leaf_agrees_with_smp(void)
 
 static void test_features_are_switched_by_name(void)
 {
-    const CpuModel *m = model_parse("max,-avx,-smap,nx=off,+popcnt,family=15,phys-bits=36,vendor=AuthenticAMD", &error_abort);
+    const CpuModel *m =
+        model_parse("max,-avx,-smap,nx=off,+popcnt,family=15,phys-bits=36,vendor=AuthenticAMD", &error_abort);
 
     g_assert_cmphex(m->features[FEAT_7_EBX] & CPUID_SMAP, ==, 0);
     g_assert_cmphex(m->features[FEAT_8000_0001_EDX] & CPUID_EXT_NX, ==, 0);

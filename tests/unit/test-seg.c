@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Segments, events and far transfers in every mode. SDM vol. 3A, "Protection" and "Interrupt and Exception Handling", is the oracle. */
+/*
+ * Segments, events and far transfers in every mode. SDM vol. 3A, "Protection" and "Interrupt and Exception Handling",
+ * is the oracle.
+ */
 #include "qemu/osdep.h"
 #include "guest-cpu.h"
 
@@ -39,7 +42,9 @@ static void __attribute__((noinline)) deliver_once(void)
     raised.error = env->exception_error;
 }
 
-/* What the execution loop does with a raised exception, double faults included. Returns how many faults delivery met. */
+/*
+ * What the execution loop does with a raised exception, double faults included. Returns how many faults delivery met.
+ */
 static int deliver(int vector, uint32_t error)
 {
     int faults = 0;
