@@ -372,7 +372,9 @@ void helper_cs_limit_changed(CPUX86State *env, uint64_t eip)
         MemorySection s = address_space_resolve(cpu_address_space(env), r.phys);
 
         if (s.host) {
-            tb_invalidate_phys_range(s.ram_addr, s.ram_addr + 1);
+            ram_addr_t first = (s.ram_addr & TARGET_PAGE_MASK) + (linear & ~TARGET_PAGE_MASK);
+
+            tb_invalidate_phys_range(first, first + 1);
         }
     }
     cpu_loop_exit(env);
