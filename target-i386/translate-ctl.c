@@ -171,7 +171,9 @@ void emit_enter(Translator *t, Insn *in)
         depth += size;
         stack_store(t, in, stack_offset(t, -depth), stack_load(t, in, from, size), size);
     }
-    new_bp = size == 8 ? frame : ir_trunc(ir, frame);
+    /* A 16-bit stack moves SP only: EBP gets the rest of ESP too. */
+    new_bp = stack_bytes(t) == 2 ? ir_deposit(ir, x86g.reg[R_ESP], frame, 0, 16) : frame;
+    new_bp = size == 8 ? new_bp : ir_trunc(ir, new_bp);
     if (level) {
         depth += size;
         stack_store(t, in, stack_offset(t, -depth), new_bp, size);
