@@ -99,7 +99,10 @@ static bool opt_machine(void *dest, const char *arg, Error **errp)
     }
     o->board.no_acpi = !keylist_get_bool(l, "acpi", !o->board.no_acpi);
     o->board.no_hpet = !keylist_get_bool(l, "hpet", !o->board.no_hpet);
-    o->board.nographic = !keylist_get_bool(l, "graphics", !o->board.nographic);
+    if (keylist_get(l, "graphics")) {
+        o->graphics_given = true;
+        o->board.nographic = !keylist_get_bool(l, "graphics", true);
+    }
     return true;
 }
 
@@ -690,7 +693,7 @@ const OptionDef vm_option_table[] = {
       STRING(debugcon) },
     { "device", .arg = "NAME[,PROPERTY=VALUE...]", .help = "add a device; 'help' lists them, NAME,help its properties",
       FN(opt_device) },
-    { "nographic", .help = "no display; first serial port and escape keys on this terminal", FLAG(board.nographic) },
+    { "nographic", .help = "no display; first serial port and escape keys on this terminal", FLAG(nographic) },
     { "display", .arg = "none", .help = "no display", FN(opt_display) },
     { "vga", .arg = "none", .help = "no graphics card", FN(opt_vga) },
     { "net", "nic", .arg = "none", .help = "no network", FN(opt_net) },
@@ -778,6 +781,9 @@ bool vm_options_parse(VmOptions *o, int argc, char **argv, Error **errp)
         return false;
     }
     o->board.machine = o->machine->name;
+    if (!o->graphics_given) {
+        o->board.nographic = o->nographic;
+    }
     return true;
 }
 

@@ -28,7 +28,7 @@ static const char *default_serial(const VmOptions *o)
     if (o->board.nodefaults) {
         return "none";
     }
-    if (o->board.nographic) {
+    if (o->nographic) {
         return o->monitor ? "stdio" : "mon:stdio";
     }
     return "vc";
