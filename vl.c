@@ -10,6 +10,7 @@
 #include "exec/memory.h"
 #include "exec/translate-all.h"
 #include "hw/core/device.h"
+#include "qemu/log.h"
 #include "qemu/main-loop.h"
 #include "sysemu/cpus.h"
 #include "sysemu/options.h"
@@ -139,6 +140,17 @@ static bool build_machine(VmOptions *o, Error **errp)
     return true;
 }
 
+static void log_statistics(void)
+{
+    g_autoptr(GString) text = NULL;
+
+    if (log_enabled(LOG_JITSTATS)) {
+        text = g_string_new(NULL);
+        tcg_print_stats(text);
+        qemu_log("%s", text->str);
+    }
+}
+
 static int main_loop(void)
 {
     int status = 0;
@@ -175,6 +187,7 @@ int main(int argc, char **argv)
     status = main_loop();
 
     vcpus_shutdown();
+    log_statistics();
     big_unlock();
     restore_host();
     vm_options_free(&options);
