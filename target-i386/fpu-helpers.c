@@ -526,6 +526,11 @@ void helper_fld_const(CPUX86State *env, uint32_t n)
 void helper_fst_sti(CPUX86State *env, uint32_t spec)
 {
     if (unlikely(is_empty(env, 0))) {
+        if (spec & FPU_QUIET) {
+            env->fpus &= ~FPUS_C1;
+            pops(env, spec);
+            return;
+        }
         if (!stack_fault(env, false)) {
             return;
         }

@@ -28,6 +28,7 @@ void fpu_set_status(CPUX86State *env, uint16_t sw);     /* TOP included; likewis
 /* Low bits of spec arguments: ST(i). */
 #define FPU_POP   8                                     /* pop afterwards */
 #define FPU_POP2  16                                    /* once more (FCOMPP) */
+#define FPU_QUIET 32                                    /* FSTP1: an empty register is not an error, and not copied */
 
 /* What an x87 store writes; argument of fpu_store. */
 typedef enum FpuStore {

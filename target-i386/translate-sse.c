@@ -156,15 +156,15 @@ static bool emit_mmx(Translator *t, Insn *in, const SseRow *row)
     return true;
 }
 
-/* The memory form leaves the x87 state alone, as measured. */
+/* The memory form leaves the x87 state alone. Otherwise it is an MMX one already when an exception is raised: measured. */
 static bool emit_pi2xmm(Translator *t, Insn *in, const SseRow *row)
 {
     size_t src = mmx_operand(t, in, row->mem);
 
-    vec_op(t, row, xmm_off(in->reg), src, 0);
     if (!in->is_mem) {
         enter_mmx(t);
     }
+    vec_op(t, row, xmm_off(in->reg), src, 0);
     return true;
 }
 
@@ -172,8 +172,8 @@ static bool emit_xmm2pi(Translator *t, Insn *in, const SseRow *row)
 {
     size_t src = xmm_operand(t, in, row->mem, true);
 
-    vec_op(t, row, T1, src, 0);
     enter_mmx(t);
+    vec_op(t, row, T1, src, 0);
     ir_st(t->ir, ld64(t, T1), mmx_off(in->op3), IR_MO_64);
     mmx_written(t, in->op3);
     return true;

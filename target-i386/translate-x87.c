@@ -84,7 +84,7 @@ enum { G_D9_D0, G_D9_E0, G_D9_E8, G_D9_F0, G_D9_F8, G_DA_E8, G_DB_E0, G_DE_D8, G
 static const X87Row x87_reg[8][8] = {
     /* D8 */ { STI(fadd_st0, 0), STI(fmul_st0, 0), STI(fcom, 0), STI(fcom, FPU_POP), STI(fsub_st0, 0), STI(fsubr_st0, 0),
                STI(fdiv_st0, 0), STI(fdivr_st0, 0) },
-    /* D9 */ { STI(fld_sti, 0), STI(fxch, 0), GROUP(G_D9_D0), STI(fst_sti, FPU_POP), GROUP(G_D9_E0), GROUP(G_D9_E8),
+    /* D9 */ { STI(fld_sti, 0), STI(fxch, 0), GROUP(G_D9_D0), STI(fst_sti, FPU_POP | FPU_QUIET), GROUP(G_D9_E0), GROUP(G_D9_E8),
                GROUP(G_D9_F0), GROUP(G_D9_F8) },
     /* DA */ { FCMOV(2), FCMOV(4), FCMOV(6), FCMOV(10), UD, GROUP(G_DA_E8), UD, UD },
     /* DB */ { FCMOV(3), FCMOV(5), FCMOV(7), FCMOV(11), GROUP(G_DB_E0), { X_FCOMI, 0, 0, H(fucomi) },
