@@ -66,7 +66,7 @@ typedef struct Region {
     GPtrArray *tbs;                     /* in order of code address */
 } Region;
 
-bool tcg_opt_singlestep, tcg_opt_nochain;
+bool tcg_opt_singlestep, tcg_opt_nochain, tcg_opt_no_passes;
 uint64_t tcg_opt_buffer_size;
 
 /*
@@ -686,8 +686,10 @@ static void run_passes(bool log)
 #ifdef CONFIG_DEBUG
     ir_verify(ir, IR_TYPES_EXACT);
 #endif
-    ir_optimize(ir);
-    ir_coalesce(ir);
+    if (!tcg_opt_no_passes) {
+        ir_optimize(ir);
+        ir_coalesce(ir);
+    }
     ir_liveness(ir);
     if (log) {
         log_ir(LOG_OP_OPT, "OP after optimization and liveness analysis");

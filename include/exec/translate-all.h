@@ -13,6 +13,7 @@ typedef struct CPUX86State CPUX86State;
 typedef struct TranslationBlock TranslationBlock;
 
 extern bool tcg_opt_singlestep, tcg_opt_nochain;    /* -singlestep, -d nochain */
+extern bool tcg_opt_no_passes;                      /* tests: translate without optimising */
 extern uint64_t tcg_opt_buffer_size;                /* -accel tcg,tb-size= MiB; 0: default 32 MiB */
 
 bool tcg_init(Error **errp);                        /* code buffer, back end, front end's globals */
