@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+What scripts/bench measures: building the measured programs, and one run of each on one emulator or on the host.
+
+Times are CPU seconds of the emulator's process or elapsed seconds, both taken outside the guest: an emulated clock is
+one of the things that may be wrong.
+"""
+import gzip
+import os
+import re
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', 'system'))
+from vm import Failure, PROMPT, Vm          # noqa: E402
+
+SRC = os.path.abspath(os.path.join(HERE, '..', '..'))
+
+# The loops of micro/loops.S: name, what an iteration costs, iterations to begin with, whether the host can run it.
+LOOPS = [
+    ('empty', 'decrement and branch, one block', 1000000, True),
+    ('alu', '16 register operations', 300000, True),
+    ('branch', 'conditional branches that vary', 200000, True),
+    ('callret', '4 calls and returns', 100000, True),
+    ('indir', 'jump through a table', 100000, True),
+    ('xpage', '2 jumps between pages', 100000, True),
+    ('mem', '13 loads and stores', 100000, True),
+    ('stride', 'loads from 1024 pages', 200, True),
+    ('repmovs', 'rep movsb of 4 KiB', 2000, True),
+    ('repstosq', 'rep stosq of 4 KiB', 2000, True),
+    ('lockadd', 'lock add, lock xadd', 100000, True),
+    ('ssedbl', '8 packed double operations', 20000, True),
+    ('ssescal', '8 scalar double operations', 20000, True),
+    ('sseint', '8 packed integer operations', 50000, True),
+    ('x87', '8 x87 instructions', 20000, True),
+    ('cr3', 'CR3 write, 4 loads', 5000, False),
+    ('smc', 'write into the next instruction', 1000, True),
+    ('int', 'software interrupt and iretq', 10000, False),
+    ('pio', 'out to port 80h', 10000, False),
+]
+
+COMMON = ['-display', 'none', '-vga', 'none', '-nodefaults', '-m', '256M', '-no-reboot']
+WARNINGS = ['-Wall', '-Wextra', '-Werror']
+
+
+# ---- building ----------------------------------------------------------------------------------------------------
+
+
+def run_tool(command):
+    r = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if r.returncode:
+        raise Failure(f'{command[0]} failed (status {r.returncode}): {" ".join(command)}\n{r.stdout.decode()}')
+
+
+def is_fresh(output, folder):
+    """Whether output is newer than everything in folder."""
+    try:
+        built = os.stat(output).st_mtime
+    except FileNotFoundError:
+        return False
+    return all(os.stat(os.path.join(folder, f)).st_mtime < built for f in os.listdir(folder))
+
+
+def build_micro(work):
+    """The bare-metal kernel and the native program of the loops: their paths."""
+    src = os.path.join(HERE, 'micro')
+    kernel, native = os.path.join(work, 'loops.elf'), os.path.join(work, 'loops-native')
+    cc = os.environ.get('CC', 'gcc').split()
+    if is_fresh(kernel, src) and is_fresh(native, src):
+        return kernel, native
+    objects = []
+    for name in ('boot.S', 'kernel.c', 'loops.S'):
+        objects.append(os.path.join(work, name + '.o'))
+        run_tool(cc + WARNINGS + ['-m64', '-O2', '-ffreestanding', '-fno-pie', '-mno-red-zone', '-mgeneral-regs-only',
+                                  '-fno-stack-protector', '-fcf-protection=none', '-fno-asynchronous-unwind-tables',
+                                  '-c', '-o', objects[-1], os.path.join(src, name)])
+    # Loaders of Multiboot want a 32-bit ELF file; what is in it does not matter to them.
+    run_tool(['ld', '-m', 'elf_x86_64', '-z', 'max-page-size=4096', '-T', os.path.join(src, 'kernel.ld'),
+              '-o', kernel + '64'] + objects)
+    run_tool(['objcopy', '-O', 'elf32-i386', kernel + '64', kernel])
+    run_tool(cc + WARNINGS + ['-O1', '-no-pie', '-o', native, os.path.join(src, 'native.c'),
+                              os.path.join(src, 'loops.S')])
+    return kernel, native
+
+
+def build_guest_program(work):
+    src, out = os.path.join(HERE, 'guest'), os.path.join(work, 'bench-guest')
+    if not is_fresh(out, src):
+        sources = [os.path.join(src, f) for f in sorted(os.listdir(src)) if f.endswith('.c')]
+        run_tool(os.environ.get('CC', 'gcc').split() + WARNINGS +
+                 ['-std=gnu11', '-O2', '-static', '-pthread', '-ffp-contract=off', '-fno-strict-aliasing', '-o', out] + sources)
+    return out
+
+
+def cpio_entry(name, mode, data, inode):
+    """One file of a "newc" archive (Linux, Documentation/driver-api/early-userspace/buffer-format.rst)."""
+    name = name.encode() + b'\0'
+    head = '070701' + ''.join(f'{v:08x}' for v in (inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0))
+    text = head.encode() + name
+    text += b'\0' * (-len(text) % 4) + data
+    return text + b'\0' * (-len(text) % 4)
+
+
+def build_linux_guest(work, demo):
+    """Kernel and initrd: the demo guest, with the measured program added as a second archive."""
+    program = build_guest_program(work)
+    initrd = os.path.join(work, 'bench-initrd.gz')
+    if not all(os.path.exists(os.path.join(demo, f)) for f in ('vmlinuz', 'initrd.gz')):
+        run_tool([os.path.join(SRC, 'scripts', 'make-demo-guest'), demo])
+    with open(program, 'rb') as f:
+        archive = cpio_entry('bin/bench-guest', 0o100755, f.read(), 1) + cpio_entry('TRAILER!!!', 0, b'', 0)
+    with open(os.path.join(demo, 'initrd.gz'), 'rb') as f, open(initrd, 'wb') as out:
+        base = f.read()
+        out.write(base + b'\0' * (-len(base) % 4) + gzip.compress(archive, 9, mtime=0))
+    return os.path.join(demo, 'vmlinuz'), initrd
+
+
+# ---- running -----------------------------------------------------------------------------------------------------
+
+
+def both_clocks(vm):
+    return vm.arrival, vm.cpu_seconds()
+
+
+def run_loop(emulator, kernel, loop, iterations, limit=120):
+    """(elapsed, CPU) seconds of a loop on an emulator."""
+    command = emulator + COMMON + ['-cpu', 'max', '-debugcon', 'stdio', '-device',
+                                   'isa-debug-exit,iobase=0xf4,iosize=4', '-kernel', kernel,
+                                   '-append', f'{loop} {iterations} {max(1, iterations // 20)}']
+    with Vm(command, tty=False) as vm:
+        if vm.expect('[1?!]', limit).group() != '1':
+            raise Failure(f'loop {loop}: the guest reports {vm.text!r}')
+        start = both_clocks(vm)
+        if vm.expect('[2!]', limit).group() != '2':
+            raise Failure(f'loop {loop}: an exception in the guest')
+        end = both_clocks(vm)
+        vm.wait(20)
+    return end[0] - start[0], end[1] - start[1]
+
+
+def run_loop_natively(native, loop, iterations):
+    out = subprocess.run([native, loop, str(iterations)], stdout=subprocess.PIPE, check=True).stdout
+    return float(out)
+
+
+def find_iterations(run, first, target):
+    """How many iterations take about target seconds, by trying more and more."""
+    n = first
+    while True:
+        seconds = run(n)
+        if seconds > target / 8:
+            return max(1, int(n * target / seconds))
+        n *= 8
+
+
+class Boot:
+    """What one boot of the Linux guest has shown: marks are {name: (elapsed, CPU)}, programs likewise, sums, clocks."""
+
+    def __init__(self):
+        self.marks, self.programs, self.sums, self.clock_errors = {}, {}, {}, []
+        self.peak = 0
+
+
+def measure_programs(vm, boot, scale, programs, limit):
+    vm.send(f'bench-guest {scale} {" ".join(programs)}\n')
+    start, name = None, None
+    while True:
+        m = vm.expect(r'^(BEGIN|BENCH|END) ([a-z0-9-]+)(?: ([0-9.]+) s sum=([0-9a-f]+))?\r*\n', limit)
+        if m.group(1) == 'END':
+            return
+        now = both_clocks(vm)
+        if m.group(1) == 'BEGIN':
+            start, name = now, m.group(2)
+            continue
+        elapsed, cpu = now[0] - start[0], now[1] - start[1]
+        boot.programs[name] = (elapsed, cpu)
+        boot.sums[name] = m.group(4)
+        if elapsed > 0.3 and abs(float(m.group(3)) / elapsed - 1) > 0.07:
+            boot.clock_errors.append(f'{name}: the guest says {m.group(3)} s, its host {elapsed:.2f} s')
+
+
+def run_linux(emulator, kernel, initrd, cpu, scale, programs, limit=300):
+    """Boots to the prompt; runs programs when there are any."""
+    boot = Boot()
+    command = emulator + COMMON + (['-cpu', cpu] if cpu else []) + [
+        '-serial', 'stdio', '-kernel', kernel, '-initrd', initrd, '-append', 'console=ttyS0']
+    with Vm(command) as vm:
+        vm.expect('Linux version', limit)
+        kernel_at = both_clocks(vm)
+        vm.expect(PROMPT, limit)
+        prompt_at = both_clocks(vm)
+        boot.peak = vm.peak_memory()
+        boot.marks['start to kernel'] = (kernel_at[0] - vm.started, kernel_at[1])
+        boot.marks['kernel to prompt'] = (prompt_at[0] - kernel_at[0], prompt_at[1] - kernel_at[1])
+        boot.marks['start to prompt'] = (prompt_at[0] - vm.started, prompt_at[1])
+        if programs is not None:
+            measure_programs(vm, boot, scale, programs, limit)
+            vm.expect(PROMPT, 30)
+        at = time.monotonic()
+        vm.send('poweroff -f\n')
+        if vm.wait(60) != 0:
+            raise Failure(f'status {vm.status} after poweroff{vm.error_note()}')
+        boot.marks['power off'] = (time.monotonic() - at, None)
+    return boot
+
+
+def run_programs_natively(program, scale, programs):
+    """{name: seconds}, {name: checksum} on the host."""
+    out = subprocess.run([program, str(scale)] + programs, stdout=subprocess.PIPE, check=True).stdout.decode()
+    rows = re.findall(r'^BENCH (\S+) (\S+) s sum=(\S+)$', out, re.M)
+    return {r[0]: float(r[1]) for r in rows}, {r[0]: r[2] for r in rows}
+
+
+def program_tables():
+    """{table: [program]} in order, from the sources."""
+    tables = {}
+    for table in ('int', 'fp', 'mem', 'sys', 'code'):
+        with open(os.path.join(HERE, 'guest', table + '.c'), encoding='utf-8') as f:
+            tables[table] = re.findall(r'^ {4}\{ "(\w+)", "', f.read(), re.M)
+    return tables
