@@ -16,7 +16,7 @@ enum { EV_SLOW_LD = 1, EV_SLOW_ST, EV_SLOW_LD128, EV_SLOW_ST128, EV_RMW, EV_CAS,
 
 static FakeCpu *cpu_ref, *cpu_jit;
 static IrContext *context, *work;
-static uint8_t *code_rw, *code_rx;
+static uint8_t *code_rw, *code_rx, *mem_pattern;
 static size_t thunk_size, landing_off, block_off;
 static TcgCode landing_code, block_code;
 
@@ -802,6 +802,7 @@ static void init_once(void)
     };
     static char names[N_GLOBALS][8];
     int fd = memfd_create("test-ir", 0);
+    uint64_t seed = 4711;
 
     g_assert_cmpint(ftruncate(fd, CODE_SIZE), ==, 0);
     code_rw = mmap(NULL, CODE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -843,8 +844,14 @@ static void init_once(void)
     cpu_jit = aligned_alloc(64, sizeof(FakeCpu));
     memset(cpu_ref, 0, sizeof(*cpu_ref));
     memset(cpu_jit, 0, sizeof(*cpu_jit));
+    memset(cpu_ref->jit.jc, 0xff, sizeof(cpu_ref->jit.jc));
+    memset(cpu_jit->jit.jc, 0xff, sizeof(cpu_jit->jit.jc));
     cpu_ref->mem = g_malloc0(MEM_SIZE + 64);
     cpu_jit->mem = g_malloc0(MEM_SIZE + 64);
+    mem_pattern = g_malloc(MEM_SIZE);
+    for (unsigned i = 0; i < MEM_SIZE; i++) {
+        mem_pattern[i] = (uint8_t)(fake_random(&seed) >> 56);
+    }
 }
 
 IrContext *fake_begin(void)
@@ -872,6 +879,30 @@ static void copy_context(IrContext *to, const IrContext *from)
     to->block_pc = from->block_pc;
 }
 
+static void jump_cache_put(FakeCpu *c, uint64_t eip, uint64_t mode_key)
+{
+    unsigned i = (eip >> 12 ^ eip) & (JIT_JC_SIZE - 1);
+
+    c->jit.jc[i] = (JumpCacheEntry) { .eip = eip, .mode_key = mode_key, .code = code_rx + landing_off };
+    c->jc_used[c->n_jc_used++] = (uint16_t)i;
+}
+
+/* Constant targets are in the cache, some of another mode; so are the values registers start with. */
+static void fill_jump_cache(FakeCpu *c, const IrContext *ir, bool hits)
+{
+    while (c->n_jc_used) {
+        c->jit.jc[c->jc_used[--c->n_jc_used]] = (JumpCacheEntry) { .eip = ~1ull, .mode_key = ~0ull };
+    }
+    for (unsigned i = 0; i < ir->n_ops && hits; i++) {
+        if (ir->ops[i].opc == IRO_exit_chain || ir->ops[i].opc == IRO_exit_chain_if) {
+            jump_cache_put(c, ir->ops[i].c[0], i % 5 == 4 ? 0 : c->jit.mode_key);
+        }
+    }
+    for (unsigned i = 0; i < N_R && hits; i++) {
+        jump_cache_put(c, c->r[i], i % 5 == 4 ? 0 : c->jit.mode_key);
+    }
+}
+
 static void init_cpu(FakeCpu *c, const IrContext *ir, const FakeState *st)
 {
     uint64_t seed = st->seed * 2 + 1;
@@ -891,11 +922,7 @@ static void init_cpu(FakeCpu *c, const IrContext *ir, const FakeState *st)
     for (unsigned i = 0; i < sizeof(c->xmm); i++) {
         c->xmm[i / 16][i % 16] = (uint8_t)(fake_random(&seed) >> 56);
     }
-    for (unsigned i = 0; i < MEM_SIZE; i += 8) {
-        uint64_t v = fake_random(&seed);
-
-        memcpy(c->mem + i, &v, 8);
-    }
+    memcpy(c->mem, mem_pattern, MEM_SIZE);
     memset(c->jit.args, 0xa5, sizeof(c->jit.args));
     c->eip = 0xdead;
     c->jit.exit_request = st->exit_requested;
@@ -916,18 +943,7 @@ static void init_cpu(FakeCpu *c, const IrContext *ir, const FakeState *st)
     c->faults = st->faults;
     c->lookup_finds = st->lookup_finds;
     c->n_events = 0;
-    memset(c->jit.jc, 0xff, sizeof(c->jit.jc));
-    /* Constant targets are in the cache; so are the values registers start with. */
-    for (unsigned i = 0; i < ir->n_ops + N_R && st->jc_hits; i++) {
-        bool is_exit = i < ir->n_ops && (ir->ops[i].opc == IRO_exit_chain || ir->ops[i].opc == IRO_exit_chain_if);
-        uint64_t eip = i >= ir->n_ops ? c->r[i - ir->n_ops] : ir->ops[i].c[0];
-
-        if (is_exit || i >= ir->n_ops) {
-            c->jit.jc[(eip >> 12 ^ eip) & (JIT_JC_SIZE - 1)] = (JumpCacheEntry) {
-                .eip = eip, .mode_key = i % 5 == 4 ? 0 : c->jit.mode_key, .code = code_rx + landing_off,
-            };
-        }
-    }
+    fill_jump_cache(c, ir, st->jc_hits);
 }
 
 /* ---- comparison ---- */

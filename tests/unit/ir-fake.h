@@ -42,6 +42,8 @@ typedef struct FakeCpu {
     /* the machinery */
     uint8_t *mem;
     bool tlb_ready;
+    uint16_t jc_used[IR_MAX_EXITS + N_R];       /* slots of the jump cache that the last run filled */
+    unsigned n_jc_used;
     bool faults;                    /* the fault page faults, helpers raise */
     bool lookup_finds;
     const TcgCode *code;            /* NULL: the reference runs */
