@@ -130,7 +130,8 @@ typedef enum CcOp {
     CC_OP_SUBB, CC_OP_SUBW, CC_OP_SUBL, CC_OP_SUBQ,     /* dst = result, src = subtrahend */
     CC_OP_SBBB, CC_OP_SBBW, CC_OP_SBBL, CC_OP_SBBQ,     /* dst = result, src = subtrahend, src2 = borrow in */
     CC_OP_LOGICB, CC_OP_LOGICW, CC_OP_LOGICL, CC_OP_LOGICQ, /* dst = result */
-    CC_OP_INCB, CC_OP_INCW, CC_OP_INCL, CC_OP_INCQ,     /* dst = result, src = C before (0/1) */
+    /* Over another operation, which keeps C: bits 15:8 of cc_op, result in cc_inc (docs/cpu-flags.md). Alone: dst = result, src = C */
+    CC_OP_INCB, CC_OP_INCW, CC_OP_INCL, CC_OP_INCQ,
     CC_OP_DECB, CC_OP_DECW, CC_OP_DECL, CC_OP_DECQ,
     CC_OP_SHLB, CC_OP_SHLW, CC_OP_SHLL, CC_OP_SHLQ,     /* dst = result, src = see docs/cpu-flags.md: packed C and O */
     CC_OP_SHRB, CC_OP_SHRW, CC_OP_SHRL, CC_OP_SHRQ,
@@ -187,6 +188,7 @@ struct CPUX86State {
     uint64_t cc_dst, cc_src, cc_src2;
     uint32_t cc_op;
     int32_t df;                     /* 1 or -1: what string instructions add */
+    uint64_t cc_inc;                /* result of an INC or DEC after the operation in cc_op's low byte */
     CpuJit jit;                     /* exit request, mode key, TLB, jump cache: exec/cpu-jit.h */
 
     uint32_t eflags;                /* all but status flags and DF */

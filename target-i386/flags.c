@@ -123,7 +123,7 @@ static const LazyOp lazy_ops[] = {
 };
 _Static_assert(ARRAY_SIZE(lazy_ops) * 4 + 1 == CC_OP__COUNT, "one row per group of CcOp");
 
-uint32_t helper_cc_compute(CPUX86State *env, uint64_t dst, uint64_t src, uint64_t src2, uint32_t op)
+static uint32_t compute(uint64_t dst, uint64_t src, uint64_t src2, uint32_t op)
 {
     const LazyOp *lo;
     Lazy f;
@@ -143,11 +143,19 @@ uint32_t helper_cc_compute(CPUX86State *env, uint64_t dst, uint64_t src, uint64_
     return lo->flags(&f);
 }
 
+/* An INC or DEC in bits 15:8 has replaced all but C. */
+uint32_t helper_cc_compute(CPUX86State *env, uint64_t dst, uint64_t src, uint64_t src2, uint64_t inc, uint32_t op)
+{
+    uint32_t f = compute(dst, src, src2, op & 0xff);
+
+    return op >> 8 ? compute(inc, f & CC_C, 0, op >> 8) : f;
+}
+
 /* ---- EFLAGS ---- */
 
 uint32_t cpu_compute_status_flags(CPUX86State *env)
 {
-    return helper_cc_compute(env, env->cc_dst, env->cc_src, env->cc_src2, env->cc_op);
+    return helper_cc_compute(env, env->cc_dst, env->cc_src, env->cc_src2, env->cc_inc, env->cc_op);
 }
 
 uint32_t cpu_compute_eflags(CPUX86State *env)

@@ -10,7 +10,7 @@
 
 #define HELPERS_INT(H)                                                                                        \
     /* flags.c */                                                                                             \
-    H(cc_compute, i32, PURE, i64 /*dst*/, i64 /*src*/, i64 /*src2*/, i32 /*CcOp*/)    /* CC_ALL bits */       \
+    H(cc_compute, i32, PURE, i64 /*dst*/, i64 /*src*/, i64 /*src2*/, i64 /*inc*/, i32 /*cc_op*/)    /* CC_ALL bits */ \
     /* int-helpers.c: quotient in the low half of the result, remainder in the high half */                   \
     H(div8, i32, RAISES, i32 /*AX*/, i32) H(idiv8, i32, RAISES, i32, i32)                                     \
     H(div16, i32, RAISES, i32 /*DX:AX*/, i32) H(idiv16, i32, RAISES, i32, i32)                                \

@@ -100,13 +100,13 @@ void emit_cmp(Translator *t, Insn *in)
 
 static void inc_dec(Translator *t, Insn *in, int64_t by, unsigned group)
 {
-    IrTemp carry = flags_carry(t), a = in->val[0];
+    IrTemp a = in->val[0];
 
     if (in->locked) {
         a = locked_rmw(t, in, IR_RMW_ADD, konst(t, in, by));
     }
     in->val[0] = ir_addi(t->ir, a, by);
-    in->flags = flags_of(group, in->size, in->val[0], carry);
+    in->flags = flags_of_inc(group, in->size, in->val[0]);
 }
 
 void emit_inc(Translator *t, Insn *in)

@@ -16,7 +16,7 @@ typedef struct Cond {
 
 static const CcState cc_unknown = {
     .op = CC_OP_DYNAMIC, .dst = IR_NONE, .src = IR_NONE, .src2 = IR_NONE, .a = IR_NONE, .b = IR_NONE,
-    .carry = IR_NONE, .zval = IR_NONE,
+    .carry = IR_NONE, .zval = IR_NONE, .inc_dst = IR_NONE,
 };
 
 /* ---- values ---- */
@@ -108,6 +108,7 @@ void flags_reg_written(Translator *t, IrTemp global)
     forget_if(&t->cc.a, global);
     forget_if(&t->cc.b, global);
     forget_if(&t->cc.zval, global);
+    forget_if(&t->cc.inc_dst, global);
 }
 
 void forget_operand(CcState *f, IrTemp global)
@@ -121,10 +122,30 @@ bool flags_refer_to(const CcState *f, IrTemp global)
     return f->op != CC_OP_DYNAMIC && (f->dst == global || f->src == global || f->src2 == global);
 }
 
+/* The operation before keeps its operands, as C is still its. */
+static void commit_inc(Translator *t, const CcState *f)
+{
+    IrContext *ir = t->ir;
+    IrTemp over = ir_const(ir, IR_I32, f->inc << 8);
+
+    ir_mov(ir, x86g.cc_inc, to64(t, f->inc_dst));
+    if (t->cc.op == CC_OP_DYNAMIC) {
+        ir_mov(ir, x86g.cc_op, ir_or(ir, ir_andi(ir, x86g.cc_op, 0xff), over));
+    } else {
+        ir_mov(ir, x86g.cc_op, ir_const(ir, IR_I32, t->cc.op | f->inc << 8));
+    }
+    t->cc.inc = f->inc;
+    t->cc.inc_dst = f->inc_dst;
+}
+
 void flags_commit(Translator *t, const CcState *f)
 {
     IrContext *ir = t->ir;
 
+    if (f->inc) {
+        commit_inc(t, f);
+        return;
+    }
     if (f->op == CC_OP_DYNAMIC) {
         return;
     }
@@ -165,6 +186,15 @@ CcState flags_of(unsigned group, unsigned size, IrTemp dst, IrTemp src)
     return f;
 }
 
+CcState flags_of_inc(unsigned group, unsigned size, IrTemp dst)
+{
+    CcState f = cc_unknown;
+
+    f.inc = group + ctz64(size);
+    f.inc_dst = dst;
+    return f;
+}
+
 CcState flags_none(void)
 {
     return cc_unknown;
@@ -182,23 +212,43 @@ void flags_set(Translator *t, IrTemp value)
     flags_commit(t, &f);
 }
 
+/* cc_* that hold nothing, given what is known about the flags. */
+static uint64_t dead_operands(const Translator *t)
+{
+    uint64_t src2 = 1ull << x86g.cc_src2, src = 1ull << x86g.cc_src, dst = 1ull << x86g.cc_dst;
+    uint64_t inc = t->cc.inc ? 0 : 1ull << x86g.cc_inc;
+
+    if (t->cc.op == CC_OP_DYNAMIC) {
+        return 0;
+    }
+    switch (op_group(t->cc.op)) {
+    case CC_OP_EFLAGS: return dst | src2 | inc;
+    case CC_OP_LOGICB: return src | src2 | inc;
+    case CC_OP_ADCB: case CC_OP_SBBB: return inc;
+    default: return src2 | inc;
+    }
+}
+
 /* ---- the whole image ---- */
 
 static IrTemp computed_flags(Translator *t)
 {
     IrContext *ir = t->ir;
-    IrTemp op = t->cc.op == CC_OP_DYNAMIC ? x86g.cc_op : ir_const(ir, IR_I32, t->cc.op);
+    IrTemp zero = ir_const(ir, IR_I64, 0);
+    uint64_t dead = dead_operands(t);
 
-    if (t->cc.op != CC_OP_DYNAMIC && op_group(t->cc.op) == CC_OP_LOGICB) {
-        /* Passing what does not matter as constants lets the optimiser drop the stores. */
-        return ir_call(ir, &ir_helper_cc_compute, x86g.cc_dst, ir_const(ir, IR_I64, 0), ir_const(ir, IR_I64, 0), op);
+    if (t->cc.op == CC_OP_DYNAMIC) {
+        return ir_call(ir, &ir_helper_cc_compute, x86g.cc_dst, x86g.cc_src, x86g.cc_src2, x86g.cc_inc, x86g.cc_op);
     }
-    return ir_call(ir, &ir_helper_cc_compute, x86g.cc_dst, x86g.cc_src, x86g.cc_src2, op);
+    /* Passing what does not matter as constants lets the optimiser drop the stores. */
+    return ir_call(ir, &ir_helper_cc_compute, dead >> x86g.cc_dst & 1 ? zero : x86g.cc_dst,
+                   dead >> x86g.cc_src & 1 ? zero : x86g.cc_src, dead >> x86g.cc_src2 & 1 ? zero : x86g.cc_src2,
+                   t->cc.inc ? x86g.cc_inc : zero, ir_const(ir, IR_I32, t->cc.op | t->cc.inc << 8));
 }
 
 IrTemp flags_get(Translator *t)
 {
-    if (t->cc.op == CC_OP_EFLAGS) {
+    if (t->cc.op == CC_OP_EFLAGS && !t->cc.inc) {
         return ir_andi(t->ir, cc_src(t), CC_ALL);
     }
     return computed_flags(t);
@@ -448,15 +498,37 @@ static void flags_make_known(Translator *t)
     }
 }
 
-static Cond cond_prepare(Translator *t, unsigned cc)
+static Cond (*const cond_base[8])(Translator *) = {
+    cond_overflow, cond_carry, cond_zero, cond_below_equal, cond_sign, cond_parity, cond_less, cond_less_equal,
+};
+
+/* A condition without C, of an INC or DEC: as if that were all there is. */
+static Cond cond_of_inc(Translator *t, unsigned which)
 {
-    static Cond (*const base[8])(Translator *) = {
-        cond_overflow, cond_carry, cond_zero, cond_below_equal, cond_sign, cond_parity, cond_less, cond_less_equal,
-    };
+    CcState all = t->cc;
     Cond c;
 
-    flags_make_known(t);
-    c = base[cc >> 1 & 7](t);
+    t->cc = cc_unknown;
+    t->cc.op = all.inc;
+    t->cc.dst = all.inc_dst != IR_NONE ? all.inc_dst : from_global(t, x86g.cc_inc);
+    c = cond_base[which](t);
+    t->cc = all;
+    return c;
+}
+
+enum { COND_Z = 2, COND_BE = 3 };
+
+static Cond cond_prepare(Translator *t, unsigned cc)
+{
+    unsigned which = cc >> 1 & 7;
+    Cond c;
+
+    if (t->cc.inc && !(cond_flags(cc) & CC_C)) {
+        c = cond_of_inc(t, which);
+    } else {
+        flags_make_known(t);
+        c = t->cc.inc && which == COND_BE ? either(t, cond_carry(t), cond_of_inc(t, COND_Z)) : cond_base[which](t);
+    }
     if (cc & 1) {
         c.c = ir_cond_invert(c.c);
     }
@@ -494,22 +566,6 @@ IrTemp flags_carry(Translator *t)
 }
 
 /* ---- liveness across jumps ---- */
-
-/* cc_* that need not be kept at an exit whose successor sees all flags, given what is known about them. */
-static uint64_t dead_operands(const Translator *t)
-{
-    uint64_t src2 = 1ull << x86g.cc_src2, src = 1ull << x86g.cc_src, dst = 1ull << x86g.cc_dst;
-
-    if (t->cc.op == CC_OP_DYNAMIC) {
-        return 0;
-    }
-    switch (op_group(t->cc.op)) {
-    case CC_OP_EFLAGS: return dst | src2;
-    case CC_OP_LOGICB: return src | src2;
-    case CC_OP_ADCB: case CC_OP_SBBB: return 0;
-    default: return src2;
-    }
-}
 
 #define PEEK_INSNS 12
 #define PEEK_DEPTH 3
@@ -599,7 +655,8 @@ bool flags_dead_at(Translator *t, uint64_t pc)
 uint64_t flags_dead_mask(Translator *t, uint64_t target, bool same_page)
 {
     if (same_page && flags_dead_at(t, target)) {
-        return 1ull << x86g.cc_op | 1ull << x86g.cc_dst | 1ull << x86g.cc_src | 1ull << x86g.cc_src2;
+        return 1ull << x86g.cc_op | 1ull << x86g.cc_dst | 1ull << x86g.cc_src | 1ull << x86g.cc_src2 |
+               1ull << x86g.cc_inc;
     }
     return dead_operands(t);
 }

@@ -34,6 +34,7 @@ void x86_translate_init(IrContext *ir)
     x86g.cc_dst = ir_global_new(ir, IR_I64, ENV_OFF(cc_dst), "cc_dst", -1);
     x86g.cc_src = ir_global_new(ir, IR_I64, ENV_OFF(cc_src), "cc_src", -1);
     x86g.cc_src2 = ir_global_new(ir, IR_I64, ENV_OFF(cc_src2), "cc_src2", -1);
+    x86g.cc_inc = ir_global_new(ir, IR_I64, ENV_OFF(cc_inc), "cc_inc", -1);
     x86g.cc_op = ir_global_new(ir, IR_I32, ENV_OFF(cc_op), "cc_op", -1);
 }
 

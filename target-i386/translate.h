@@ -35,6 +35,8 @@ typedef struct CcState {
     IrTemp a, b;                /* SUB: the compared values; LOGIC: of AND and TEST, the operands. Zero-extended */
     IrTemp carry;               /* EFLAGS: I32 0/1 that is C */
     IrTemp zval;                /* EFLAGS: Z says that this value is 0 */
+    uint8_t inc;                /* an INC or DEC (CcOp) after it has set all but C; 0: none known */
+    IrTemp inc_dst;             /* its result */
 } CcState;
 
 /* ---- a decoded instruction ---- */
@@ -120,7 +122,7 @@ struct Translator {
 /* The globals, the same numbers in every context. */
 typedef struct X86Globals {
     IrTemp reg[16];             /* I64 */
-    IrTemp cc_dst, cc_src, cc_src2;     /* I64 */
+    IrTemp cc_dst, cc_src, cc_src2, cc_inc;     /* I64 */
     IrTemp cc_op;               /* I32 */
 } X86Globals;
 extern X86Globals x86g;         /* written by x86_translate_init() only */
@@ -188,6 +190,8 @@ void flags_forget(Translator *t);
 /* A setting of the flags by an operation of a group (CC_OP_ADDB, ...) on operands of size bytes. */
 CcState flags_of(unsigned group, unsigned size, IrTemp dst, IrTemp src);
 CcState flags_none(void);
+/* INC or DEC: all flags but C, which stays what it was. */
+CcState flags_of_inc(unsigned group, unsigned size, IrTemp dst);
 void flags_commit(Translator *t, const CcState *f);
 /* The same unless count (I32 or I64) is 0 when the code runs. */
 void flags_commit_unless_zero(Translator *t, const CcState *f, IrTemp count);

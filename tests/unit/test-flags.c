@@ -54,7 +54,7 @@ static void check(const char *what, unsigned op, uint64_t dst, uint64_t src, uin
     /* What lies above the width is arbitrary. */
     unsigned bits = 8u << ((op - 1) & 3);
     uint64_t junk = bits == 64 ? 0 : 0xa5a5a5a5a5a5a5a5ull << bits;
-    uint32_t got = helper_cc_compute(NULL, dst | junk, src, src2, op);
+    uint32_t got = helper_cc_compute(NULL, dst | junk, src, src2, 0, op);
 
     if (got != want) {
         g_error("%s, %u bits: dst %" PRIx64 " src %" PRIx64 " src2 %" PRIx64 ": %x, wanted %x", what, bits, dst, src, src2, got, want);
@@ -97,8 +97,12 @@ static void test_inc_and_dec_keep_carry(void)
                 uint32_t f = reference_add(a, 1, 0, bits, &r) & ~CC_C;
 
                 check("inc", CC_OP_INCB + s, r, c, 0, f | c);
+                /* over another operation, here one with C set or clear */
+                g_assert_cmphex(helper_cc_compute(NULL, 0, 0xff - c, 0, r, CC_OP_EFLAGS | (CC_OP_INCB + s) << 8), ==, f | !c);
+                g_assert_cmphex(helper_cc_compute(NULL, 0, c, 0, r, CC_OP_ADDB | (CC_OP_INCB + s) << 8), ==, f | c);
                 f = reference_sub(a, 1, 0, bits, &r) & ~CC_C;
                 check("dec", CC_OP_DECB + s, r, c, 0, f | c);
+                g_assert_cmphex(helper_cc_compute(NULL, 0, c, 0, r, CC_OP_SUBB | (CC_OP_DECB + s) << 8), ==, f);
             }
         }
     }
@@ -124,15 +128,15 @@ static void test_logic_shift_and_product(void)
 
 static void test_image_is_taken_as_it_is(void)
 {
-    g_assert_cmphex(helper_cc_compute(NULL, 0, 0xffffffff, 0, CC_OP_EFLAGS), ==, CC_ALL);
-    g_assert_cmphex(helper_cc_compute(NULL, 0, CC_P | CC_O, 0, CC_OP_EFLAGS), ==, CC_P | CC_O);
+    g_assert_cmphex(helper_cc_compute(NULL, 0, 0xffffffff, 0, 0, CC_OP_EFLAGS), ==, CC_ALL);
+    g_assert_cmphex(helper_cc_compute(NULL, 0, CC_P | CC_O, 0, 0, CC_OP_EFLAGS), ==, CC_P | CC_O);
 }
 
 /* Dead flags may hold anything at all. */
 static void test_garbage_operation_is_harmless(void)
 {
-    g_assert_cmphex(helper_cc_compute(NULL, 1, 2, 3, CC_OP__COUNT), ==, 0);
-    g_assert_cmphex(helper_cc_compute(NULL, 1, 2, 3, 0xdeadbeef), ==, 0);
+    g_assert_cmphex(helper_cc_compute(NULL, 1, 2, 3, 4, CC_OP__COUNT), ==, 0);
+    g_assert_cmphex(helper_cc_compute(NULL, 1, 2, 3, 4, 0xdeadbeef), ==, 0);
 }
 
 static uint32_t bcd(unsigned op, uint32_t ax, uint32_t flags)
