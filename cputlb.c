@@ -330,6 +330,13 @@ static bool crosses(vaddr addr, unsigned size)
     return PAGE_OFFSET(addr) + size > TARGET_PAGE_SIZE;
 }
 
+/* Both pages of an access that crosses from one to the next; a fault in the second is at its first byte. */
+static void tlb_get_both(CPUX86State *env, vaddr addr, unsigned size, MmuAccess access, int mmu)
+{
+    tlb_get(env, addr, access, mmu);
+    tlb_get(env, (addr + size - 1) & TARGET_PAGE_MASK, access, mmu);
+}
+
 static uint64_t load(CPUX86State *env, vaddr addr, unsigned size, int mmu, MmuAccess access)
 {
     uint64_t v = 0;
@@ -337,8 +344,7 @@ static uint64_t load(CPUX86State *env, vaddr addr, unsigned size, int mmu, MmuAc
     if (likely(!crosses(addr, size))) {
         return page_load(env, addr, size, mmu, access);
     }
-    tlb_get(env, addr, access, mmu);
-    tlb_get(env, addr + size - 1, access, mmu);
+    tlb_get_both(env, addr, size, access, mmu);
     for (unsigned i = 0; i < size; i++) {
         v |= page_load(env, addr + i, 1, mmu, access) << (8 * i);
     }
@@ -351,8 +357,7 @@ static void store(CPUX86State *env, vaddr addr, uint64_t v, unsigned size, int m
         page_store(env, addr, v, size, mmu, restart);
         return;
     }
-    tlb_get(env, addr, MMU_STORE, mmu);                 /* both pages, before a byte is written */
-    tlb_get(env, addr + size - 1, MMU_STORE, mmu);
+    tlb_get_both(env, addr, size, MMU_STORE, mmu);      /* before a byte is written */
     for (unsigned i = 0; i < size; i++) {
         page_store(env, addr + i, v >> (8 * i), 1, mmu, restart);
     }
@@ -405,7 +410,9 @@ void jit_slow_ld128(void *opaque, uint64_t addr, uint32_t mo, uint64_t dst_off)
     uint64_t lo, hi;
 
     check_access(env, addr, mo);
-    tlb_get(env, addr + 15, MMU_LOAD, mmu);
+    if (crosses(addr, 16)) {
+        tlb_get_both(env, addr, 16, MMU_LOAD, mmu);
+    }
     lo = load(env, addr, 8, mmu, MMU_LOAD);
     hi = load(env, addr + 8, 8, mmu, MMU_LOAD);
     memcpy((uint8_t *)env + dst_off, &lo, 8);
@@ -420,8 +427,7 @@ void jit_slow_st128(void *opaque, uint64_t addr, uint32_t mo, uint64_t src_off)
 
     check_access(env, addr, mo);
     memcpy(v, (uint8_t *)env + src_off, 16);
-    tlb_get(env, addr, MMU_STORE, mmu);
-    tlb_get(env, addr + 15, MMU_STORE, mmu);
+    tlb_get_both(env, addr, 16, MMU_STORE, mmu);
     store(env, addr, v[0], 8, mmu, true);
     store(env, addr + 8, v[1], 8, mmu, true);
 }
@@ -576,9 +582,10 @@ void cpu_probe(CPUX86State *env, vaddr addr, unsigned len, bool write, int mmu_i
     if (!len) {
         return;
     }
-    tlb_get(env, addr, access, mmu_idx);
     if (crosses(addr, len)) {
-        tlb_get(env, addr + len - 1, access, mmu_idx);
+        tlb_get_both(env, addr, len, access, mmu_idx);
+    } else {
+        tlb_get(env, addr, access, mmu_idx);
     }
 }
 
