@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Runs test code on the host's CPU, in this process.
+ *
+ * The area and the code arena are mapped at the addresses they have in the guest. native_enter() loads every register the
+ * test program sees, jumps to the code, and the code's way out stores them again. Exceptions arrive as signals: Linux gives
+ * vector, error code and CR2 in the signal frame. 32-bit code runs in the compatibility segment every Linux process has.
+ */
+#include "insn-test.h"
+
+#ifdef __x86_64__
+#include <asm/prctl.h>
+#include <cpuid.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+
+#define CS_64 0x33
+#define CS_32 0x23
+#define DS_USER 0x2b
+
+typedef struct FarPointer { uint32_t offset; uint16_t selector; } QEMU_PACKED FarPointer;
+
+extern void native_enter(const CpuState *in, CpuState *out);
+extern char native_exit[], native_leave[];
+
+/* Used by the assembly below: one test runs at a time. */
+uint64_t native_host_rsp, native_out, native_saved_rdi, native_entry;
+FarPointer native_entry32;
+uint32_t native_is_32;
+static volatile sig_atomic_t in_test;
+static CpuState *fault_state;
+static uint8_t *exit_page;              /* below 4 GiB: 32-bit code comes back through it */
+
+_Static_assert(offsetof(CpuState, gpr) == 512 && offsetof(CpuState, flags) == 648, "known to the assembly");
+
+asm(".intel_syntax noprefix\n"
+    ".text\n"
+    ".globl native_enter, native_exit, native_leave\n"
+    "native_enter:\n"
+    "    push rbp; push rbx; push r12; push r13; push r14; push r15\n"
+    "    mov [rip + native_out], rsi\n"
+    "    mov [rip + native_host_rsp], rsp\n"
+    "    fxrstor64 [rdi]\n"
+    "    cmp dword ptr [rip + native_is_32], 0\n"
+    "    jne 1f\n"
+    "    push qword ptr [rdi + 648]\n"
+    "    popfq\n"
+    "    mov rax, [rdi + 512]; mov rcx, [rdi + 520]; mov rdx, [rdi + 528]; mov rbx, [rdi + 536]\n"
+    "    mov rsp, [rdi + 544]; mov rbp, [rdi + 552]; mov rsi, [rdi + 560]\n"
+    "    mov r8, [rdi + 576]; mov r9, [rdi + 584]; mov r10, [rdi + 592]; mov r11, [rdi + 600]\n"
+    "    mov r12, [rdi + 608]; mov r13, [rdi + 616]; mov r14, [rdi + 624]; mov r15, [rdi + 632]\n"
+    "    mov rdi, [rdi + 568]\n"
+    "    jmp [rip + native_entry]\n"
+    "1:  push qword ptr [rdi + 648]\n"
+    "    popfq\n"
+    "    mov rax, [rdi + 512]; mov rcx, [rdi + 520]; mov rdx, [rdi + 528]; mov rbx, [rdi + 536]\n"
+    "    mov rsp, [rdi + 544]; mov rbp, [rdi + 552]; mov rsi, [rdi + 560]; mov rdi, [rdi + 568]\n"
+    "    jmp fword ptr [rip + native_entry32]\n"
+    "native_exit:\n"
+    "    mov [rip + native_saved_rdi], rdi\n"
+    "    mov rdi, [rip + native_out]\n"
+    "    mov [rdi + 512], rax; mov [rdi + 520], rcx; mov [rdi + 528], rdx; mov [rdi + 536], rbx\n"
+    "    mov [rdi + 544], rsp; mov [rdi + 552], rbp; mov [rdi + 560], rsi\n"
+    "    mov [rdi + 576], r8; mov [rdi + 584], r9; mov [rdi + 592], r10; mov [rdi + 600], r11\n"
+    "    mov [rdi + 608], r12; mov [rdi + 616], r13; mov [rdi + 624], r14; mov [rdi + 632], r15\n"
+    "    mov rsp, [rip + native_host_rsp]\n"
+    "    pushfq\n"
+    "    pop qword ptr [rdi + 648]\n"
+    "    mov rax, [rip + native_saved_rdi]\n"
+    "    mov [rdi + 568], rax\n"
+    "    fxsave64 [rdi]\n"
+    "native_leave:\n"
+    "    cld\n"
+    "    fninit\n"
+    "    push 0x1f80\n"
+    "    ldmxcsr [rsp]\n"
+    "    pop rax\n"
+    "    pop r15; pop r14; pop r13; pop r12; pop rbx; pop rbp\n"
+    "    ret\n"
+    ".att_syntax\n");
+
+/* Takes the registers as the exception found them and resumes behind the test. */
+static void on_signal(int sig, siginfo_t *info, void *context)
+{
+    static const uint8_t order[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9,
+                                       REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
+    ucontext_t *uc = context;
+    greg_t *g = uc->uc_mcontext.gregs;
+    CpuState *s = fault_state;
+
+    if (!in_test) {
+        signal(sig, SIG_DFL);       /* not in the test's code: the emulator or this program has failed */
+        dprintf(2, "# died of signal %d at %#llx in: %s\n", sig, (unsigned long long)g[REG_RIP], current_test);
+        return;
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        s->gpr[i] = (uint64_t)g[order[i]];
+    }
+    s->rip = (uint64_t)g[REG_RIP];
+    s->flags = (uint64_t)g[REG_EFL];
+    s->vector = (int)g[REG_TRAPNO];
+    s->error = (uint32_t)g[REG_ERR];
+    s->cr2 = (uint64_t)g[REG_CR2];
+    memcpy(&s->fx, uc->uc_mcontext.fpregs, sizeof(s->fx));
+    uc->uc_mcontext.fpregs->cwd = 0x37f;
+    uc->uc_mcontext.fpregs->swd = 0;
+    uc->uc_mcontext.fpregs->mxcsr = 0x1f80;
+    g[REG_EFL] = 0x202;
+    g[REG_RIP] = (greg_t)(uintptr_t)native_leave;
+    g[REG_RSP] = (greg_t)native_host_rsp;
+    g[REG_CSGSFS] = (g[REG_CSGSFS] & ~0xffffll) | CS_64;
+}
+
+static void *map_at(uintptr_t addr, size_t size, int prot)
+{
+    void *p = mmap((void *)addr, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+    return p == (void *)addr ? p : NULL;
+}
+
+/* The far way home of 32-bit code: a jump to the 64-bit segment, then to native_exit. */
+static void make_exit_page(void)
+{
+    uint8_t *p = exit_page;
+
+    p[0] = 0xff;                /* jmp qword ptr [rip] */
+    p[1] = 0x25;
+    memset(p + 2, 0, 4);
+    memcpy(p + 6, &(uint64_t) { (uintptr_t)native_exit }, 8);
+}
+
+bool native_init(void)
+{
+    static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP };
+    struct sigaction sa = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+    stack_t alt = { .ss_sp = g_malloc(256 * KiB), .ss_size = 256 * KiB };
+
+    if (!map_at(DATA_BASE, 2 * PAGE, PROT_READ | PROT_WRITE) || !map_at(READONLY_BASE, PAGE, PROT_READ) ||
+        !map_at(DATA2_BASE, 2 * PAGE, PROT_READ | PROT_WRITE) ||
+        !map_at(CODE_BASE, CODE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC) ||
+        !(exit_page = map_at(CODE_BASE + CODE_SIZE, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC))) {
+        return false;
+    }
+    make_exit_page();
+    sigaltstack(&alt, NULL);
+    for (unsigned i = 0; i < ARRAY_SIZE(signals); i++) {
+        sigaction(signals[i], &sa, NULL);
+    }
+    asm volatile("mov %0, %%ds; mov %0, %%es" : : "r"(DS_USER));
+    return syscall(SYS_arch_prctl, ARCH_SET_GS, (unsigned long)GS_BASE) == 0;
+}
+
+bool native_has_mode(unsigned bits)
+{
+    return bits == 64 || bits == 32;
+}
+
+static void write_exit(uint8_t *p, unsigned bits)
+{
+    if (bits == 64) {
+        p[0] = 0xff;            /* jmp qword ptr [rip] */
+        p[1] = 0x25;
+        memset(p + 2, 0, 4);
+        memcpy(p + 6, &(uint64_t) { (uintptr_t)native_exit }, 8);
+    } else {
+        p[0] = 0xea;            /* jmp far */
+        memcpy(p + 1, &(uint32_t) { (uint32_t)(uintptr_t)exit_page }, 4);
+        memcpy(p + 5, &(uint16_t) { CS_64 }, 2);
+    }
+}
+
+void native_load_code(const uint8_t *arena, size_t size, const Code *codes, unsigned n)
+{
+    memcpy((void *)(uintptr_t)CODE_BASE, arena, size);
+    for (unsigned i = 0; i < n; i++) {
+        if (codes[i].len) {
+            write_exit((uint8_t *)(uintptr_t)CODE_BASE + codes[i].off + codes[i].len, codes[i].bits);
+        }
+    }
+}
+
+uint8_t *native_area(void)
+{
+    return (uint8_t *)(uintptr_t)DATA_BASE;
+}
+
+void native_run(const Code *code, const CpuState *in, CpuState *out)
+{
+    uint64_t start = CODE_BASE + code->off;
+
+    native_entry = start;
+    native_entry32 = (FarPointer) { .offset = (uint32_t)start, .selector = CS_32 };
+    native_is_32 = code->bits == 32;
+    fault_state = out;
+    out->vector = ENDED;
+    out->error = 0;
+    out->cr2 = 0;
+    out->rip = start + code->len;
+    asm volatile("" : : : "memory");
+    in_test = 1;
+    native_enter(in, out);
+    in_test = 0;
+}
+
+bool native_is_intel(void)
+{
+    unsigned a, b, c, d;
+
+    return __get_cpuid(0, &a, &b, &c, &d) && b == signature_INTEL_ebx;
+}
+
+#else
+
+bool native_init(void) { return false; }
+bool native_has_mode(unsigned bits) { return false; }
+void native_load_code(const uint8_t *arena, size_t size, const Code *codes, unsigned n) { }
+uint8_t *native_area(void) { return NULL; }
+void native_run(const Code *code, const CpuState *in, CpuState *out) { }
+bool native_is_intel(void) { return false; }
+
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Random sequences: instructions in one block see what the ones before left in registers, flags and the optimiser's mind.
+ * A sequence that differs is made smaller by leaving instructions out while it still does.
+ */
+#include "insn-test.h"
+
+#define PER_BATCH 1000
+#define STATES 3
+
+typedef struct Sequence {
+    GPtrArray *texts;           /* one per step */
+    uint32_t undefined_end;     /* flags not to be compared when it ran to the end */
+    uint32_t undefined_ever;    /* ... when it stopped anywhere */
+    uint64_t seed;
+    unsigned attrs;
+} Sequence;
+
+/* False when a flag is read that is undefined there. */
+static bool check_flags(Sequence *s)
+{
+    uint32_t undefined = 0;
+
+    s->undefined_ever = 0;
+    for (unsigned i = 0; i < s->texts->len; i++) {
+        FlagUse u = flag_use(s->texts->pdata[i]);
+
+        if (u.reads & undefined && !native_is_intel()) {
+            return false;
+        }
+        undefined = (undefined & ~u.sets) | u.undefined;
+        s->undefined_ever |= undefined;
+    }
+    s->undefined_end = undefined;
+    return true;
+}
+
+static void sequence_free(gpointer p)
+{
+    Sequence *s = p;
+
+    g_ptr_array_free(s->texts, TRUE);
+    g_free(s);
+}
+
+static Sequence *sequence_make(GPtrArray *forms, uint64_t seed)
+{
+    Sequence *s = g_new0(Sequence, 1);
+    Rng r = { hash_text(seed, "sequence") };
+    unsigned n = 1 + rng_below(&r, opt.max_len), bits = ((Form *)forms->pdata[0])->bits;
+
+    s->seed = seed;
+    s->texts = g_ptr_array_new_with_free_func(g_free);
+    while (s->texts->len < n) {
+        const Form *f = forms->pdata[rng_below(&r, forms->len)];
+        Instance in = instance_make(f, &r, true);
+
+        g_ptr_array_add(s->texts, in.text);
+        if (!check_flags(s)) {
+            g_ptr_array_insert(s->texts, (int)s->texts->len - 1, g_strdup(bits == 64 ? "cmp rax, rcx" : "cmp eax, ecx"));
+        }
+        s->attrs |= f->attr;
+    }
+    check_flags(s);
+    return s;
+}
+
+static char *sequence_text(const Sequence *s)
+{
+    GString *t = g_string_new(NULL);
+
+    for (unsigned i = 0; i < s->texts->len; i++) {
+        g_string_append_printf(t, "%s%s", i ? "; " : "", (char *)s->texts->pdata[i]);
+    }
+    return g_string_free(t, FALSE);
+}
+
+static char *run_sequence(Sequence *s, const Code *code, const CpuState *in)
+{
+    CpuState native = { 0 }, guest = { 0 };
+    Checks checks = { 0 };
+
+    run_both(code, in, &native, &guest);
+    if (!native_is_intel()) {
+        checks.undefined = native.vector == ENDED ? s->undefined_end : s->undefined_ever;
+    }
+    return g_string_free(states_compare(&native, &guest, &checks), FALSE);
+}
+
+/* Runs the sequence alone; the differences, or NULL when there are none. */
+static char *try_sequence(Sequence *s, unsigned bits, const CpuState *in, uint8_t *arena, Code *code)
+{
+    g_autofree char *text = sequence_text(s);
+    char *diff;
+
+    if (!check_flags(s)) {
+        return NULL;
+    }
+    assemble(&text, 1, bits, code, arena);
+    if (!code->len) {
+        return NULL;
+    }
+    load_code(arena, code, 1);
+    diff = run_sequence(s, code, in);
+    if (!*diff) {
+        g_free(diff);
+        return NULL;
+    }
+    return diff;
+}
+
+static void report_small(Sequence *s, unsigned bits, const CpuState *in)
+{
+    g_autofree uint8_t *arena = g_malloc0(CODE_SIZE);
+    g_autofree char *diff = NULL, *text = NULL, *what = NULL;
+    Code code;
+
+    diff = try_sequence(s, bits, in, arena, &code);
+    for (int i = (int)s->texts->len - 1; diff && i >= 0 && s->texts->len > 1; i--) {
+        char *left_out = g_ptr_array_steal_index(s->texts, (unsigned)i), *again = try_sequence(s, bits, in, arena, &code);
+
+        if (again) {
+            g_free(diff);
+            diff = again;
+            g_free(left_out);
+            i = MIN(i, (int)s->texts->len);
+        } else {
+            g_ptr_array_insert(s->texts, i, left_out);
+        }
+    }
+    g_free(diff);
+    diff = try_sequence(s, bits, in, arena, &code);
+    text = sequence_text(s);
+    what = g_strdup_printf("sequence; all of it: --random --seed %" PRIu64 " --count 1", s->seed);
+    report_failure(&(Failure) { .what = what, .text = text, .code = &code, .bytes = arena + code.off, .in = in,
+                                .differences = diff ? diff : "    only together with the sequences before it\n" });
+}
+
+static unsigned run_batch(GPtrArray *sequences, unsigned bits)
+{
+    unsigned n = sequences->len, failures = 0;
+    g_autofree Code *codes = g_new0(Code, n);
+    g_autofree uint8_t *arena = g_malloc0(CODE_SIZE);
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+
+    for (unsigned i = 0; i < n; i++) {
+        g_ptr_array_add(texts, sequence_text(sequences->pdata[i]));
+    }
+    for (unsigned done = 0, fit; done < n; done += fit) {
+        fit = assemble((char **)texts->pdata + done, n - done, bits, codes, arena);
+        load_code(arena, codes, fit);
+        for (unsigned i = 0; i < fit; i++) {
+            Sequence *s = sequences->pdata[done + i];
+            Rng r = { hash_text(s->seed, "state") };
+
+            if (!codes[i].len) {
+                continue;
+            }
+            current_test = texts->pdata[done + i];
+            area_fill(initial_area, &r);
+            for (unsigned k = 0; k < STATES; k++) {
+                CpuState in;
+                g_autofree char *diff = NULL;
+
+                state_for_sequence(&in, &r, s->attrs);
+                diff = run_sequence(s, &codes[i], &in);
+                if (*diff) {
+                    if (failures++ < opt.max_failures) {
+                        report_small(s, bits, &in);
+                        load_code(arena, codes, fit);
+                    }
+                    break;
+                }
+            }
+        }
+    }
+    return failures;
+}
+
+void random_sequences(const FormList *forms, const char *what, unsigned attrs_allowed, unsigned bits)
+{
+    g_autoptr(GPtrArray) usable = g_ptr_array_new();
+    unsigned failures = 0;
+
+    for (unsigned i = 0; i < forms->n; i++) {
+        Form *f = &forms->form[i];
+
+        if (f->bits == bits && !(f->attr & FORM_NOSEQ) && !(f->attr & (FORM_FLOAT | FORM_X87) & ~attrs_allowed) &&
+            (!opt.only || strstr(f->name, opt.only))) {
+            g_ptr_array_add(usable, f);
+        }
+    }
+    if (!usable->len) {
+        return;
+    }
+    for (unsigned done = 0; done < opt.count; done += PER_BATCH) {
+        g_autoptr(GPtrArray) batch = g_ptr_array_new_with_free_func(sequence_free);
+
+        for (unsigned i = done; i < opt.count && i < done + PER_BATCH; i++) {
+            g_ptr_array_add(batch, sequence_make(usable, opt.seed + i));
+        }
+        failures += run_batch(batch, bits);
+    }
+    tap(!failures, "random %s, %u-bit: %u sequences from seed %" PRIu64 ", %u differ", what, bits, opt.count, opt.seed, failures);
+}
