@@ -71,11 +71,11 @@ static void leaf_1(CPUX86State *env, uint32_t sub, CpuidRegs *r)
     }
 }
 
-/* Descriptor FFh: ask leaf 4. Prefetch of 64 bytes, TLBs as of a small core. */
+/* Descriptors: FFh says ask leaf 4, F0h 64-byte prefetch, B2h and 03h instruction and data TLBs of 64 entries. */
 static void leaf_2(CPUX86State *env, uint32_t sub, CpuidRegs *r)
 {
     if (!model_is_amd(env->model)) {
-        *r = (CpuidRegs) { .eax = 0x00ff0001, .edx = 0xf0 };
+        *r = (CpuidRegs) { .eax = 0x03ffb201, .edx = 0xf0 };
     }
 }
 

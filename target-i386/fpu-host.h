@@ -285,11 +285,13 @@ static inline int64_t host_to_int(long double v, int bits)
 /* name, statement; x and y are a and b */
 #define HOST_FPU_SOFT_ARITH(H, name, expr)                                                             \
     H(name##_t, host_to_ld(b), host_from_ld(res, expr)) H(name##_m32, *(const float *)b, host_from_ld(res, expr)) \
-    H(name##_m64, *(const double *)b, host_from_ld(res, expr)) H(name##_i32, *(const int32_t *)b, host_from_ld(res, expr))
+    H(name##_m64, *(const double *)b, host_from_ld(res, expr))                                         \
+    H(name##_i32, *(const int32_t *)b, host_from_ld(res, expr))
 #define HOST_FPU_SOFT(H)                                                                               \
     HOST_FPU_SOFT_ARITH(H, add, x + y) HOST_FPU_SOFT_ARITH(H, mul, x * y) HOST_FPU_SOFT_ARITH(H, sub, x - y) \
     HOST_FPU_SOFT_ARITH(H, subr, y - x) HOST_FPU_SOFT_ARITH(H, div, x / y) HOST_FPU_SOFT_ARITH(H, divr, y / x) \
-    H(com_t, host_to_ld(b), return host_compare(x, y, false)) H(ucom_t, host_to_ld(b), return host_compare(x, y, true)) \
+    H(com_t, host_to_ld(b), return host_compare(x, y, false))                                          \
+    H(ucom_t, host_to_ld(b), return host_compare(x, y, true)) \
     H(com_m32, *(const float *)b, return host_compare(x, y, false))                                    \
     H(com_m64, *(const double *)b, return host_compare(x, y, false))                                   \
     H(com_i32, *(const int32_t *)b, return host_compare(x, y, false))                                  \
@@ -308,7 +310,8 @@ static inline int64_t host_to_int(long double v, int bits)
     H(sin, 0, host_from_ld(res, sinl(x))) H(cos, 0, host_from_ld(res, cosl(x)))                        \
     H(sincos, 0, (host_from_ld((FpReg *)res + 1, sinl(x)), host_from_ld(res, cosl(x))))                \
     H(ptan, 0, (host_from_ld((FpReg *)res + 1, tanl(x)), host_from_ld(res, 1)))                        \
-    H(xtract, logbl(x), (host_from_ld((FpReg *)res + 1, y), host_from_ld(res, x == 0 || isinf(x) ? x : scalbnl(x, -(int)y))))
+    H(xtract, logbl(x), (host_from_ld((FpReg *)res + 1, y), \
+    host_from_ld(res, x == 0 || isinf(x) ? x : scalbnl(x, -(int)y))))
 
 #define HOST_FPU_DEFINE_SOFT(name, second, stmt)                                                       \
 static QEMU_UNUSED inline uint16_t                                                                     \

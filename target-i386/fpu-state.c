@@ -166,6 +166,19 @@ void fpu_reset(CPUX86State *env)
 
 /* ---- MXCSR ---- */
 
+/* For snapshots: the host's part of MXCSR into env->mxcsr, and the reverse. Not inside translated code. */
+void fpu_pre_save(CPUX86State *env)
+{
+    mxcsr_get(env);
+}
+
+void fpu_post_load(CPUX86State *env)
+{
+    env->mxcsr &= MXCSR_VALID;
+    env->jit.mxcsr_host = host_mxcsr(env->mxcsr);
+    fpu_set_control(env, env->fpuc);
+}
+
 #ifdef __SSE2__
 static bool in_translated_code(const CPUX86State *env)
 {

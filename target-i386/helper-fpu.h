@@ -19,6 +19,8 @@
 uint32_t fpu_mode_bits(const CPUX86State *env);         /* MK_FPU_EXC, MK_SSE_EXC as the state wants them */
 
 void fpu_reset(CPUX86State *env);                       /* power-up: FCW 40h, tags 5555h, MXCSR 1F80h */
+void fpu_pre_save(CPUX86State *env);                    /* snapshots: around the saved fields; no mode update */
+void fpu_post_load(CPUX86State *env);
 void fpu_init(CPUX86State *env);                        /* FNINIT */
 uint16_t fpu_status_word(const CPUX86State *env);       /* with TOP in place */
 uint16_t fpu_tag_word(const CPUX86State *env);          /* two bits each, from contents */
@@ -32,7 +34,8 @@ void fpu_set_status(CPUX86State *env, uint16_t sw);     /* TOP included; likewis
 
 /* What an x87 store writes; argument of fpu_store. */
 typedef enum FpuStore {
-    FPU_ST_M32, FPU_ST_M64, FPU_ST_M80, FPU_ST_I16, FPU_ST_I32, FPU_ST_I64, FPU_ST_T16, FPU_ST_T32, FPU_ST_T64, FPU_ST_BCD,
+    FPU_ST_M32, FPU_ST_M64, FPU_ST_M80, FPU_ST_I16, FPU_ST_I32, FPU_ST_I64,
+    FPU_ST_T16, FPU_ST_T32, FPU_ST_T64, FPU_ST_BCD,
     FPU_ST__COUNT,
 } FpuStore;
 
@@ -42,7 +45,7 @@ typedef enum FpuStore {
 #define HELPERS_FPU_ARITH(H, op)                                                                       \
     H(f##op##_st0, void, PURE, i32 /*i*/)               /* ST(0) := ST(0) op ST(i) */                  \
     H(f##op##_sti, void, PURE, i32 /*i | FPU_POP*/)     /* ST(i) := ST(i) op ST(0) */                  \
-    H(f##op##_m32, void, PURE, i32) H(f##op##_m64, void, PURE, i64) H(f##op##_i32, void, PURE, i32 /*16 bits: sign extended*/)
+    H(f##op##_m32, void, PURE, i32) H(f##op##_m64, void, PURE, i64) H(f##op##_i32, void, PURE, i32 /*or extended*/)
 
 #define HELPERS_FPU(H)                                                                                 \
     HELPERS_FPU_ARITH(H, add) HELPERS_FPU_ARITH(H, mul) HELPERS_FPU_ARITH(H, sub)                      \
@@ -59,7 +62,7 @@ typedef enum FpuStore {
     H(fst_m32, i32, PURE) H(fst_m64, i64, PURE) H(fist_i16, i32, PURE) H(fist_i32, i32, PURE) H(fist_i64, i64, PURE) \
     H(fistt_i16, i32, PURE) H(fistt_i32, i32, PURE) H(fistt_i64, i64, PURE)                            \
     H(fst_done, void, PURE, i32 /*FPU_POP*/)                                                           \
-    H(fpu_store, void, RAISES, i32 /*FpuStore*/, i64 /*linear address*/, i32 /*MMU mode*/, i32 /*FPU_POP*/) /* exact */ \
+    H(fpu_store, void, RAISES, i32 /*FpuStore*/, i64 /*linear*/, i32 /*MMU mode*/, i32 /*FPU_POP*/) /* exact */ \
     H(fchs, void, PURE) H(fabs, void, PURE) H(ftst, void, PURE) H(fxam, void, PURE)                    \
     H(fsqrt, void, PURE) H(frndint, void, PURE) H(f2xm1, void, PURE) H(fscale, void, PURE)             \
     H(fprem, void, PURE) H(fprem1, void, PURE) H(fyl2x, void, PURE) H(fyl2xp1, void, PURE)             \
@@ -79,7 +82,10 @@ typedef enum FpuStore {
     H(ldmxcsr, i32, RAISES, i32) H(stmxcsr, i32, PURE)
 HELPERS_FPU(HELPER_PROTO)
 
-/* translate-x87.c: leaves the block after this instruction if changed (I32) is not 0, because the mode key is another. */
+/*
+ * translate-x87.c: leaves the block after this instruction if changed (I32) is not 0, because the mode key is
+ * another.
+ */
 struct Translator;
 struct Insn;
 void gen_end_block_if(struct Translator *t, const struct Insn *in, IrTemp changed);

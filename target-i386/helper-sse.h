@@ -3,9 +3,9 @@
  * MMX and SSE: the table of operations, and the helpers translated code calls for what is no vector operation.
  *
  * A row says what one encoding (prefix, map, opcode) is. Most are K_VEC: load the operand, run row->vec. Its fields
- * describe the host instruction to copy, which need not be the guest's: an MMX operation on lanes runs as the SSE2 one on
- * the low half. Scalar operations are declared to write all 16 bytes, because a partial store followed by a full load
- * would cost the host a store-forwarding stall.
+ * describe the host instruction to copy, which need not be the guest's: an MMX operation on lanes runs as the SSE2
+ * one on the low half. Scalar operations are declared to write all 16 bytes, because a partial store followed by a
+ * full load would cost the host a store-forwarding stall.
  */
 #ifndef TARGET_I386_HELPER_SSE_H
 #define TARGET_I386_HELPER_SSE_H
@@ -50,7 +50,9 @@ typedef struct SseRow {
 
 /* map 1..3; mandatory 0, 0x66, 0xf2, 0xf3. kind K_UD: no such instruction. */
 const SseRow *sse_row(unsigned map, unsigned opcode, unsigned mandatory);
-/* Groups 12 to 14 (0F 71..73): shifts by immediate. vec takes its count from memory; NULL: none. PSxLDQ: vec.fn NULL. */
+/*
+ * Groups 12 to 14 (0F 71..73): shifts by immediate. vec takes its count from memory; NULL: none. PSxLDQ: vec.fn NULL.
+ */
 const SseRow *sse_shift_row(unsigned opcode, unsigned op3, bool mmx);
 /* Operations that instructions with other operands are made of. */
 extern const IrVecOp vec_mov128, vec_movq, vec_movd, vec_movlow, vec_movlow4, vec_movhigh;
@@ -60,7 +62,8 @@ extern const IrVecOp vec_cvtdq2pd, vec_cvtd2ps, vec_cvtsi2ss_q, vec_cvtsi2sd_q, 
     /* the exact path for unmasked exceptions: IrVecOp *, offset of dst | offset of src << 32, immediate */ \
     H(sse_exact, void, RAISES, i64, i64, i32)                                                          \
     /* to general registers; the argument is the operand's bits */                                     \
-    H(cvtss2si, i32, PURE, i32) H(cvtsd2si, i32, PURE, i64) H(cvtss2si_q, i64, PURE, i32) H(cvtsd2si_q, i64, PURE, i64) \
+    H(cvtss2si, i32, PURE, i32) H(cvtsd2si, i32, PURE, i64) H(cvtss2si_q, i64, PURE, i32)              \
+    H(cvtsd2si_q, i64, PURE, i64) \
     H(cvttss2si, i32, PURE, i32) H(cvttsd2si, i32, PURE, i64) H(cvttss2si_q, i64, PURE, i32)           \
     H(cvttsd2si_q, i64, PURE, i64) H(cvt2si_exact, i64, RAISES, i64, i32 /*SseToInt*/)                 \
     /* status flags */                                                                                 \

@@ -56,6 +56,10 @@ static const struct {
 
 /* ---- what is emulated -------------------------------------------------------------------------------------------- */
 
+#define NO_FLAWS (ARCH_CAP_RDCL_NO | ARCH_CAP_IBRS_ALL | ARCH_CAP_SKIP_L1DFL | ARCH_CAP_SSB_NO | ARCH_CAP_MDS_NO | \
+                  ARCH_CAP_PSCHANGE_MC_NO | ARCH_CAP_TAA_NO | ARCH_CAP_SBDR_SSDP_NO | ARCH_CAP_FBSDP_NO | \
+                  ARCH_CAP_PSDP_NO | ARCH_CAP_BHI_NO | ARCH_CAP_PBRSB_NO | ARCH_CAP_GDS_NO | ARCH_CAP_RFDS_NO)
+
 static const uint32_t emulated[FEAT__COUNT] = {
     [FEAT_1_EDX] = CPUID_FPU | CPUID_VME | CPUID_DE | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_PAE | CPUID_MCE |
                    CPUID_CX8 | CPUID_APIC | CPUID_SEP | CPUID_MTRR | CPUID_PGE | CPUID_MCA | CPUID_CMOV | CPUID_PAT |
@@ -66,13 +70,11 @@ static const uint32_t emulated[FEAT__COUNT] = {
     [FEAT_7_EBX] = CPUID_FSGSBASE | CPUID_TSC_ADJUST | CPUID_BMI1 | CPUID_SMEP | CPUID_BMI2 | CPUID_ERMS |
                    CPUID_NO_FPU_CS_DS | CPUID_RDSEED | CPUID_ADX | CPUID_SMAP | CPUID_CLFLUSHOPT | CPUID_CLWB,
     [FEAT_7_ECX] = CPUID_UMIP | CPUID_RDPID,
-    [FEAT_7_EDX] = CPUID_ARCH_CAPABILITIES,
+    [FEAT_7_EDX] = CPUID_SPEC_CTRL | CPUID_ARCH_CAPABILITIES,
     [FEAT_8000_0001_EDX] = CPUID_EXT_SYSCALL | CPUID_EXT_NX | CPUID_EXT_PDPE1GB | CPUID_EXT_RDTSCP | CPUID_EXT_LM,
     [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM | CPUID_EXT_CMP_LEGACY | CPUID_EXT_ABM | CPUID_EXT_3DNOWPREFETCH,
     [FEAT_8000_0007_EDX] = CPUID_INVARIANT_TSC,
-    [FEAT_ARCH_CAP] = ARCH_CAP_RDCL_NO | ARCH_CAP_SKIP_L1DFL | ARCH_CAP_SSB_NO | ARCH_CAP_MDS_NO |
-                      ARCH_CAP_PSCHANGE_MC_NO | ARCH_CAP_TAA_NO | ARCH_CAP_SBDR_SSDP_NO | ARCH_CAP_FBSDP_NO |
-                      ARCH_CAP_PSDP_NO | ARCH_CAP_BHI_NO | ARCH_CAP_PBRSB_NO | ARCH_CAP_GDS_NO | ARCH_CAP_RFDS_NO,
+    [FEAT_ARCH_CAP] = NO_FLAWS,
 };
 
 /* ---- models ------------------------------------------------------------------------------------------------------ */
@@ -82,6 +84,8 @@ static const uint32_t emulated[FEAT__COUNT] = {
 #define P3_EDX   (I686_EDX | CPUID_PAT | CPUID_PSE36 | CPUID_MMX | CPUID_FXSR | CPUID_SSE)
 #define X64_EDX  (P3_EDX | CPUID_CLFLUSH | CPUID_SSE2)
 #define X64_EXT  (CPUID_EXT_SYSCALL | CPUID_EXT_NX | CPUID_EXT_LM)
+/* Real ones have flaws that systems work around at a price; these do not, and say so. */
+#define INTEL64_NO_FLAWS [FEAT_7_EDX] = CPUID_SPEC_CTRL | CPUID_ARCH_CAPABILITIES, [FEAT_ARCH_CAP] = NO_FLAWS
 #define CORE2_ECX (CPUID_SSE3 | CPUID_SSSE3 | CPUID_CX16 | CPUID_HYPERVISOR)
 #define NEHALEM_ECX (CORE2_ECX | CPUID_SSE41 | CPUID_SSE42 | CPUID_POPCNT)
 #define WESTMERE_ECX (NEHALEM_ECX | CPUID_AES | CPUID_PCLMULQDQ)
@@ -113,22 +117,22 @@ static const CpuModel builtin_models[] = {
       .brand = "Common KVM processor",
       .family = 15, .model = 6, .stepping = 1, .level = 0xd, .xlevel = 0x80000008, .phys_bits = 40,
       .features = { [FEAT_1_EDX] = X64_EDX, [FEAT_1_ECX] = CPUID_SSE3 | CPUID_CX16 | CPUID_HYPERVISOR,
-                    [FEAT_8000_0001_EDX] = X64_EXT } },
+                    [FEAT_8000_0001_EDX] = X64_EXT, INTEL64_NO_FLAWS } },
     { .name = "core2duo", .desc = "Intel Core 2 Duo T7700", .vendor = "GenuineIntel",
       .brand = "Intel(R) Core(TM)2 Duo CPU     T7700  @ 2.40GHz", .family = 6, .model = 15, .stepping = 11, .level = 10,
       .xlevel = 0x80000008, .phys_bits = 40,
       .features = { [FEAT_1_EDX] = X64_EDX | CPUID_SS | CPUID_HT, [FEAT_1_ECX] = CORE2_ECX | CPUID_MONITOR,
-                    [FEAT_8000_0001_EDX] = X64_EXT, [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM } },
+                    [FEAT_8000_0001_EDX] = X64_EXT, [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM, INTEL64_NO_FLAWS } },
     { .name = "Nehalem", .desc = "Intel Core i7 9xx (Nehalem)", .vendor = "GenuineIntel",
       .brand = "Intel Core i7 9xx (Nehalem Class Core i7)", .family = 6, .model = 26, .stepping = 3, .level = 11,
       .xlevel = 0x80000008, .phys_bits = 40,
       .features = { [FEAT_1_EDX] = X64_EDX, [FEAT_1_ECX] = NEHALEM_ECX, [FEAT_8000_0001_EDX] = X64_EXT,
-                    [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM } },
+                    [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM, INTEL64_NO_FLAWS } },
     { .name = "Westmere", .desc = "Intel Westmere E56xx/L56xx/X56xx", .vendor = "GenuineIntel",
       .brand = "Westmere E56xx/L56xx/X56xx (Nehalem-C)", .family = 6, .model = 44, .stepping = 1, .level = 11,
       .xlevel = 0x80000008, .phys_bits = 40,
       .features = { [FEAT_1_EDX] = X64_EDX, [FEAT_1_ECX] = WESTMERE_ECX, [FEAT_6_EAX] = CPUID_ARAT,
-                    [FEAT_8000_0001_EDX] = X64_EXT, [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM } },
+                    [FEAT_8000_0001_EDX] = X64_EXT, [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM, INTEL64_NO_FLAWS } },
     { .name = "Haswell", .desc = "Intel Core Processor (Haswell)", .vendor = "GenuineIntel",
       .brand = "Intel Core Processor (Haswell)", .family = 6, .model = 60, .stepping = 4, .level = 0xd,
       .xlevel = 0x80000008, .phys_bits = 40,
@@ -136,7 +140,7 @@ static const CpuModel builtin_models[] = {
                     [FEAT_7_EBX] = CPUID_FSGSBASE | CPUID_BMI1 | CPUID_AVX2 | CPUID_SMEP | CPUID_BMI2 | CPUID_ERMS |
                                    CPUID_INVPCID, [FEAT_D1_EAX] = 1,
                     [FEAT_8000_0001_EDX] = X64_EXT | CPUID_EXT_RDTSCP,
-                    [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM | CPUID_EXT_ABM } },
+                    [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM | CPUID_EXT_ABM, INTEL64_NO_FLAWS } },
     { .name = "Opteron_G3", .desc = "AMD Opteron 23xx (Gen 3 Class Opteron)", .vendor = "AuthenticAMD",
       .brand = "AMD Opteron 23xx (Gen 3 Class Opteron)", .family = 16, .model = 2, .stepping = 3, .level = 5,
       .xlevel = 0x80000008, .phys_bits = 40,

@@ -89,6 +89,7 @@ _Static_assert(FEAT__COUNT <= 32, "env->features");
 #define CPUID_RDPID (1u << 22)
 /* Leaf 7 EDX */
 #define CPUID_FSRM (1u << 4)
+#define CPUID_SPEC_CTRL (1u << 26)
 #define CPUID_ARCH_CAPABILITIES (1u << 29)
 /* Leaf 80000001 EDX (bits that repeat leaf 1 are filled in by CPUID for AMD vendors) */
 #define CPUID_EXT_SYSCALL (1u << 11)
@@ -113,6 +114,7 @@ _Static_assert(FEAT__COUNT <= 32, "env->features");
 #define CPUID_INVARIANT_TSC (1u << 8)
 /* MSR 10Ah: speculation flaws this CPU does not have (it does not speculate) */
 #define ARCH_CAP_RDCL_NO (1u << 0)
+#define ARCH_CAP_IBRS_ALL (1u << 1)
 #define ARCH_CAP_SKIP_L1DFL (1u << 3)
 #define ARCH_CAP_SSB_NO (1u << 4)
 #define ARCH_CAP_MDS_NO (1u << 5)
@@ -125,6 +127,7 @@ _Static_assert(FEAT__COUNT <= 32, "env->features");
 #define ARCH_CAP_PBRSB_NO (1u << 24)
 #define ARCH_CAP_GDS_NO (1u << 26)
 #define ARCH_CAP_RFDS_NO (1u << 27)
+#define ARCH_CAP_ITS_NO (1ull << 62)    /* goes with RDCL_NO: the word has 32 bits */
 
 struct CpuModel {
     const char *name, *desc;

@@ -215,7 +215,25 @@ static bool read_mcg_cap(CPUX86State *env, const MsrRow *row, uint32_t index, ui
 static bool read_arch_cap(CPUX86State *env, const MsrRow *row, uint32_t index, uint64_t *val)
 {
     *val = env->features[FEAT_ARCH_CAP];
+    *val |= *val & ARCH_CAP_RDCL_NO ? ARCH_CAP_ITS_NO : 0;
     return cpu_has(env, FEAT_7_EDX, CPUID_ARCH_CAPABILITIES);
+}
+
+/* Nothing is speculated, so there is nothing to control: IBRS, STIBP and SSBD may be set and read as 0. */
+static bool read_spec_ctrl(CPUX86State *env, const MsrRow *row, uint32_t index, uint64_t *val)
+{
+    *val = 0;
+    return cpu_has(env, FEAT_7_EDX, CPUID_SPEC_CTRL);
+}
+
+static bool read_write_only(CPUX86State *env, const MsrRow *row, uint32_t index, uint64_t *val)
+{
+    return false;
+}
+
+static bool write_spec_ctrl(CPUX86State *env, const MsrRow *row, uint32_t index, uint64_t val)
+{
+    return cpu_has(env, FEAT_7_EDX, CPUID_SPEC_CTRL) && !(val & ~(index == 0x48 ? 7ull : 1ull));
 }
 
 static bool read_pat(CPUX86State *env, const MsrRow *row, uint32_t index, uint64_t *val)
@@ -278,16 +296,10 @@ static bool write_mtrr_var(CPUX86State *env, const MsrRow *row, uint32_t index, 
     return write_field(env, row, index, val);
 }
 
-/*
- * A bank's control register is all or nothing, its others can only be cleared by software (SDM vol. 3B,
- * "Machine-Check").
- */
+/* Software can only clear a bank's status, address and data (SDM vol. 3B, "Machine-Check MSRs"). */
 static bool write_mce_bank(CPUX86State *env, const MsrRow *row, uint32_t index, uint64_t val)
 {
-    if ((index & 3) == 0 ? val && val != ~0ull : val != 0) {
-        return false;
-    }
-    return write_field(env, row, index, val);
+    return ((index & 3) == 0 || !val) && write_field(env, row, index, val);
 }
 
 static bool read_efer(CPUX86State *env, const MsrRow *row, uint32_t index, uint64_t *val)
@@ -336,6 +348,8 @@ static const MsrRow msr_table[] = {
     CONSTANT_RO(0x34, 0x34, 0),                     /* SMI_COUNT */
     CONSTANT(0x3a, 0x3a, 1),                        /* FEATURE_CONTROL: locked, VMX off */
     ONE(0x3b, read_tsc_adjust, write_tsc_adjust),
+    ONE(0x48, read_spec_ctrl, write_spec_ctrl),
+    ONE(0x49, read_write_only, write_spec_ctrl),    /* PRED_CMD */
     CONSTANT(0x79, 0x79, 0),                        /* BIOS_UPDT_TRIG */
     ONE(0x8b, read_microcode, write_ignored),
     CONSTANT(0xc1, 0xc2, 0),                        /* PMC0, PMC1 */

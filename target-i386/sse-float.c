@@ -136,7 +136,12 @@ static inline double f32_to_f64(float s) { return s; }
 static inline float f64_to_f32(double s) { return s; }
 static inline float f32_from_i32(int32_t s) { return s; }
 static inline double f64_from_i32(int32_t s) { return s; }
-static int64_t to_int(double v, int n) { double l = ldexp(1, n - 1); return v >= -l && v < l ? (int64_t)v : INT64_MIN >> (64 - n); }
+static int64_t to_int(double v, int n)
+{
+    double l = ldexp(1, n - 1);
+
+    return v >= -l && v < l ? (int64_t)v : INT64_MIN >> (64 - n);
+}
 static inline int32_t f64_to_i32(double s) { return to_int(rint(s), 32); }
 static inline int32_t f32_to_i32(float s) { return to_int(rint(s), 32); }
 static inline int32_t f64_trunc_i32(double s) { return to_int(trunc(s), 32); }

@@ -2,7 +2,8 @@
 /*
  * SSE helpers: what does not fit "dst = op(dst, src, imm)", and the exact path for unmasked floating-point exceptions.
  *
- * Follows: SDM vol. 1, "SSE and SSE2 SIMD Floating-Point Exceptions"; vol. 2B, PCMPESTRI and "String and Text Processing".
+ * Follows: SDM vol. 1, "SSE and SSE2 SIMD Floating-Point Exceptions"; vol. 2B, PCMPESTRI and "String and Text
+ * Processing".
  */
 #include "qemu/osdep.h"
 #include "exec/cpu-mem.h"

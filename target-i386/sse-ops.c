@@ -2,8 +2,8 @@
 /*
  * The table of MMX and SSE operations (helper-sse.h says what a row means).
  *
- * Follows: SDM vol. 2D, appendix A, tables A-3, A-4, A-5 and group tables. Columns are the mandatory prefixes: none, 66, F3,
- * F2. Left out: 3DNow!, SSE4a, SHA, VEX encodings.
+ * Follows: SDM vol. 2D, appendix A, tables A-3, A-4, A-5 and group tables. Columns are the mandatory prefixes: none,
+ * 66, F3, F2. Left out: 3DNow!, SSE4a, SHA, VEX encodings.
  */
 #include "qemu/osdep.h"
 #include "target-i386/helper-sse.h"
@@ -22,8 +22,8 @@ enum { P_NONE, P_66, P_F3, P_F2, P__COUNT };
 #define HOST_MMX IR_VEC_SSE2
 
 #define VEC(n, p, m, o, sbytes, host, ...)                                                             \
-    { .name = #n, .prefix = p, .map = m, .opcode = o, .src_bytes = sbytes, .dst_bytes = 16, .host_feature = host, .fn = fn_##n, \
-      ##__VA_ARGS__ }
+    { .name = #n, .prefix = p, .map = m, .opcode = o, .src_bytes = sbytes, .dst_bytes = 16, .host_feature = host, \
+      .fn = fn_##n, ##__VA_ARGS__ }
 #define ROW_OF(i, membytes, vecop, ...) { .vec = vecop, .kind = K_VEC, .isa = ISA_##i, .mem = membytes, ##__VA_ARGS__ }
 
 /* 16 bytes with 16 bytes */
@@ -34,7 +34,8 @@ enum { P_NONE, P_66, P_F3, P_F2, P__COUNT };
 #define F(n, p, m, o, i)          ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i), .fp = true)
 #define F_U(n, p, m, o, i)        ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, .dst_unread = true), .fp = true)
 #define F_I(n, p, m, o, i)        ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, .has_imm = true), .fp = true)
-#define F_UI(n, p, m, o, i)       ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, .has_imm = true, .dst_unread = true), .fp = true)
+#define F_UI(n, p, m, o, i)                                                                            \
+    ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, .has_imm = true, .dst_unread = true), .fp = true)
 /* a part of the source only: n bytes of it */
 #define S(n, p, m, o, i, b)       ROW_OF(i, b, VEC(n, p, m, o, b, HOST_##i), .fp = true)
 #define S_I(n, p, m, o, i, b)     ROW_OF(i, b, VEC(n, p, m, o, b, HOST_##i, .has_imm = true), .fp = true)
@@ -46,8 +47,8 @@ enum { P_NONE, P_66, P_F3, P_F2, P__COUNT };
 
 /* MMX. The host runs them as SSE2 (prefix 66) on the low 8 bytes, where that is the same (M), or calls fn (MC). */
 #define MVEC(n, p, m, o, host, ...)                                                                    \
-    { .name = #n, .prefix = p, .map = m, .opcode = o, .src_bytes = 8, .dst_bytes = 8, .host_feature = host, .fn = fn_##n##_m, \
-      ##__VA_ARGS__ }
+    { .name = #n, .prefix = p, .map = m, .opcode = o, .src_bytes = 8, .dst_bytes = 8, .host_feature = host, \
+      .fn = fn_##n##_m, ##__VA_ARGS__ }
 #define M_ROW(i, b, vecop)        { .vec = vecop, .kind = K_MMX, .isa = ISA_##i, .mem = b }
 #define M(n, m, o, i)             M_ROW(i, 8, MVEC(n, 0x66, m, o, HOST_##i))
 #define MC(n, m, o, i)            M_ROW(i, 8, MVEC(n, 0x66, m, o, IR_VEC_FN_ONLY))
@@ -62,7 +63,8 @@ enum { P_NONE, P_66, P_F3, P_F2, P__COUNT };
 #define XMM_66(o, n, i)           [o] = { [P_66] = X(n, 0x66, 1, o, i) }
 /* ps pd ss sd */
 #define FLOAT(o, n)                                                                                    \
-    [o] = { F(n##ps, 0, 1, o, SSE), F(n##pd, 0x66, 1, o, SSE2), S(n##ss, 0xf3, 1, o, SSE, 4), S(n##sd, 0xf2, 1, o, SSE2, 8) }
+    [o] = { F(n##ps, 0, 1, o, SSE), F(n##pd, 0x66, 1, o, SSE2), S(n##ss, 0xf3, 1, o, SSE, 4),          \
+            S(n##sd, 0xf2, 1, o, SSE2, 8) }
 /* ps pd, bits only: fn of the integer operation */
 #define BITS(o, n)                [o] = { X(n, 0, 1, o, SSE), X(n, 0x66, 1, o, SSE2) }
 
@@ -104,9 +106,11 @@ static const SseRow map_0f[256][P__COUNT] = {
     BITS(0x54, pand), BITS(0x55, pandn),
     BITS(0x56, por), BITS(0x57, pxor),
     FLOAT(0x58, add), FLOAT(0x59, mul), FLOAT(0x5c, sub), FLOAT(0x5d, min), FLOAT(0x5e, div), FLOAT(0x5f, max),
-    [0x5a] = { PF_U(cvtps2pd, 0, 1, 0x5a, SSE2, 8), F_U(cvtpd2ps, 0x66, 1, 0x5a, SSE2), S(cvtss2sd, 0xf3, 1, 0x5a, SSE2, 4),
+    [0x5a] = { PF_U(cvtps2pd, 0, 1, 0x5a, SSE2, 8), F_U(cvtpd2ps, 0x66, 1, 0x5a, SSE2),
+               S(cvtss2sd, 0xf3, 1, 0x5a, SSE2, 4),
                S(cvtsd2ss, 0xf2, 1, 0x5a, SSE2, 8) },
-    [0x5b] = { F_U(cvtdq2ps, 0, 1, 0x5b, SSE2), F_U(cvtps2dq, 0x66, 1, 0x5b, SSE2), F_U(cvttps2dq, 0xf3, 1, 0x5b, SSE2) },
+    [0x5b] = { F_U(cvtdq2ps, 0, 1, 0x5b, SSE2), F_U(cvtps2dq, 0x66, 1, 0x5b, SSE2),
+               F_U(cvttps2dq, 0xf3, 1, 0x5b, SSE2) },
     [0x60] = { M_ROW(MMX, 4, MVEC(punpcklbw, 0x66, 1, 0x60, IR_VEC_SSE2)), X(punpcklbw, 0x66, 1, 0x60, SSE2) },
     [0x61] = { M_ROW(MMX, 4, MVEC(punpcklwd, 0x66, 1, 0x61, IR_VEC_SSE2)), X(punpcklwd, 0x66, 1, 0x61, SSE2) },
     [0x62] = { M_ROW(MMX, 4, MVEC(punpckldq, 0x66, 1, 0x62, IR_VEC_SSE2)), X(punpckldq, 0x66, 1, 0x62, SSE2) },
@@ -118,7 +122,8 @@ static const SseRow map_0f[256][P__COUNT] = {
     [0x6e] = { K(K_MOVD_TO_MM, MMX), K(K_MOVD_TO_XMM, SSE2) },
     [0x6f] = { K(K_MOVQ_MM_LD, MMX), K(K_LOAD_A, SSE2), K(K_LOAD, SSE2) },
     [0x70] = { M_ROW(SSE, 8, MVEC(pshufw, 0xf2, 1, 0x70, IR_VEC_SSE2, .has_imm = true, .dst_unread = true)),
-               X_UI(pshufd, 0x66, 1, 0x70, SSE2), X_UI(pshufhw, 0xf3, 1, 0x70, SSE2), X_UI(pshuflw, 0xf2, 1, 0x70, SSE2) },
+               X_UI(pshufd, 0x66, 1, 0x70, SSE2), X_UI(pshufhw, 0xf3, 1, 0x70, SSE2),
+               X_UI(pshuflw, 0xf2, 1, 0x70, SSE2) },
     [0x71 ... 0x73] = { K(K_SHIFT_MMX, MMX), K(K_SHIFT_XMM, SSE2) },
     INT(0x74, pcmpeqb, MMX, SSE2), INT(0x75, pcmpeqw, MMX, SSE2), INT(0x76, pcmpeqd, MMX, SSE2),
     [0x77] = { K(K_EMMS, MMX) },
@@ -138,15 +143,18 @@ static const SseRow map_0f[256][P__COUNT] = {
     INT(0xd4, paddq, SSE2, SSE2), INT(0xd5, pmullw, MMX, SSE2),
     [0xd6] = { [P_66] = K(K_MOVQ_ST, SSE2), [P_F3] = K(K_MOVQ2DQ, SSE2), [P_F2] = K(K_MOVDQ2Q, SSE2) },
     [0xd7] = { K(K_PMOVMSKB_MM, SSE), K(K_PMOVMSKB, SSE2) },
-    INT(0xd8, psubusb, MMX, SSE2), INT(0xd9, psubusw, MMX, SSE2), INT(0xda, pminub, SSE, SSE2), INT(0xdb, pand, MMX, SSE2),
-    INT(0xdc, paddusb, MMX, SSE2), INT(0xdd, paddusw, MMX, SSE2), INT(0xde, pmaxub, SSE, SSE2), INT(0xdf, pandn, MMX, SSE2),
+    INT(0xd8, psubusb, MMX, SSE2), INT(0xd9, psubusw, MMX, SSE2), INT(0xda, pminub, SSE, SSE2),
+    INT(0xdb, pand, MMX, SSE2),
+    INT(0xdc, paddusb, MMX, SSE2), INT(0xdd, paddusw, MMX, SSE2), INT(0xde, pmaxub, SSE, SSE2),
+    INT(0xdf, pandn, MMX, SSE2),
     INT(0xe0, pavgb, SSE, SSE2), INT(0xe1, psraw, MMX, SSE2), INT(0xe2, psrad, MMX, SSE2), INT(0xe3, pavgw, SSE, SSE2),
     INT(0xe4, pmulhuw, SSE, SSE2), INT(0xe5, pmulhw, MMX, SSE2),
     [0xe6] = { [P_66] = F_U(cvttpd2dq, 0x66, 1, 0xe6, SSE2), [P_F3] = P_U(cvtdq2pd, 0xf3, 1, 0xe6, SSE2, 8),
                [P_F2] = F_U(cvtpd2dq, 0xf2, 1, 0xe6, SSE2) },
     [0xe7] = { K(K_MOVNTQ, SSE), K(K_STORE_NT, SSE2) },
     INT(0xe8, psubsb, MMX, SSE2), INT(0xe9, psubsw, MMX, SSE2), INT(0xea, pminsw, SSE, SSE2), INT(0xeb, por, MMX, SSE2),
-    INT(0xec, paddsb, MMX, SSE2), INT(0xed, paddsw, MMX, SSE2), INT(0xee, pmaxsw, SSE, SSE2), INT(0xef, pxor, MMX, SSE2),
+    INT(0xec, paddsb, MMX, SSE2), INT(0xed, paddsw, MMX, SSE2), INT(0xee, pmaxsw, SSE, SSE2),
+    INT(0xef, pxor, MMX, SSE2),
     [0xf0] = { [P_F2] = K(K_LOAD, SSE3) },
     INT(0xf1, psllw, MMX, SSE2), INT(0xf2, pslld, MMX, SSE2), INT(0xf3, psllq, MMX, SSE2),
     INT(0xf4, pmuludq, SSE2, SSE2), INT(0xf5, pmaddwd, MMX, SSE2), INT(0xf6, psadbw, SSE, SSE2),
@@ -157,7 +165,8 @@ static const SseRow map_0f[256][P__COUNT] = {
 
 #define SSE41(o, n)        [o] = { [P_66] = X(n, 0x66, 2, o, SSE41) }
 /* two bytes are loaded as four with zeros */
-#define PMOVX(o, n, b)     [o] = { [P_66] = ROW_OF(SSE41, b, VEC(n, 0x66, 2, o, (b) < 4 ? 4 : (b), IR_VEC_SSE41, .dst_unread = true)) }
+#define PMOVX(o, n, b)                                                                                 \
+    [o] = { [P_66] = ROW_OF(SSE41, b, VEC(n, 0x66, 2, o, (b) < 4 ? 4 : (b), IR_VEC_SSE41, .dst_unread = true)) }
 
 static const SseRow map_0f38[256][P__COUNT] = {
     INTC_SSSE3(0x00, pshufb), INTC_SSSE3(0x01, phaddw), INTC_SSSE3(0x02, phaddd), INTC_SSSE3(0x03, phaddsw),

@@ -2,8 +2,8 @@
 /*
  * MMX and SSE instructions to IR: operands, availability, moves. What they compute is in the table (sse-ops.c).
  *
- * Follows: SDM vol. 2, chapter "Instruction Format", and vol. 3A, "System Programming for Instruction Set Extensions" for
- * #UD and #NM by CR0 and CR4. A memory operand goes to vec_t0 first; all that may fault comes before any change.
+ * Follows: SDM vol. 2, chapter "Instruction Format", and vol. 3A, "System Programming for Instruction Set Extensions"
+ * for #UD and #NM by CR0 and CR4. A memory operand goes to vec_t0 first; all that may fault comes before any change.
  * Moves to part of a register go through vector moves where they would otherwise leave a register of two stores, which
  * the host reads back slowly.
  * Left out: VEX encodings.
@@ -156,7 +156,10 @@ static bool emit_mmx(Translator *t, Insn *in, const SseRow *row)
     return true;
 }
 
-/* The memory form leaves the x87 state alone. Otherwise it is an MMX one already when an exception is raised: measured. */
+/*
+ * The memory form leaves the x87 state alone. Otherwise it is an MMX one already when an exception is raised:
+ * measured.
+ */
 static bool emit_pi2xmm(Translator *t, Insn *in, const SseRow *row)
 {
     size_t src = mmx_operand(t, in, row->mem);
@@ -519,7 +522,8 @@ static IrTemp to64(Translator *t, IrTemp v)
 static bool emit_cvt2si(Translator *t, Insn *in, const SseRow *row)
 {
     static const IrHelper *const helpers[] = {
-        [SSE_SS2SI] = H(cvtss2si), [SSE_SD2SI] = H(cvtsd2si), [SSE_SS2SI_Q] = H(cvtss2si_q), [SSE_SD2SI_Q] = H(cvtsd2si_q),
+        [SSE_SS2SI] = H(cvtss2si), [SSE_SD2SI] = H(cvtsd2si), [SSE_SS2SI_Q] = H(cvtss2si_q),
+        [SSE_SD2SI_Q] = H(cvtsd2si_q),
         [SSE_SS2SI_T] = H(cvttss2si), [SSE_SD2SI_T] = H(cvttsd2si), [SSE_SS2SI_TQ] = H(cvttss2si_q),
         [SSE_SD2SI_TQ] = H(cvttsd2si_q),
     };
@@ -849,7 +853,8 @@ static bool guest_has(const Translator *t, SseIsa isa)
         uint8_t word;
         uint32_t bit;
     } features[ISA__COUNT] = {
-        [ISA_MMX] = { FEAT_1_EDX, CPUID_MMX }, [ISA_SSE] = { FEAT_1_EDX, CPUID_SSE }, [ISA_SSE2] = { FEAT_1_EDX, CPUID_SSE2 },
+        [ISA_MMX] = { FEAT_1_EDX, CPUID_MMX }, [ISA_SSE] = { FEAT_1_EDX, CPUID_SSE },
+        [ISA_SSE2] = { FEAT_1_EDX, CPUID_SSE2 },
         [ISA_SSE3] = { FEAT_1_ECX, CPUID_SSE3 }, [ISA_SSSE3] = { FEAT_1_ECX, CPUID_SSSE3 },
         [ISA_SSE41] = { FEAT_1_ECX, CPUID_SSE41 }, [ISA_SSE42] = { FEAT_1_ECX, CPUID_SSE42 },
         [ISA_AES] = { FEAT_1_ECX, CPUID_AES }, [ISA_PCLMUL] = { FEAT_1_ECX, CPUID_PCLMULQDQ },

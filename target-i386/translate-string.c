@@ -194,6 +194,7 @@ static void port_out_acc(Translator *t, Insn *in, IrTemp port)
 
     port_check(t, port, size);
     ir_call(t->ir, &ir_helper_out, port, size, guest_reg_read(t, R_EAX, port_size(in)));
+    gen_exit_polled(t, in->next);
 }
 
 void emit_in_imm(Translator *t, Insn *in)

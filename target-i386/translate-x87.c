@@ -2,8 +2,9 @@
 /*
  * x87 instructions to IR: escape opcodes D8..DF and FWAIT.
  *
- * Follows: SDM vol. 2D, appendix A, "Escape Opcode Instructions" (tables A-7 to A-22); undocumented aliases as processors
- * have them (FSTP1, FCOM2, FXCH4, FFREEP, ...). One row names what an encoding does; arithmetic is in fpu-helpers.c.
+ * Follows: SDM vol. 2D, appendix A, "Escape Opcode Instructions" (tables A-7 to A-22); undocumented aliases as
+ * processors have them (FSTP1, FCOM2, FXCH4, FFREEP, ...). One row names what an encoding does; arithmetic is in
+ * fpu-helpers.c.
  *
  * While the mode key has MK_FPU_EXC clear, no exception is pending and none can become so: then nothing is checked,
  * no helper raises, and stores go value -> memory -> fst_done. Else every waiting instruction first calls fpu_wait, and
@@ -58,12 +59,14 @@ typedef struct X87Row {
 
 static const X87Row x87_mem[8][8] = {
     /* D8 */ ARITH_MEM(M32, CMP32, m32),
-    /* D9 */ { M32(fld_m32), { X_UD, 0, 0, NULL }, STORE(H(fst_m32), FPU_ST_M32, 4, 0), STORE(H(fst_m32), FPU_ST_M32, 4, 1),
+    /* D9 */ { M32(fld_m32), { X_UD, 0, 0, NULL }, STORE(H(fst_m32), FPU_ST_M32, 4, 0),
+               STORE(H(fst_m32), FPU_ST_M32, 4, 1),
                { X_IMAGE, 14, 28, H(fldenv) }, { X_FLDCW, 0, 2, NULL }, { X_IMAGE_NW, 14, 28, H(fnstenv) },
                { X_FNSTCW, 0, 2, NULL } },
     /* DA */ ARITH_MEM(M32, CMP32, i32),
     /* DB */ { { X_FILD, 0, 4, NULL }, STORE(H(fistt_i32), FPU_ST_T32, 4, 1), STORE(H(fist_i32), FPU_ST_I32, 4, 0),
-               STORE(H(fist_i32), FPU_ST_I32, 4, 1), { X_UD, 0, 0, NULL }, { X_FLD80, 0, 10, NULL }, { X_UD, 0, 0, NULL },
+               STORE(H(fist_i32), FPU_ST_I32, 4, 1), { X_UD, 0, 0, NULL }, { X_FLD80, 0, 10, NULL },
+               { X_UD, 0, 0, NULL },
                STORE(NULL, FPU_ST_M80, 10, 1) },
     /* DC */ ARITH_MEM(M64, CMP64, m64),
     /* DD */ { M64(fld_m64), STORE(H(fistt_i64), FPU_ST_T64, 8, 1), STORE(H(fst_m64), FPU_ST_M64, 8, 0),
@@ -82,18 +85,22 @@ static const X87Row x87_mem[8][8] = {
 enum { G_D9_D0, G_D9_E0, G_D9_E8, G_D9_F0, G_D9_F8, G_DA_E8, G_DB_E0, G_DE_D8, G_DF_E0, G__COUNT };
 
 static const X87Row x87_reg[8][8] = {
-    /* D8 */ { STI(fadd_st0, 0), STI(fmul_st0, 0), STI(fcom, 0), STI(fcom, FPU_POP), STI(fsub_st0, 0), STI(fsubr_st0, 0),
+    /* D8 */ { STI(fadd_st0, 0), STI(fmul_st0, 0), STI(fcom, 0), STI(fcom, FPU_POP), STI(fsub_st0, 0),
+               STI(fsubr_st0, 0),
                STI(fdiv_st0, 0), STI(fdivr_st0, 0) },
-    /* D9 */ { STI(fld_sti, 0), STI(fxch, 0), GROUP(G_D9_D0), STI(fst_sti, FPU_POP | FPU_QUIET), GROUP(G_D9_E0), GROUP(G_D9_E8),
+    /* D9 */ { STI(fld_sti, 0), STI(fxch, 0), GROUP(G_D9_D0), STI(fst_sti, FPU_POP | FPU_QUIET), GROUP(G_D9_E0),
+               GROUP(G_D9_E8),
                GROUP(G_D9_F0), GROUP(G_D9_F8) },
     /* DA */ { FCMOV(2), FCMOV(4), FCMOV(6), FCMOV(10), UD, GROUP(G_DA_E8), UD, UD },
     /* DB */ { FCMOV(3), FCMOV(5), FCMOV(7), FCMOV(11), GROUP(G_DB_E0), { X_FCOMI, 0, 0, H(fucomi) },
                { X_FCOMI, 0, 0, H(fcomi) }, UD },
-    /* DC */ { STI(fadd_sti, 0), STI(fmul_sti, 0), STI(fcom, 0), STI(fcom, FPU_POP), STI(fsubr_sti, 0), STI(fsub_sti, 0),
+    /* DC */ { STI(fadd_sti, 0), STI(fmul_sti, 0), STI(fcom, 0), STI(fcom, FPU_POP), STI(fsubr_sti, 0),
+               STI(fsub_sti, 0),
                STI(fdivr_sti, 0), STI(fdiv_sti, 0) },
     /* DD */ { STI(ffree, 0), STI(fxch, 0), STI(fst_sti, 0), STI(fst_sti, FPU_POP), STI(fucom, 0), STI(fucom, FPU_POP),
                UD, UD },
-    /* DE */ { STI(fadd_sti, FPU_POP), STI(fmul_sti, FPU_POP), STI(fcom, FPU_POP), GROUP(G_DE_D8), STI(fsubr_sti, FPU_POP),
+    /* DE */ { STI(fadd_sti, FPU_POP), STI(fmul_sti, FPU_POP), STI(fcom, FPU_POP), GROUP(G_DE_D8),
+               STI(fsubr_sti, FPU_POP),
                STI(fsub_sti, FPU_POP), STI(fdivr_sti, FPU_POP), STI(fdiv_sti, FPU_POP) },
     /* DF */ { STI(ffree, FPU_POP), STI(fxch, 0), STI(fst_sti, FPU_POP), STI(fst_sti, FPU_POP), GROUP(G_DF_E0),
                { X_FCOMI, FPU_POP, 0, H(fucomi) }, { X_FCOMI, FPU_POP, 0, H(fcomi) }, UD },

@@ -200,8 +200,7 @@ bool jump_allowed(const Translator *t, uint64_t eip)
     return t->code64 || (t->mk & MK_FLAT_CS) || eip <= t->cs_limit;
 }
 
-/* Leaves for a constant EIP; the block ends. */
-void gen_exit(Translator *t, uint64_t eip)
+static void exit_const(Translator *t, uint64_t eip, unsigned extra_flags)
 {
     IrContext *ir = t->ir;
 
@@ -213,8 +212,19 @@ void gen_exit(Translator *t, uint64_t eip)
     } else if (exits_to_loop(t)) {
         ir_exit_loop_at(ir, eip);
     } else {
-        ir_exit_chain(ir, eip, exit_flags(t, eip), flags_dead_mask(t, eip, in_first_page(t, eip)));
+        ir_exit_chain(ir, eip, exit_flags(t, eip) | extra_flags, flags_dead_mask(t, eip, in_first_page(t, eip)));
     }
+}
+
+/* Leaves for a constant EIP; the block ends. */
+void gen_exit(Translator *t, uint64_t eip)
+{
+    exit_const(t, eip, 0);
+}
+
+void gen_exit_polled(Translator *t, uint64_t eip)
+{
+    exit_const(t, eip, IR_EXIT_LOOP);
 }
 
 /* Leaves for a constant EIP if the condition holds; the block goes on otherwise. */

@@ -164,6 +164,8 @@ void gen_exception_if(Translator *t, const Insn *in, IrCond c, IrTemp a, IrTemp 
 void gen_fault_if(Translator *t, const Insn *in, IrCond c, IrTemp a, IrTemp b, int kind, uint32_t arg);
 /* Leaves for a constant EIP (checked against the limit of CS); the block ends. */
 void gen_exit(Translator *t, uint64_t eip);
+/* As gen_exit, looking at exit requests first: a port may have asked for a reset, which must come before the next instruction. */
+void gen_exit_polled(Translator *t, uint64_t eip);
 /* The same if the condition holds; the block goes on otherwise (t->done may be set all the same: single-stepping). */
 void gen_exit_if(Translator *t, const Insn *in, IrCond c, IrTemp a, IrTemp b, uint64_t eip);
 /* Leaves for a computed EIP (I64, truncated and checked by the caller). */
