@@ -121,6 +121,9 @@ static uint8_t *side_host(const StringOp *s, const Side *side, uint64_t n)
 {
     uint64_t lowest = s->down ? side->linear - (n - 1) * s->size : side->linear;
 
+    if (s->down && n > 1) {
+        cpu_probe(s->env, side->linear, s->size, side->write, s->mmu_idx);  /* the first element is the one that faults */
+    }
     return n ? cpu_host_ptr(s->env, lowest, (unsigned)(n * s->size), side->write, s->mmu_idx) : NULL;
 }
 
