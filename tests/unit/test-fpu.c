@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * x87 helpers against the host's x87: each instruction runs natively on a random state loaded with FXRSTOR, and the state
- * that FXSAVE shows afterwards must be the helpers' one, stack faults and unmasked exceptions included.
+ * x87 helpers against the host's x87: each instruction runs natively on a random state loaded with FXRSTOR, and the
+ * state that FXSAVE shows afterwards must be the helpers' one, stack faults and unmasked exceptions included.
  */
 #include "qemu/osdep.h"
 #include <sys/mman.h>
@@ -52,7 +52,10 @@ void cpu_st_bytes(CPUX86State *e QEMU_UNUSED, vaddr addr, const void *buf, unsig
 {
     memcpy((void *)addr, buf, len);
 }
-void cpu_probe(CPUX86State *e QEMU_UNUSED, vaddr a QEMU_UNUSED, unsigned n QEMU_UNUSED, bool w QEMU_UNUSED, int i QEMU_UNUSED) { }
+void cpu_probe(CPUX86State *e QEMU_UNUSED, vaddr addr QEMU_UNUSED, unsigned len QEMU_UNUSED, bool write QEMU_UNUSED,
+               int idx QEMU_UNUSED)
+{
+}
 void tlb_flush(CPUX86State *e QEMU_UNUSED) { }
 void x86_board_ferr(bool level) { raised += level; }
 void big_lock(void) { }
@@ -114,7 +117,8 @@ FN(r_fld_m32, helper_fld_m32(env, M32)) FN(r_fld_m64, helper_fld_m64(env, M64))
 FN(r_fld_m80, helper_fld_m80(env, M64, *(uint16_t *)(m->b + 8))) FN(r_fild16, helper_fild(env, (int16_t)M32))
 FN(r_fild32, helper_fild(env, (int32_t)M32)) FN(r_fild64, helper_fild(env, M64))
 FN(r_fbld, helper_fbld(env, M64, *(uint16_t *)(m->b + 8)))
-FN(r_fld_sti, helper_fld_sti(env, i)) FN(r_fst_sti, helper_fst_sti(env, i)) FN(r_fstp_sti, helper_fst_sti(env, i | FPU_POP))
+FN(r_fld_sti, helper_fld_sti(env, i)) FN(r_fst_sti, helper_fst_sti(env, i))
+FN(r_fstp_sti, helper_fst_sti(env, i | FPU_POP))
 FN(r_fxch, helper_fxch(env, i)) FN(r_ffree, helper_ffree(env, i)) FN(r_ffreep, helper_ffree(env, i | FPU_POP))
 FN(r_fcmovu0, helper_fcmov(env, i, 0)) FN(r_fcmovnu1, helper_fcmov(env, i, 1))
 #define CONSTS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6)
@@ -148,27 +152,33 @@ STORES(STORE_FN)
     }
 FAST_STORES(FAST_FN)
 #define FAST_CASE(h, p, o, r, n) { "fast " #h, { o, r * 8 + 6 }, n, .run = r_fast_##h, .kind = 1 },
-FN(r_fnstenv, helper_fnstenv(env, (uintptr_t)m->b, 0, FPU_ENV_32)) FN(r_fnsave, helper_fnsave(env, (uintptr_t)m->b, 0, FPU_ENV_32))
+FN(r_fnstenv, helper_fnstenv(env, (uintptr_t)m->b, 0, FPU_ENV_32))
+FN(r_fnsave, helper_fnsave(env, (uintptr_t)m->b, 0, FPU_ENV_32))
 FN(r_fnclex, helper_fnclex(env)) FN(r_fninit, helper_fninit(env)) FN(r_fldcw, helper_fldcw(env, M32 & 0xffff))
 
 static const Case cases[] = {
     ARITH_CASES(add, 0, 0), ARITH_CASES(mul, 1, 1), ARITH_CASES(sub, 4, 5), ARITH_CASES(subr, 5, 4),
     ARITH_CASES(div, 6, 7), ARITH_CASES(divr, 7, 6),
     { "fcom", { 0xd8, 0xd0 }, .sti = true, .run = r_fcom }, { "fcomp", { 0xd8, 0xd8 }, .sti = true, .run = r_fcomp },
-    { "fucom", { 0xdd, 0xe0 }, .sti = true, .run = r_fucom }, { "fucomp", { 0xdd, 0xe8 }, .sti = true, .run = r_fucomp },
+    { "fucom", { 0xdd, 0xe0 }, .sti = true, .run = r_fucom },
+    { "fucomp", { 0xdd, 0xe8 }, .sti = true, .run = r_fucomp },
     { "fcompp", { 0xde, 0xd9 }, .run = r_fcompp }, { "fucompp", { 0xda, 0xe9 }, .run = r_fucompp },
     { "fcom m32", { 0xd8, 0x16 }, 4, .run = r_fcom_m32 }, { "fcomp m64", { 0xdc, 0x1e }, 8, .run = r_fcomp_m64 },
     { "ficom m16", { 0xde, 0x16 }, 2, .run = r_ficom_m16 }, { "ficomp m32", { 0xda, 0x1e }, 4, .run = r_ficomp_m32 },
-    { "fcomi", { 0xdb, 0xf0 }, .sti = true, .run = r_fcomi }, { "fucomi", { 0xdb, 0xe8 }, .sti = true, .run = r_fucomi },
+    { "fcomi", { 0xdb, 0xf0 }, .sti = true, .run = r_fcomi },
+    { "fucomi", { 0xdb, 0xe8 }, .sti = true, .run = r_fucomi },
     { "fcomip", { 0xdf, 0xf0 }, .sti = true, .run = r_fcomip },
     { "fucomip", { 0xdf, 0xe8 }, .sti = true, .run = r_fucomip },
     { "fld m32", { 0xd9, 0x06 }, 4, .run = r_fld_m32 }, { "fld m64", { 0xdd, 0x06 }, 8, .run = r_fld_m64 },
     { "fld m80", { 0xdb, 0x2e }, 10, .run = r_fld_m80 }, { "fild m16", { 0xdf, 0x06 }, 2, .run = r_fild16 },
     { "fild m32", { 0xdb, 0x06 }, 4, .run = r_fild32 }, { "fild m64", { 0xdf, 0x2e }, 8, .run = r_fild64 },
     { "fbld", { 0xdf, 0x26 }, 10, .run = r_fbld },
-    { "fld sti", { 0xd9, 0xc0 }, .sti = true, .run = r_fld_sti }, { "fst sti", { 0xdd, 0xd0 }, .sti = true, .run = r_fst_sti },
-    { "fstp sti", { 0xdd, 0xd8 }, .sti = true, .run = r_fstp_sti }, { "fxch", { 0xd9, 0xc8 }, .sti = true, .run = r_fxch },
-    { "ffree", { 0xdd, 0xc0 }, .sti = true, .run = r_ffree }, { "ffreep", { 0xdf, 0xc0 }, .sti = true, .run = r_ffreep },
+    { "fld sti", { 0xd9, 0xc0 }, .sti = true, .run = r_fld_sti },
+    { "fst sti", { 0xdd, 0xd0 }, .sti = true, .run = r_fst_sti },
+    { "fstp sti", { 0xdd, 0xd8 }, .sti = true, .run = r_fstp_sti },
+    { "fxch", { 0xd9, 0xc8 }, .sti = true, .run = r_fxch },
+    { "ffree", { 0xdd, 0xc0 }, .sti = true, .run = r_ffree },
+    { "ffreep", { 0xdf, 0xc0 }, .sti = true, .run = r_ffreep },
     { "fcmovu, P=0", { 0xda, 0xd8 }, .sti = true, .run = r_fcmovu0 },
     { "fcmovnu, P=0", { 0xdb, 0xd8 }, .sti = true, .run = r_fcmovnu1 },
     CONSTS(CONST_CASE) PLAIN(PLAIN_CASE)
@@ -346,8 +356,8 @@ static void run_case(const Case *c)
         print_state("before", &in);
         print_state("host", &want);
         print_state("helper", &got);
-        printf("# stored: host %016" PRIx64 " %04x, helper %016" PRIx64 " %04x\n", load_le64(m_want.b), load_le16(m_want.b + 8),
-               load_le64(m_got.b), load_le16(m_got.b + 8));
+        printf("# stored: host %016" PRIx64 " %04x, helper %016" PRIx64 " %04x\n", load_le64(m_want.b),
+               load_le16(m_want.b + 8), load_le64(m_got.b), load_le16(m_got.b + 8));
         g_test_fail();
     } else if (strstr(c->name, "comi") && (eflags & (CC_ALL)) != (flags_out & (CC_ALL))) {
         printf("# %s: flags %03x, wanted %03x\n", c->name, (unsigned)flags_out, (unsigned)eflags & CC_ALL);

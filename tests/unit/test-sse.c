@@ -22,7 +22,10 @@ QEMU_NORETURN void raise_exception(CPUX86State *e QEMU_UNUSED, int vector)
     raised = vector;
     longjmp(unwind, 1);
 }
-QEMU_NORETURN void raise_exception_err(CPUX86State *e, int vector, uint32_t error QEMU_UNUSED) { raise_exception(e, vector); }
+QEMU_NORETURN void raise_exception_err(CPUX86State *e, int vector, uint32_t error QEMU_UNUSED)
+{
+    raise_exception(e, vector);
+}
 void cpu_update_mode(CPUX86State *e) { e->jit.mode_key = MK_CS64 | MK_PE | fpu_mode_bits(e); }
 uint64_t cpu_ld(CPUX86State *e QEMU_UNUSED, vaddr addr, unsigned size, int idx QEMU_UNUSED)
 {
@@ -43,7 +46,10 @@ void cpu_st_bytes(CPUX86State *e QEMU_UNUSED, vaddr addr, const void *buf, unsig
 {
     memcpy((void *)(uintptr_t)addr, buf, len);
 }
-void cpu_probe(CPUX86State *e QEMU_UNUSED, vaddr a QEMU_UNUSED, unsigned n QEMU_UNUSED, bool w QEMU_UNUSED, int i QEMU_UNUSED) { }
+void cpu_probe(CPUX86State *e QEMU_UNUSED, vaddr addr QEMU_UNUSED, unsigned len QEMU_UNUSED, bool write QEMU_UNUSED,
+               int idx QEMU_UNUSED)
+{
+}
 void tlb_flush(CPUX86State *e QEMU_UNUSED) { }
 void x86_board_ferr(bool level QEMU_UNUSED) { }
 void big_lock(void) { }
@@ -108,8 +114,12 @@ typedef void Native(XmmReg *dst, const XmmReg *src);
 
 static uint8_t *emit_move(uint8_t *p, unsigned bytes, bool store, unsigned modrm)
 {
-    static const uint8_t load[17][4] = { [4] = { 0xf3, 0x0f, 0x10 }, [8] = { 0xf3, 0x0f, 0x7e }, [16] = { 0x90, 0x0f, 0x10 } };
-    static const uint8_t stores[17][4] = { [4] = { 0xf3, 0x0f, 0x11 }, [8] = { 0x66, 0x0f, 0xd6 }, [16] = { 0x90, 0x0f, 0x11 } };
+    static const uint8_t load[17][4] = {
+        [4] = { 0xf3, 0x0f, 0x10 }, [8] = { 0xf3, 0x0f, 0x7e }, [16] = { 0x90, 0x0f, 0x10 },
+    };
+    static const uint8_t stores[17][4] = {
+        [4] = { 0xf3, 0x0f, 0x11 }, [8] = { 0x66, 0x0f, 0xd6 }, [16] = { 0x90, 0x0f, 0x11 },
+    };
 
     memcpy(p, store ? stores[bytes] : load[bytes], 3);
     p[3] = modrm;
@@ -203,7 +213,8 @@ static bool compare(const char *name, Native *native, const IrVecOp *v, unsigned
         return true;
     }
     printf("# %s imm %02x mxcsr %04x\n", name, imm, mode);
-    printf("#   dst  %016" PRIx64 " %016" PRIx64 "\n#   src  %016" PRIx64 " %016" PRIx64 "\n", a.q[1], a.q[0], b.q[1], b.q[0]);
+    printf("#   dst  %016" PRIx64 " %016" PRIx64 "\n", a.q[1], a.q[0]);
+    printf("#   src  %016" PRIx64 " %016" PRIx64 "\n", b.q[1], b.q[0]);
     printf("#   host %016" PRIx64 " %016" PRIx64 " flags %02x\n", want.q[1], want.q[0], flags_want & 0x3f);
     printf("#   fn   %016" PRIx64 " %016" PRIx64 " flags %02x\n", got.q[1], got.q[0], flags_got & 0x3f);
     return false;
@@ -300,15 +311,15 @@ static void test_moves_clear_or_keep_the_rest(void)
 
 /* ---- strings ---- */
 
-#define STR_CASES(X) X(0x00) X(0x01) X(0x02) X(0x03) X(0x04) X(0x05) X(0x06) X(0x07) X(0x08) X(0x09) X(0x0a) X(0x0b) X(0x0c) \
-    X(0x0d) X(0x0e) X(0x0f) X(0x14) X(0x18) X(0x19) X(0x1a) X(0x1c) X(0x30) X(0x31) X(0x34) X(0x38) X(0x3a) X(0x3c) X(0x40) \
-    X(0x44) X(0x4c) X(0x50) X(0x58) X(0x70) X(0x71) X(0x78) X(0x7c)
+#define STR_CASES(X) X(0x00) X(0x01) X(0x02) X(0x03) X(0x04) X(0x05) X(0x06) X(0x07) X(0x08) X(0x09) X(0x0a) \
+    X(0x0b) X(0x0c) X(0x0d) X(0x0e) X(0x0f) X(0x14) X(0x18) X(0x19) X(0x1a) X(0x1c) X(0x30) X(0x31) X(0x34) X(0x38) \
+    X(0x3a) X(0x3c) X(0x40) X(0x44) X(0x4c) X(0x50) X(0x58) X(0x70) X(0x71) X(0x78) X(0x7c)
 
 static void check_pcmpstr(unsigned imm, uint64_t got, int index, unsigned flags)
 {
     if ((int)(uint32_t)got != index || got >> 32 != flags) {
-        printf("# pcmpstr imm %02x: index %d flags %03x, wanted %d %03x\n", imm, (int)(uint32_t)got, (unsigned)(got >> 32), index,
-               flags);
+        printf("# pcmpstr imm %02x: index %d flags %03x, wanted %d %03x\n", imm, (int)(uint32_t)got,
+               (unsigned)(got >> 32), index, flags);
         g_test_fail();
     }
 }
@@ -337,7 +348,8 @@ __attribute__((target("sse4.2"))) static void test_string_comparison_equals_host
                       _mm_cmpistrs(a, b, imm), _mm_cmpistro(a, b, imm)));                              \
         check_pcmpstr(imm, helper_pcmpstr(env, ENV_OFF_X(1), ENV_OFF_X(2), imm, (int64_t)la, (int64_t)lb), \
                       _mm_cmpestri(a, la, b, lb, imm), FLAGS(e, _mm_cmpestrc(a, la, b, lb, imm),       \
-                      _mm_cmpestrz(a, la, b, lb, imm), _mm_cmpestrs(a, la, b, lb, imm), _mm_cmpestro(a, la, b, lb, imm))); \
+                      _mm_cmpestrz(a, la, b, lb, imm), _mm_cmpestrs(a, la, b, lb, imm), \
+                      _mm_cmpestro(a, la, b, lb, imm))); \
         {                                                                                              \
             __m128i m = _mm_cmpistrm(a, b, imm);                                                       \
             uint64_t r = helper_pcmpstr(env, ENV_OFF_X(1), ENV_OFF_X(2), imm | PCMPSTR_IMPLICIT | PCMPSTR_MASK, 0, 0); \
@@ -421,7 +433,8 @@ int main(int argc, char **argv)
     fpu_init(env);
     fpu_reset(env);
     __cpuid(1, eax, ebx, ecx, edx);
-    host_features = 1u << IR_VEC_SSE2 | (ecx & bit_SSE3 ? 1u << IR_VEC_SSE3 : 0) | (ecx & bit_SSSE3 ? 1u << IR_VEC_SSSE3 : 0)
+    host_features = 1u << IR_VEC_SSE2 | (ecx & bit_SSE3 ? 1u << IR_VEC_SSE3 : 0)
+                    | (ecx & bit_SSSE3 ? 1u << IR_VEC_SSSE3 : 0)
                     | (ecx & bit_SSE4_1 ? 1u << IR_VEC_SSE41 : 0) | (ecx & bit_SSE4_2 ? 1u << IR_VEC_SSE42 : 0)
                     | (ecx & bit_AES ? 1u << IR_VEC_AES : 0) | (ecx & bit_PCLMUL ? 1u << IR_VEC_PCLMUL : 0);
     code_page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
