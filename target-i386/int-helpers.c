@@ -369,7 +369,7 @@ void helper_cs_limit_changed(CPUX86State *env, uint64_t eip)
 
     env->eip = eip;
     if (mmu_translate(env, linear, MMU_FETCH, cpu_cpl(env) == 3 ? MMU_USER : MMU_KERNEL, true, &r, &error)) {
-        MemorySection s = address_space_resolve(cpu_address_space(env), r.phys);
+        MemorySection s = address_space_resolve(cpu_address_space(env), r.phys | (linear & ~TARGET_PAGE_MASK));
 
         if (s.host) {
             ram_addr_t first = (s.ram_addr & TARGET_PAGE_MASK) + (linear & ~TARGET_PAGE_MASK);
