@@ -245,6 +245,9 @@ static bool model_find(const char *name, CpuModel *out, Error **errp)
             *out = builtin_models[i];
             if (i == 0) {
                 memcpy(out->features, emulated, sizeof(emulated));
+                /* Controls of speculation only make systems report that they could be used. */
+                out->features[FEAT_7_EDX] &= ~CPUID_SPEC_CTRL;
+                out->features[FEAT_ARCH_CAP] &= ~ARCH_CAP_IBRS_ALL;
             }
             return true;
         }
