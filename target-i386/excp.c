@@ -55,7 +55,10 @@ void raise_exception_err(CPUX86State *env, int vector, uint32_t error)
 void raise_page_fault(CPUX86State *env, vaddr addr, uint32_t error)
 {
     if (cpu_long_mode(env) && !addr_canonical(addr)) {
-        raise_event(env, EXC_GP, 0);
+        bool data = env->jit.host_pc != 0;      /* not a fetch */
+
+        cpu_restore_eip(env);
+        raise_event(env, data && cpu_code64(env) && insn_faults_on_stack(env, addr) ? EXC_SS : EXC_GP, 0);
     }
     env->cr2 = addr;
     raise_event(env, EXC_PF, error);

@@ -93,6 +93,9 @@ static inline void stack_commit(CPUX86State *env, const Stack *s)
     env->regs[R_ESP] = s->mask == 0xffff ? (env->regs[R_ESP] & ~0xffffull) | (s->sp & 0xffff) : s->sp & s->mask;
 }
 
+/* A non-canonical address: did the instruction at EIP reach it through SS? (fault-segment.c) */
+bool insn_faults_on_stack(CPUX86State *env, vaddr addr);
+
 /* ---- EFLAGS ---- */
 /* Takes an EFLAGS image as it is (bits already chosen); the caller updates the mode. */
 static inline void eflags_set_image(CPUX86State *env, uint32_t image)

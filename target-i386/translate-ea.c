@@ -5,7 +5,6 @@
  * Follows SDM vol. 1, "Operand Addressing", and vol. 3A, "Limit Checking". In 64-bit mode only FS and GS have a base and
  * nothing has a limit; elsewhere the mode key says which segments are flat, and the others are checked inline against
  * the ranges of their hidden part (cpu.h, SegmentCache).
- * Left out: a non-canonical stack address raises #GP where hardware raises #SS (the slow path does not know the segment).
  */
 #include "qemu/osdep.h"
 #include "target-i386/decode.h"
