@@ -210,7 +210,10 @@ static uint32_t choose_target(Rng *r, unsigned size, bool align)
     }
 }
 
-static void solve_address(CpuState *s, const MemRef *m, uint32_t *target, Rng *r)
+/* A bit that takes an address out of what 48 bits can say. */
+#define NOT_CANONICAL(r) (1ull << (47 + rng_below(r, 17)))
+
+static void solve_address(CpuState *s, const MemRef *m, uint32_t *target, Rng *r, bool wide)
 {
     uint64_t offset;
 
@@ -240,6 +243,8 @@ static void solve_address(CpuState *s, const MemRef *m, uint32_t *target, Rng *r
     s->gpr[m->base] = offset - (uint64_t)(int64_t)m->disp - (m->index >= 0 ? s->gpr[m->index] * m->scale : 0);
     if (m->addr32) {
         s->gpr[m->base] = (uint32_t)s->gpr[m->base] | rng64(r) << 32;
+    } else if (wide && rng_one_in(r, 40)) {
+        s->gpr[m->base] ^= NOT_CANONICAL(r);
     }
 }
 
@@ -257,12 +262,15 @@ static bool writable(uint32_t addr, unsigned size)
 static void string_registers(CpuState *s, uint8_t *area, const Instance *in, Rng *r)
 {
     bool a32 = strstr(in->text, "addr32"), rep = strstr(in->text, "rep");
-    uint64_t high = a32 ? rng64(r) << 32 : 0;
+    uint64_t high = a32 ? rng64(r) << 32 : in->form->bits == 64 && rng_one_in(r, 40) ? NOT_CANONICAL(r) : 0;
 
     s->gpr[RSI] = high | choose_target(r, 8, false);
     s->gpr[RDI] = high | (rng_one_in(r, 3) ? (uint32_t)s->gpr[RSI] + rng_below(r, 16) - 8 : choose_target(r, 8, false));
     if (rep) {
-        s->gpr[RCX] = (a32 ? rng64(r) << 32 : 0) | (rng_one_in(r, 6) ? 0 : rng_one_in(r, 12) ? rng_below(r, 1200) : rng_below(r, 24));
+        s->gpr[RCX] = rng_one_in(r, 6) ? 0 : rng_one_in(r, 12) ? rng_below(r, 1200) : rng_below(r, 24);
+        if (a32) {              /* a count of 0 leaves the upper halves alone on AMD, clears them on Intel */
+            s->gpr[RCX] |= rng64(r) << 32 | !native_is_intel();
+        }
     }
     if (rng_one_in(r, 2)) {     /* a run of equal elements, for CMPS and SCAS */
         for (unsigned i = 0; i < 2; i++) {
@@ -312,6 +320,9 @@ void state_for_instance(CpuState *s, uint8_t *area, const Instance *in, Rng *r, 
     if (f->attr & FORM_STRING) {
         string_registers(s, area, in, r);
     }
+    if ((f->attr & FORM_STACK) && rng_one_in(r, 8)) {
+        s->gpr[RSP] = f->bits == 64 && rng_one_in(r, 2) ? s->gpr[RSP] ^ NOT_CANONICAL(r) : choose_target(r, 8, false);
+    }
     if (f->attr & FORM_DIV) {
         divisible(s, r, operand_size_of(f, 0));
     }
@@ -322,7 +333,7 @@ void state_for_instance(CpuState *s, uint8_t *area, const Instance *in, Rng *r, 
         if ((f->attr & FORM_BITOFS) && in->reg[1] >= 0) {
             s->gpr[in->reg[1]] = (uint64_t)((int64_t)rng_below(r, 0x1000) - 0x800);
         }
-        solve_address(s, m, &target, r);
+        solve_address(s, m, &target, r, f->bits == 64);
         if (in_area(target, size)) {
             random_vector(area + (target - DATA_BASE), size, r, f->attr & (FORM_FLOAT | FORM_X87));
             if (size <= 8 && !(f->attr & (FORM_FLOAT | FORM_X87))) {

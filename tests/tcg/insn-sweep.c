@@ -35,6 +35,23 @@ static void make_instances(Sweep *w, const FormList *forms, const char *group, u
     }
 }
 
+/* A repeated comparison that faults: AMD has flags of the last element, Intel those from before the instruction. */
+static bool comparison_faulted(const Form *f, const CpuState *native)
+{
+    return (f->attr & FORM_STRING) && native->vector == 14 && (strstr(f->name, "cmps") || strstr(f->name, "scas"));
+}
+
+static uint32_t undefined_flags(const Instance *in, const CpuState *before, const CpuState *native)
+{
+    if (native_is_intel()) {
+        return 0;
+    }
+    if (native->vector == ENDED) {
+        return flags_undefined_after(in->text, before);
+    }
+    return comparison_faulted(in->form, native) ? F_STATUS : strchr(in->text, ';') ? flag_use(in->text).undefined : 0;
+}
+
 static bool test_state(Sweep *w, const Instance *in, const Code *code, const uint8_t *arena, Rng *r, unsigned k)
 {
     CpuState s, native = { 0 }, guest = { 0 };
@@ -43,7 +60,7 @@ static bool test_state(Sweep *w, const Instance *in, const Code *code, const uin
 
     state_for_instance(&s, initial_area, in, r, k);
     run_both(code, &s, &native, &guest);
-    checks.undefined = native.vector == ENDED && !native_is_intel() ? flags_undefined_after(in->text, &s) : 0;
+    checks.undefined = undefined_flags(in, &s, &native);
     diff = g_string_free(states_compare(&native, &guest, &checks), FALSE);
     if (!*diff) {
         return true;
