@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The maps behind 0F: SDM vol. 2D, appendix A, tables A-3 (0F), A-4 (0F38), A-5 (0F3A) and A-6 (groups); the VEX encodings
- * of general-register instructions. Vector instructions are one row, "sse": that part decodes further itself.
+ * The maps behind 0F: SDM vol. 2D, appendix A, tables A-3 (0F), A-4 (0F38), A-5 (0F3A) and A-6 (groups); the VEX
+ * encodings of general-register instructions. Vector instructions are one row, "sse": that part decodes further
+ * itself.
  * Left out: EVEX, VEX vectors, virtualisation (VMX, SVM), TSX, MPX (its encodings are NOPs, as where MPX is off).
  */
 #include "qemu/osdep.h"
@@ -257,11 +258,17 @@ static const InsnRow *vex_andn(const Insn *in, const CodeReader *r)
 
 static const InsnRow *vex_f5(const Insn *in, const CodeReader *r)
 {
-    static const InsnRow row_bzhi = ROW(bzhi, Gy, Ey, RW | R2, A_VEX | A_PLAIN, .o2 = By, SETS_ALL, .feat = FEAT_I_BMI2);
+    static const InsnRow row_bzhi = ROW(bzhi, Gy, Ey, RW | R2, A_VEX | A_PLAIN, .o2 = By, SETS_ALL,
+                                        .feat = FEAT_I_BMI2);
     static const InsnRow row_pext = ROW(pext, Gy, By, RW | R2, A_VEX | A_PLAIN, .o2 = Ey, .feat = FEAT_I_BMI2);
     static const InsnRow row_pdep = ROW(pdep, Gy, By, RW | R2, A_VEX | A_PLAIN, .o2 = Ey, .feat = FEAT_I_BMI2);
 
-    return in->mandatory == 0 ? &row_bzhi : in->mandatory == 0xf3 ? &row_pext : in->mandatory == 0xf2 ? &row_pdep : NULL;
+    switch (in->mandatory) {
+    case 0: return &row_bzhi;
+    case 0xf3: return &row_pext;
+    case 0xf2: return &row_pdep;
+    default: return NULL;
+    }
 }
 
 static const InsnRow *vex_f6(const Insn *in, const CodeReader *r)
@@ -273,7 +280,8 @@ static const InsnRow *vex_f6(const Insn *in, const CodeReader *r)
 
 static const InsnRow *vex_f7(const Insn *in, const CodeReader *r)
 {
-    static const InsnRow row_bextr = ROW(bextr, Gy, Ey, RW | R2, A_VEX | A_PLAIN, .o2 = By, SETS_ALL, .feat = FEAT_I_BMI1);
+    static const InsnRow row_bextr = ROW(bextr, Gy, Ey, RW | R2, A_VEX | A_PLAIN, .o2 = By, SETS_ALL,
+                                         .feat = FEAT_I_BMI1);
     static const InsnRow row_shlx = ROW(shlx, Gy, Ey, RW | R2, A_VEX | A_PLAIN, .o2 = By, .feat = FEAT_I_BMI2);
     static const InsnRow row_sarx = ROW(sarx, Gy, Ey, RW | R2, A_VEX | A_PLAIN, .o2 = By, .feat = FEAT_I_BMI2);
     static const InsnRow row_shrx = ROW(shrx, Gy, Ey, RW | R2, A_VEX | A_PLAIN, .o2 = By, .feat = FEAT_I_BMI2);

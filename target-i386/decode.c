@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The decoder's engine: prefixes, opcode maps, ModRM and SIB, immediates, and the rules that make an encoding undefined.
+ * The decoder's engine: prefixes, opcode maps, ModRM and SIB, immediates, and the rules that make an encoding
+ * undefined.
  *
- * Follows SDM vol. 2A, "Instruction Format", and vol. 2D, appendix A. The rules on top of the manual (which F2/F3 wins, when
- * REX counts, what LOCK may precede) are listed in docs/cpu-frontend.md.
+ * Follows SDM vol. 2A, "Instruction Format", and vol. 2D, appendix A. The rules on top of the manual (which F2/F3
+ * wins, when REX counts, what LOCK may precede) are listed in docs/cpu-frontend.md.
  * Left out: EVEX and XOP (#UD), VEX forms of vector instructions (#UD).
  */
 #include "qemu/osdep.h"

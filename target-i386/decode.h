@@ -2,9 +2,9 @@
 /*
  * The decoder: bytes to Insn, no IR and no guest state besides the mode. Also used to look ahead at a jump's target.
  *
- * Rows follow SDM vol. 2D, appendix A: the letters are the manual's (E: ModRM.rm, G: ModRM.reg, I: immediate, J: relative
- * jump, O: offset, M: memory, S: segment, C/D: control and debug register, B: VEX.vvvv, Z here: register in the opcode),
- * the sizes too (b: 1, w: 2, d: 4, q: 8, v: operand size, y: 4 or 8, z: immediate of 2 or 4 bytes).
+ * Rows follow SDM vol. 2D, appendix A: the letters are the manual's (E: ModRM.rm, G: ModRM.reg, I: immediate, J:
+ * relative jump, O: offset, M: memory, S: segment, C/D: control and debug register, B: VEX.vvvv, Z here: register in
+ * the opcode), the sizes too (b: 1, w: 2, d: 4, q: 8, v: operand size, y: 4 or 8, z: immediate of 2 or 4 bytes).
  */
 #ifndef TARGET_I386_DECODE_H
 #define TARGET_I386_DECODE_H
@@ -16,7 +16,10 @@ typedef enum Operand {
     AL, rAX, CL, Ib, Is, Iw, Iz, Iv, One, Jb, Jz, Ap, Ob, Ov, Iwb,
 } Operand;
 
-/* What common code does with the operands: load before the emitter, write back after it. WE: the emitter writes operand 0. */
+/*
+ * What common code does with the operands: load before the emitter, write back after it. WE: the emitter writes
+ * operand 0.
+ */
 enum { R0 = 1, R1 = 2, R2 = 4, W0 = 8, W1 = 16, WE = 32 };
 
 enum {
@@ -40,9 +43,11 @@ enum {
 
 /* CPUID features that make an opcode #UD when absent. */
 typedef enum InsnFeature {
-    FEAT_ALWAYS, FEAT_I_CMOV, FEAT_I_CX8, FEAT_I_CX16, FEAT_I_POPCNT, FEAT_I_MOVBE, FEAT_I_SSE42, FEAT_I_BMI1, FEAT_I_BMI2, FEAT_I_LZCNT,
-    FEAT_I_ADX, FEAT_I_RDRAND, FEAT_I_RDSEED, FEAT_I_RDTSCP, FEAT_I_FSGSBASE, FEAT_I_SYSCALL, FEAT_I_SEP, FEAT_I_CLFLUSH,
-    FEAT_I_CLFLUSHOPT, FEAT_I_CLWB, FEAT_I_MONITOR, FEAT_I_XSAVE, FEAT_I_INVPCID, FEAT_I_SMAP, FEAT_I_RDPID, FEAT_I_LAHF,
+    FEAT_ALWAYS, FEAT_I_CMOV, FEAT_I_CX8, FEAT_I_CX16, FEAT_I_POPCNT, FEAT_I_MOVBE, FEAT_I_SSE42, FEAT_I_BMI1,
+    FEAT_I_BMI2,
+    FEAT_I_LZCNT, FEAT_I_ADX, FEAT_I_RDRAND, FEAT_I_RDSEED, FEAT_I_RDTSCP, FEAT_I_FSGSBASE, FEAT_I_SYSCALL, FEAT_I_SEP,
+    FEAT_I_CLFLUSH, FEAT_I_CLFLUSHOPT, FEAT_I_CLWB, FEAT_I_MONITOR, FEAT_I_XSAVE, FEAT_I_INVPCID, FEAT_I_SMAP,
+    FEAT_I_RDPID, FEAT_I_LAHF,
     FEAT_I_TSC, FEAT_I_MSR, FEAT_I_SSE, FEAT_I_SSE2, FEAT_I__COUNT,
 } InsnFeature;
 
@@ -110,8 +115,8 @@ bool flags_dead_at(Translator *t, uint64_t pc);
     E(tzcnt) E(lzcnt) E(popcnt) E(crc32) E(andn) E(blsr) E(blsmsk) E(blsi) E(bextr) E(bzhi) E(pdep) E(pext) E(mulx)    \
     E(rorx) E(shlx) E(shrx) E(sarx)                                                                                   \
     /* translate-ctl.c */                                                                                             \
-    E(jmp) E(jcc) E(call) E(jmp_ind) E(call_ind) E(ret) E(loop) E(loopcc) E(jcxz) E(push) E(pop) E(push_seg) E(pop_seg) \
-    E(pusha) E(popa) E(pushf) E(popf) E(enter) E(leave) E(far_jmp) E(far_call) E(far_jmp_ind) E(far_call_ind)          \
+    E(jmp) E(jcc) E(call) E(jmp_ind) E(call_ind) E(ret) E(loop) E(loopcc) E(jcxz) E(push) E(pop) E(push_seg) \
+    E(pop_seg) E(pusha) E(popa) E(pushf) E(popf) E(enter) E(leave) E(far_jmp) E(far_call) E(far_jmp_ind) E(far_call_ind) \
     E(far_ret) E(iret) E(int) E(int3) E(into) E(icebp) E(bound)                                                       \
     /* translate-string.c */                                                                                          \
     E(movs) E(cmps) E(stos) E(lods) E(scas) E(ins) E(outs) E(in_imm) E(in_dx) E(out_imm) E(out_dx)                     \

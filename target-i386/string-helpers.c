@@ -2,11 +2,12 @@
 /*
  * REP string instructions in bulk.
  *
- * An instruction is cut into chunks that lie in one page, in their segments and before the address size wraps, for source
- * and destination alike; a chunk in plain RAM is moved by the host's memmove and friends, anything else (I/O, pages with
- * translated code, elements across a page) goes one element at a time through the TLB. Registers are updated after each
- * chunk, so a fault leaves exactly the completed iterations (SDM vol. 2B, "REP/REPE/REPZ/REPNE/REPNZ"), and between chunks
- * a request to leave translated code is honoured with EIP still at the instruction.
+ * An instruction is cut into chunks that lie in one page, in their segments and before the address size wraps, for
+ * source and destination alike; a chunk in plain RAM is moved by the host's memmove and friends, anything else (I/O,
+ * pages with translated code, elements across a page) goes one element at a time through the TLB. Registers are
+ * updated after each chunk, so a fault leaves exactly the completed iterations (SDM vol. 2B,
+ * "REP/REPE/REPZ/REPNE/REPNZ"), and between chunks a request to leave translated code is honoured with EIP still at
+ * the instruction.
  */
 #include "qemu/osdep.h"
 #include "exec/cpu-exec.h"
@@ -78,7 +79,10 @@ static uint64_t within_segment(const StringOp *s, const Side *side)
     return s->down ? first / s->size + 1 : (span - first + 1) / s->size;
 }
 
-/* Elements before the offset wraps. One that wraps inside itself counts as 1 and is left to the checks of a single access. */
+/*
+ * Elements before the offset wraps. One that wraps inside itself counts as 1 and is left to the checks of a single
+ * access.
+ */
 static uint64_t before_wrap(const StringOp *s, const Side *side)
 {
     uint64_t n = s->down ? side->off / s->size : (s->amask - side->off) / s->size;
@@ -122,7 +126,8 @@ static uint8_t *side_host(const StringOp *s, const Side *side, uint64_t n)
     uint64_t lowest = s->down ? side->linear - (n - 1) * s->size : side->linear;
 
     if (s->down && n > 1) {
-        cpu_probe(s->env, side->linear, s->size, side->write, s->mmu_idx);  /* the first element is the one that faults */
+        /* the first element is the one that faults */
+        cpu_probe(s->env, side->linear, s->size, side->write, s->mmu_idx);
     }
     return n ? cpu_host_ptr(s->env, lowest, (unsigned)(n * s->size), side->write, s->mmu_idx) : NULL;
 }
@@ -205,7 +210,10 @@ static void element_put(uint8_t *p, uint64_t v, unsigned size)
 
 /* ---- MOVS ---- */
 
-/* Source and destination overlap so that later elements read what earlier ones wrote: the order is part of the result. */
+/*
+ * Source and destination overlap so that later elements read what earlier ones wrote: the order is part of the
+ * result.
+ */
 static void move_in_order(uint8_t *dst, const uint8_t *src, uint64_t n, unsigned size, bool down)
 {
     for (uint64_t i = 0; i < n; i++) {

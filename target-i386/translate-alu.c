@@ -119,7 +119,10 @@ void emit_dec(Translator *t, Insn *in)
     inc_dec(t, in, -1, CC_OP_DECB);
 }
 
-/* A read-modify-write without a host instruction: one attempt; when another CPU was faster the instruction starts over. */
+/*
+ * A read-modify-write without a host instruction: one attempt; when another CPU was faster the instruction starts
+ * over.
+ */
 static void locked_attempt(Translator *t, Insn *in, IrTemp expected, IrTemp val)
 {
     IrTemp seen = ir_atomic_cas(t->ir, in->ea, expected, val, memop(t, in->size));

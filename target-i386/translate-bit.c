@@ -2,8 +2,8 @@
 /*
  * Emitters: shifts, rotates, bit tests and scans, BMI.
  *
- * A count of 0 (after masking) leaves the flags alone, so with a variable count the flags are merged at run time; all of
- * that is dead code where nobody reads them. Undefined flags are those of current Intel CPUs: docs/cpu-flags.md.
+ * A count of 0 (after masking) leaves the flags alone, so with a variable count the flags are merged at run time; all
+ * of that is dead code where nobody reads them. Undefined flags are those of current Intel CPUs: docs/cpu-flags.md.
  */
 #include "qemu/osdep.h"
 #include "target-i386/decode.h"
@@ -88,7 +88,10 @@ void emit_shl(Translator *t, Insn *in)
     if (s.constant && !s.n) {
         return;
     }
-    /* The value one step before the end: its top bit is what C becomes. n - 1 is in range, or n is 0 and nobody looks. */
+    /*
+     * The value one step before the end: its top bit is what C becomes. n - 1 is in range, or n is 0 and nobody
+     * looks.
+     */
     before = s.constant ? ir_shli(ir, s.v, s.n - 1)
                         : ir_shl(ir, s.v, ir_andi(ir, ir_addi(ir, s.count, -1), in->size == 8 ? 63 : 31));
     in->val[0] = s.constant ? ir_shli(ir, s.v, s.n) : ir_shl(ir, s.v, s.count);
@@ -344,7 +347,8 @@ static void bit_test(Translator *t, Insn *in, BitOp op)
         v = writes ? gen_load_rmw(t, in->ea, in->size) : gen_load(t, in->ea, in->size);
     }
     if (writes) {
-        mask = in->row->o1 == Gv ? ir_shl(ir, ir_const(ir, type, 1), n) : ir_const(ir, type, (int64_t)(1ull << (in->imm & wmask)));
+        mask = in->row->o1 == Gv ? ir_shl(ir, ir_const(ir, type, 1), n)
+                                 : ir_const(ir, type, (int64_t)(1ull << (in->imm & wmask)));
         if (locked) {
             v = bit_apply_locked(t, in, op, mask);
         } else {

@@ -2,8 +2,9 @@
 /*
  * Lazy flags while translating: committing them, and conditions from what is known about them (docs/cpu-flags.md).
  *
- * t->cc describes the values cc_* hold. Where the operation is known a condition becomes one comparison of its operands;
- * a field that names a guest register is dropped when the register is overwritten, and the cc_* globals serve instead.
+ * t->cc describes the values cc_* hold. Where the operation is known a condition becomes one comparison of its
+ * operands; a field that names a guest register is dropped when the register is overwritten, and the cc_* globals
+ * serve instead.
  */
 #include "qemu/osdep.h"
 #include "target-i386/decode.h"
@@ -362,6 +363,11 @@ static Cond carry_with_carry(Translator *t, bool subtract)
     return nonzero(t, ir_or(ir, ir_setcond(ir, IR_LTU, x, src), eq));
 }
 
+static Cond result_is(Translator *t, uint64_t v)
+{
+    return (Cond) { IR_EQ, widen(t, cc_dst(t), false), konst(t, t->cc.op, (int64_t)v) };
+}
+
 static Cond cond_overflow(Translator *t)
 {
     IrTemp src;
@@ -371,8 +377,8 @@ static Cond cond_overflow(Translator *t)
     case CC_OP_ADCB: return sign_of(t, overflow_bits(t, false, true));
     case CC_OP_SUBB: return sign_of(t, overflow_bits(t, true, false));
     case CC_OP_SBBB: return sign_of(t, overflow_bits(t, true, true));
-    case CC_OP_INCB: return (Cond) { IR_EQ, widen(t, cc_dst(t), false), konst(t, t->cc.op, (int64_t)op_sign(t->cc.op)) };
-    case CC_OP_DECB: return (Cond) { IR_EQ, widen(t, cc_dst(t), false), konst(t, t->cc.op, (int64_t)(op_sign(t->cc.op) - 1)) };
+    case CC_OP_INCB: return result_is(t, op_sign(t->cc.op));
+    case CC_OP_DECB: return result_is(t, op_sign(t->cc.op) - 1);
     case CC_OP_MULB:
         src = cc_src(t);
         return nonzero(t, src);
@@ -603,7 +609,8 @@ static bool peek_dead(Peek *p, uint64_t pc, unsigned live, unsigned depth)
         uint64_t linear = code_linear(&p->reader, pc);
         unsigned uses;
 
-        if (linear < p->reader.host_lo || linear >= p->reader.host_hi || insn_decode(&p->reader, pc, &in) != DECODE_OK) {
+        if (linear < p->reader.host_lo || linear >= p->reader.host_hi ||
+            insn_decode(&p->reader, pc, &in) != DECODE_OK) {
             return false;
         }
         p->lo = MIN(p->lo, linear);

@@ -2,8 +2,9 @@
 /*
  * Emitters: string instructions, ports.
  *
- * Without REP an element is handled inline; with it, a helper moves as much as it can at once (string-helpers.c) and returns
- * when the count is used up or the comparison has decided. Interrupted, it leaves with the instruction to be run again.
+ * Without REP an element is handled inline; with it, a helper moves as much as it can at once (string-helpers.c) and
+ * returns when the count is used up or the comparison has decided. Interrupted, it leaves with the instruction to be
+ * run again.
  * Follows SDM vol. 2B, "REP/REPE/REPZ/REPNE/REPNZ", and vol. 1, "I/O Port Protection".
  */
 #include "qemu/osdep.h"

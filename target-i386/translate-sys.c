@@ -206,7 +206,8 @@ static void store_table(Translator *t, Insn *in, size_t base_off, size_t limit_o
     addr = insn_ea(t, in, base_bytes + 2, EA_WRITE);
     gen_store(t, addr, ir_ld(t->ir, IR_I32, limit_off, IR_MO_16), 2);
     gen_store(t, ir_addi(t->ir, addr, 2),
-              ir_ld(t->ir, base_bytes == 8 ? IR_I64 : IR_I32, base_off, base_bytes == 8 ? IR_MO_64 : IR_MO_32), base_bytes);
+              ir_ld(t->ir, base_bytes == 8 ? IR_I64 : IR_I32, base_off, base_bytes == 8 ? IR_MO_64 : IR_MO_32),
+              base_bytes);
 }
 
 void emit_sgdt(Translator *t, Insn *in)

@@ -2,9 +2,9 @@
 /*
  * The front end's engine: blocks, the common part of every instruction (operands in, emitter, operands out), exits.
  *
- * A block ends at a taken transfer, a page boundary, an instruction that changes the mode key, or max_insns. A conditional
- * jump not taken goes on inside the block. What raises out of line is collected and emitted after the last instruction,
- * since control flow in the IR goes forward only.
+ * A block ends at a taken transfer, a page boundary, an instruction that changes the mode key, or max_insns. A
+ * conditional jump not taken goes on inside the block. What raises out of line is collected and emitted after the
+ * last instruction, since control flow in the IR goes forward only.
  * Follows docs/cpu-frontend.md; commit order: include/tcg/ir.h, "Precise state".
  * Left out: jumps within the page are not followed into; a transfer to a non-canonical address faults at its target.
  */
@@ -20,7 +20,8 @@ X86Globals x86g;
 
 void x86_translate_init(IrContext *ir)
 {
-    static const struct { uint8_t reg; const char *name; } order[16] = {    /* hottest first: pinned as far as it goes */
+    /* hottest first: pinned as far as it goes */
+    static const struct { uint8_t reg; const char *name; } order[16] = {
         { R_EAX, "rax" }, { R_ECX, "rcx" }, { R_EDX, "rdx" }, { R_EBX, "rbx" }, { R_ESP, "rsp" }, { R_EBP, "rbp" },
         { R_ESI, "rsi" }, { R_EDI, "rdi" }, { 8, "r8" }, { 12, "r12" }, { 13, "r13" }, { 14, "r14" }, { 9, "r9" },
         { 15, "r15" }, { 10, "r10" }, { 11, "r11" },
@@ -235,7 +236,8 @@ void gen_exit_if(Translator *t, const Insn *in, IrCond c, IrTemp a, IrTemp b, ui
     if (!jump_allowed(t, eip)) {
         gen_fault_if(t, in, c, a, b, FAULT_GP0, 0);
     } else if ((t->mk & (MK_TF | MK_INHIBIT | MK_RF)) && !t->no_step) {
-        gen_exit_to(t, ir_movcond(ir, c, a, b, ir_const(ir, IR_I64, (int64_t)eip), ir_const(ir, IR_I64, (int64_t)in->next)));
+        gen_exit_to(t, ir_movcond(ir, c, a, b, ir_const(ir, IR_I64, (int64_t)eip),
+                                  ir_const(ir, IR_I64, (int64_t)in->next)));
     } else {
         ir_exit_chain_if(ir, c, a, b, eip, exit_flags(t, eip), flags_dead_mask(t, eip, in_first_page(t, eip)));
     }

@@ -128,7 +128,10 @@ typedef struct X86Globals {
 extern X86Globals x86g;         /* written by x86_translate_init() only */
 
 /* ---- guest registers ---- */
-/* Values of size 1, 2, 4 are I32 (zero-extended), of size 8 I64. size 8 returns the global itself: use before writing it. */
+/*
+ * Values of size 1, 2, 4 are I32 (zero-extended), of size 8 I64. size 8 returns the global itself: use before writing
+ * it.
+ */
 IrTemp guest_reg_read(Translator *t, unsigned reg, unsigned size);          /* size 1: low byte of reg */
 IrTemp guest_reg_read8(Translator *t, const Insn *in, unsigned reg);        /* AH..BH without REX */
 /* Sizes 1 and 2 keep the rest, 4 zeroes the upper half. val: I32, or I64 for size 8. */
@@ -164,7 +167,10 @@ void gen_exception_if(Translator *t, const Insn *in, IrCond c, IrTemp a, IrTemp 
 void gen_fault_if(Translator *t, const Insn *in, IrCond c, IrTemp a, IrTemp b, int kind, uint32_t arg);
 /* Leaves for a constant EIP (checked against the limit of CS); the block ends. */
 void gen_exit(Translator *t, uint64_t eip);
-/* As gen_exit, looking at exit requests first: a port may have asked for a reset, which must come before the next instruction. */
+/*
+ * As gen_exit, looking at exit requests first: a port may have asked for a reset, which must come before the next
+ * instruction.
+ */
 void gen_exit_polled(Translator *t, uint64_t eip);
 /* The same if the condition holds; the block goes on otherwise (t->done may be set all the same: single-stepping). */
 void gen_exit_if(Translator *t, const Insn *in, IrCond c, IrTemp a, IrTemp b, uint64_t eip);

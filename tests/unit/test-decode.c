@@ -176,7 +176,8 @@ static void test_memory_operands(void)
     Insn in;
 
     g_assert_cmpint(decode_text("8b 44 8b f0", M64, &in), ==, DECODE_OK);       /* mov eax, [rbx+rcx*4-16] */
-    g_assert_true(in.is_mem && in.base == R_EBX && in.index == R_ECX && in.scale == 2 && in.disp == -16 && in.seg == R_DS);
+    g_assert_true(in.is_mem && in.base == R_EBX && in.index == R_ECX && in.scale == 2);
+    g_assert_true(in.disp == -16 && in.seg == R_DS);
     g_assert_cmpint(decode_text("8b 05 10 00 00 00", M64, &in), ==, DECODE_OK); /* RIP-relative */
     g_assert_true(in.base == -1 && in.disp == (int64_t)LINEAR + 6 + 0x10);
     g_assert_cmpint(decode_text("c7 05 10 00 00 00 01 00 00 00", M64, &in), ==, DECODE_OK);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Lazy flags: each operation against a plain reading of the manual, one bit of the result at a time and in wider arithmetic.
+ * Lazy flags: each operation against a plain reading of the manual, one bit of the result at a time and in wider
+ * arithmetic.
  */
 #include "qemu/osdep.h"
 #include "target-i386/helper-int.h"
@@ -57,7 +58,8 @@ static void check(const char *what, unsigned op, uint64_t dst, uint64_t src, uin
     uint32_t got = helper_cc_compute(NULL, dst | junk, src, src2, 0, op);
 
     if (got != want) {
-        g_error("%s, %u bits: dst %" PRIx64 " src %" PRIx64 " src2 %" PRIx64 ": %x, wanted %x", what, bits, dst, src, src2, got, want);
+        g_error("%s, %u bits: dst %" PRIx64 " src %" PRIx64 " src2 %" PRIx64 ": %x, wanted %x", what, bits,
+                dst, src, src2, got, want);
     }
 }
 
@@ -98,7 +100,8 @@ static void test_inc_and_dec_keep_carry(void)
 
                 check("inc", CC_OP_INCB + s, r, c, 0, f | c);
                 /* over another operation, here one with C set or clear */
-                g_assert_cmphex(helper_cc_compute(NULL, 0, 0xff - c, 0, r, CC_OP_EFLAGS | (CC_OP_INCB + s) << 8), ==, f | !c);
+                g_assert_cmphex(helper_cc_compute(NULL, 0, 0xff - c, 0, r, CC_OP_EFLAGS | (CC_OP_INCB + s) << 8), ==,
+                                f | !c);
                 g_assert_cmphex(helper_cc_compute(NULL, 0, c, 0, r, CC_OP_ADDB | (CC_OP_INCB + s) << 8), ==, f | c);
                 f = reference_sub(a, 1, 0, bits, &r) & ~CC_C;
                 check("dec", CC_OP_DECB + s, r, c, 0, f | c);
