@@ -54,11 +54,15 @@ static IrTemp destination(Translator *t, const Insn *in, unsigned size, EaAccess
 
 static void repeat(Translator *t, Insn *in, const IrHelper *h, unsigned size, uint32_t more)
 {
+    static const uint8_t written[] = { R_EAX, R_ECX, R_ESI, R_EDI };
     uint32_t how = ctz64(size) | ctz64(in->addrsize) << 2 | source_segment(in) << 4 | more;
 
     how |= in->rep == 0xf2 ? STRING_REPNE : 0;
     how |= t->mk & MK_TF ? STRING_STEP : 0;
     ir_call(t->ir, h, ir_const(t->ir, IR_I32, how));
+    for (unsigned i = 0; i < ARRAY_SIZE(written); i++) {
+        flags_reg_written(t, x86g.reg[written[i]]);
+    }
 }
 
 void emit_movs(Translator *t, Insn *in)
