@@ -116,7 +116,8 @@ bool flags_dead_at(Translator *t, uint64_t pc);
     E(rorx) E(shlx) E(shrx) E(sarx)                                                                                   \
     /* translate-ctl.c */                                                                                             \
     E(jmp) E(jcc) E(call) E(jmp_ind) E(call_ind) E(ret) E(loop) E(loopcc) E(jcxz) E(push) E(pop) E(push_seg) \
-    E(pop_seg) E(pusha) E(popa) E(pushf) E(popf) E(enter) E(leave) E(far_jmp) E(far_call) E(far_jmp_ind) E(far_call_ind) \
+    E(pop_seg) E(pusha) E(popa) E(pushf) E(popf) E(enter) E(leave) E(far_jmp) E(far_call) E(far_jmp_ind) \
+    E(far_call_ind) \
     E(far_ret) E(iret) E(int) E(int3) E(into) E(icebp) E(bound)                                                       \
     /* translate-string.c */                                                                                          \
     E(movs) E(cmps) E(stos) E(lods) E(scas) E(ins) E(outs) E(in_imm) E(in_dx) E(out_imm) E(out_dx)                     \
