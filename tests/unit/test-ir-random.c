@@ -99,6 +99,9 @@ static void result(Gen *g, IrTemp t)
 {
     keep(g, t);
     if (chance(g, 35)) {
+        if (ir_type(g->ir, t) == IR_I32 && chance(g, 60)) {
+            t = ir_ext(g->ir, IR_I64, IR_U32, t);
+        }
         ir_mov(g->ir, any_global(g, ir_type(g->ir, t)), t);
     }
 }

@@ -8,7 +8,8 @@
 
 /* ---- operands in every place ---- */
 
-typedef enum Place { P_CONST, P_PINNED, P_UNPINNED, P_DIES, P_LIVES, P__COUNT } Place;
+/* P_HALF: a 32-bit value that is the low half of a wider one, which dies with it. */
+typedef enum Place { P_CONST, P_PINNED, P_UNPINNED, P_DIES, P_LIVES, P_HALF, P__COUNT } Place;
 
 /* Operand n starts in r[n], r[10 + n]; w0 and w1 get their low halves. */
 #define OPERANDS 4
@@ -20,6 +21,7 @@ static IrTemp operand(IrContext *ir, IrType type, Place p, unsigned n, uint64_t 
     case P_CONST: return ir_const(ir, type, (int64_t)k);
     case P_PINNED: return type == IR_I64 ? r : ir_trunc(ir, r);
     case P_UNPINNED: return type == IR_I64 ? fake_r(10 + n) : n < 2 ? fake_w(n) : ir_trunc(ir, fake_r(10 + n));
+    case P_HALF: r = ir_xor(ir, r, fake_r(9)); return type == IR_I64 ? r : ir_trunc(ir, r);
     default: return type == IR_I64 ? ir_xor(ir, r, fake_r(9)) : ir_xor(ir, ir_trunc(ir, r), ir_trunc(ir, fake_r(9)));
     }
 }
@@ -220,20 +222,29 @@ static void test_truncated_values_have_no_upper_half(void)
     }
 }
 
+static void field_once(IrType type, unsigned pos, unsigned len, Place pa, Place pb)
+{
+    IrContext *ir = begin();
+    IrTemp a = operand(ir, type, pa, 0, 0), b = operand(ir, type, pb, 1, 0x123456789abcdef);
+
+    deliver(ir, (Dest)(pos % D__COUNT), ir_deposit(ir, a, b, pos, len), 0);
+    if (pa == P_LIVES) {
+        ir_mov(ir, fake_cc(0), ir_ext(ir, IR_I64, IR_U32, ir_ext(ir, IR_I32, IR_U32, ir_extract(ir, a, pos, len))));
+        ir_mov(ir, fake_cc(1), ir_ext(ir, IR_I64, IR_U32, ir_sextract(ir, a, pos, len)));
+    }
+    use_again(ir, pa, a, 0);
+    use_again(ir, pb, b, 1);
+    check_pairs(ir, 4);
+}
+
 static void fields_of_width(IrType type, unsigned width)
 {
     for (unsigned len = 1; len <= width; len++) {
         for (unsigned pos = 0; pos + len <= width; pos += width == 64 && len % 8 ? 3 : 1) {
-            Place pa = (Place)(1 + (pos + len) % (P__COUNT - 1)), pb = (Place)((pos / 3 + len) % P__COUNT);
-            IrContext *ir = begin();
-            IrTemp a = operand(ir, type, pa, 0, 0), b = operand(ir, type, pb, 1, 0x123456789abcdef);
-
-            deliver(ir, (Dest)(pos % D__COUNT), ir_deposit(ir, a, b, pos, len), 0);
-            ir_mov(ir, fake_cc(0), ir_ext(ir, IR_I64, IR_S32, ir_trunc(ir, ir_ext(ir, IR_I64, IR_S32, ir_extract(ir, a, pos, len)))));
-            ir_mov(ir, fake_cc(1), ir_ext(ir, IR_I64, IR_U32, ir_sextract(ir, a, pos, len)));
-            use_again(ir, pa, a, 0);
-            use_again(ir, pb, b, 1);
-            check_pairs(ir, 4);
+            for (unsigned pa = P_PINNED; pa < P__COUNT && len % 8 == 0 && pos % 8 == 0; pa++) {
+                field_once(type, pos, len, (Place)pa, (Place)((pos / 8 + len / 8 + pa) % P__COUNT));
+            }
+            field_once(type, pos, len, P_LIVES, (Place)((pos / 3 + len) % P__COUNT));
         }
     }
 }
