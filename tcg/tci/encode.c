@@ -52,6 +52,7 @@ static void head(Encoder *e, const IrOp *op, unsigned opc, unsigned imm)
     }));
 }
 
+/* Before the head. What is noted is the word behind it, which run.c keeps in host_pc: never the block's first byte. */
 static void note_restore(Encoder *e)
 {
     if (e->code->n_restore == ARRAY_SIZE(e->code->restore)) {
@@ -59,7 +60,7 @@ static void note_restore(Encoder *e)
         return;
     }
     e->code->restore[e->code->n_restore++] = (TcgRestore) {
-        .code_off = e->n * 4, .eip_delta = (int32_t)(e->insn_eip - e->code->eip),
+        .code_off = (e->n + 1) * 4, .eip_delta = (int32_t)(e->insn_eip - e->code->eip),
     };
 }
 

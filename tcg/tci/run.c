@@ -2,7 +2,7 @@
 /*
  * Runs byte code. The guest's order of memory accesses (x86: total store order) holds on any host: loads acquire, stores release.
  *
- * What may raise stores its own address in host_pc first; a helper that unwinds leaves by siglongjmp, so nothing here needs undoing.
+ * What may raise stores the address behind its head in host_pc first, so that it lies inside the block like a return address; a helper that unwinds leaves by siglongjmp, so nothing here needs undoing.
  */
 #include "qemu/osdep.h"
 #include "qemu/bitops.h"
@@ -406,7 +406,7 @@ uintptr_t tci_run(uint8_t *env, const uint32_t *code)
                 [IRO_gld - IRO_gld] = guest_load, [IRO_gst - IRO_gld] = guest_store, [IRO_gld128 - IRO_gld] = guest_load128,
                 [IRO_gst128 - IRO_gld] = guest_store128, [IRO_atomic_rmw - IRO_gld] = atomic_rmw, [IRO_atomic_cas - IRO_gld] = atomic_cas,
             };
-            uint64_t here = (uintptr_t)pc;
+            uint64_t here = (uintptr_t)arg;
 
             memcpy(env + tci_layout.host_pc, &here, 8);
             fns[h.opc - IRO_gld](&vm, h, arg);
@@ -414,7 +414,7 @@ uintptr_t tci_run(uint8_t *env, const uint32_t *code)
             break;
         }
         case IRO_call: {
-            uint64_t here = (uintptr_t)pc;
+            uint64_t here = (uintptr_t)arg;
 
             memcpy(env + tci_layout.host_pc, &here, 8);
             pc = call(&vm, h, arg);
