@@ -2,7 +2,8 @@
 /*
  * Runs byte code. The guest's order of memory accesses (x86: total store order) holds on any host: loads acquire, stores release.
  *
- * What may raise stores the address behind its head in host_pc first, so that it lies inside the block like a return address; a helper that unwinds leaves by siglongjmp, so nothing here needs undoing.
+ * What may raise stores the address behind its head in host_pc first: inside the block, as a return address would be. A helper
+ * that unwinds leaves by siglongjmp; nothing here needs undoing.
  */
 #include "qemu/osdep.h"
 #include "qemu/bitops.h"
