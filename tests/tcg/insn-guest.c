@@ -125,6 +125,7 @@ static void set_mode(void)
     env->gdt = (DescTable) { .base = KERNEL_BASE + P_GDT, .limit = 0x4f };
     env->idt = (DescTable) { .base = KERNEL_BASE + P_IDT, .limit = 0xfff };
     seg_set(env, R_TR, SEL_TSS, KERNEL_BASE + P_TSS, 0x67, DESC_P | SYS_TSS32_BUSY << DESC_TYPE_SHIFT);
+    seg_set(env, R_LDTR, 0, 0, 0, 0);
     tlb_flush(env);
 }
 

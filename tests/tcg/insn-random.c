@@ -162,7 +162,7 @@ static unsigned run_batch(GPtrArray *sequences, unsigned bits)
                 CpuState in;
                 g_autofree char *diff = NULL;
 
-                state_for_sequence(&in, &r, s->attrs);
+                state_for_sequence(&in, &r, s->attrs, bits);
                 diff = run_sequence(s, &codes[i], &in);
                 if (*diff) {
                     if (failures++ < opt.max_failures) {

@@ -243,7 +243,7 @@ static void solve_address(CpuState *s, const MemRef *m, uint32_t *target, Rng *r
     s->gpr[m->base] = offset - (uint64_t)(int64_t)m->disp - (m->index >= 0 ? s->gpr[m->index] * m->scale : 0);
     if (m->addr32) {
         s->gpr[m->base] = (uint32_t)s->gpr[m->base] | rng64(r) << 32;
-    } else if (wide && rng_one_in(r, 40)) {
+    } else if (wide && !m->gs && rng_one_in(r, 40)) {
         s->gpr[m->base] ^= NOT_CANONICAL(r);
     }
 }
@@ -364,9 +364,12 @@ void state_for_instance(CpuState *s, uint8_t *area, const Instance *in, Rng *r, 
     } else if ((f->attr & FORM_CMPXCHG) && !m->used && in->reg[0] >= 0 && rng_one_in(r, 2)) {
         s->gpr[RAX] = s->gpr[in->reg[0]];
     }
+    for (unsigned i = 0; f->bits == 32 && i < 16; i++) {
+        s->gpr[i] = (uint32_t)s->gpr[i];
+    }
 }
 
-void state_for_sequence(CpuState *s, Rng *r, unsigned attr)
+void state_for_sequence(CpuState *s, Rng *r, unsigned attr, unsigned bits)
 {
     state_random(s, r, attr);
     s->gpr[RSP] = STACK_BASE + 0x800;
@@ -374,4 +377,7 @@ void state_for_sequence(CpuState *s, Rng *r, unsigned attr)
     s->gpr[RBP] = DATA2_BASE + 0x600;
     s->gpr[13] = DATA_BASE + PAGE;
     s->gpr[12] = rng_below(r, 8) * 16;
+    for (unsigned i = 0; bits == 32 && i < 16; i++) {
+        s->gpr[i] = (uint32_t)s->gpr[i];
+    }
 }

@@ -61,6 +61,8 @@ static bool test_state(Sweep *w, const Instance *in, const Code *code, const uin
     state_for_instance(&s, initial_area, in, r, k);
     run_both(code, &s, &native, &guest);
     checks.undefined = undefined_flags(in, &s, &native);
+    /* MASKMOVQ that faults: AMD has switched to MMX already. */
+    checks.ignore_x87 = native.vector == 14 && strstr(in->form->name, "maskmovq") && !native_is_intel();
     diff = g_string_free(states_compare(&native, &guest, &checks), FALSE);
     if (!*diff) {
         return true;

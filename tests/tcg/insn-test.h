@@ -167,7 +167,7 @@ void state_random(CpuState *s, Rng *r, unsigned attr);
 /* A state for one instruction: its memory operand lies in the area; combination k of interesting operands. */
 void state_for_instance(CpuState *s, uint8_t *area, const Instance *in, Rng *r, unsigned k);
 /* Registers that sequences use as pointers. */
-void state_for_sequence(CpuState *s, Rng *r, unsigned attr);
+void state_for_sequence(CpuState *s, Rng *r, unsigned attr, unsigned bits);
 void area_fill(uint8_t *area, Rng *r);
 
 /* ---- insn-compare.c ---- */
