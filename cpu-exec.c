@@ -94,12 +94,13 @@ static void run_blocks(CPUX86State *env)
     uintptr_t cookie = 0;
 
     do {
+        bool plain = env->jit.smc_single || tb_exit_is_plain(cookie);
         TranslationBlock *tb;
 
         env->jit.host_pc = 0;           /* fetch faults are of eip itself */
-        tb = tb_find(env);
+        tb = tb_find(env, plain);
         if (!tb) {
-            tb = tb_generate(env);
+            tb = tb_generate(env, plain);
             cookie = 0;                 /* making room may have dropped the block we came from */
         }
         if (cookie && !env->jit.smc_single) {

@@ -36,6 +36,7 @@ typedef struct TbExit {
     TranslationBlock *target;           /* chained to, or NULL */
     struct TbExit *next_in;             /* list of exits chained to target */
     uint32_t patch_off, stub_off;
+    bool plain;                         /* to the variant of the successor without shared checks */
 } TbExit;
 
 struct TranslationBlock {
@@ -53,7 +54,7 @@ struct TranslationBlock {
     TcgRestore *restore;
     uint32_t n_restore;
     uint16_t n_exits, n_insns, guest_bytes;
-    bool invalid;
+    bool invalid, plain;
     const CPUX86State *owner;           /* of a block that runs once */
 };
 
@@ -306,7 +307,7 @@ static bool cacheable(const CPUX86State *env)
     return !tcg_opt_nochain && !env->jit.smc_single && !log_enabled(LOG_NOCHAIN);
 }
 
-TranslationBlock *tb_find(CPUX86State *env)
+TranslationBlock *tb_find(CPUX86State *env, bool plain)
 {
     uint64_t eip = env->eip, key = env->jit.mode_key;
     const JumpCacheEntry *e = &env->jit.jc[jc_index(eip)];
@@ -317,7 +318,7 @@ TranslationBlock *tb_find(CPUX86State *env)
     if (env->jit.smc_single) {
         return NULL;
     }
-    if (e->eip == eip && e->mode_key == key) {
+    if (!plain && e->eip == eip && e->mode_key == key) {
         return e->tb;
     }
     env->jit.stat_lookup++;
@@ -327,8 +328,9 @@ TranslationBlock *tb_find(CPUX86State *env)
     }
     for (TranslationBlock *tb = __atomic_load_n(&hash_table[tb_hash(ram_addr, eip, key)], __ATOMIC_ACQUIRE); tb;
          tb = __atomic_load_n(&tb->hash_next, __ATOMIC_ACQUIRE)) {
-        if (tb->ram_addr == ram_addr && tb->eip == eip && tb->mode_key == key && !tb->invalid && second_page_matches(env, tb, linear)) {
-            if (cacheable(env)) {
+        if (tb->ram_addr == ram_addr && tb->eip == eip && tb->mode_key == key && tb->plain == plain && !tb->invalid
+            && second_page_matches(env, tb, linear)) {
+            if (!plain && cacheable(env)) {
                 jc_fill(env, tb, global);
             }
             return tb;
@@ -348,13 +350,18 @@ static const void *jit_lookup(void *opaque)
         return NULL;
     }
     env->jit.host_pc = 0;
-    tb = tb_find(env);
+    tb = tb_find(env, false);
     return tb ? tb->rx : NULL;
 }
 
 const void *tb_code(const TranslationBlock *tb)
 {
     return tb->rx;
+}
+
+bool tb_exit_is_plain(uintptr_t cookie)
+{
+    return cookie && ((const TbExit *)cookie)->plain;
 }
 
 uint64_t tb_eip(const TranslationBlock *tb)
@@ -664,12 +671,13 @@ static void tb_set_range(CPUX86State *env, TranslationBlock *tb, const Translate
     }
 }
 
-static TranslationBlock *tb_new(const CPUX86State *env, unsigned n_exits)
+static TranslationBlock *tb_new(const CPUX86State *env, unsigned n_exits, bool plain)
 {
     TranslationBlock *tb = g_new0(TranslationBlock, 1);
 
     tb->eip = env->eip;
     tb->mode_key = env->jit.mode_key;
+    tb->plain = plain;
     tb->n_exits = (uint16_t)n_exits;
     tb->exits = g_new0(TbExit, n_exits);
     for (unsigned i = 0; i < n_exits; i++) {
@@ -678,7 +686,7 @@ static TranslationBlock *tb_new(const CPUX86State *env, unsigned n_exits)
     return tb;
 }
 
-static void run_passes(bool log)
+static void run_passes(bool plain, bool log)
 {
     if (log) {
         log_ir(LOG_OP, "OP");
@@ -688,6 +696,9 @@ static void run_passes(bool log)
 #endif
     if (!tcg_opt_no_passes) {
         ir_optimize(ir);
+        if (!plain) {
+            ir_share_checks(ir);
+        }
         ir_coalesce(ir);
     }
     ir_liveness(ir);
@@ -701,6 +712,7 @@ static void finish_block(TranslationBlock *tb, Region *r)
     for (unsigned i = 0; i < tb->n_exits; i++) {
         tb->exits[i].patch_off = code.exits[i].patch_off;
         tb->exits[i].stub_off = code.exits[i].stub_off;
+        tb->exits[i].plain = code.exits[i].plain;
     }
     tb->restore = g_memdup2(code.restore, code.n_restore * sizeof(TcgRestore));
     tb->n_restore = code.n_restore;
@@ -742,7 +754,8 @@ static void reclaim_single(const CPUX86State *env)
 }
 
 /* Emits code for what ir holds. NULL: try again with fewer instructions. */
-static TranslationBlock *generate_locked(CPUX86State *env, const TranslateResult *res, vaddr linear, ram_addr_t ram_addr, bool log)
+static TranslationBlock *generate_locked(CPUX86State *env, const TranslateResult *res, vaddr linear, ram_addr_t ram_addr,
+                                         bool plain, bool log)
 {
     Region *r;
     TranslationBlock *tb;
@@ -752,7 +765,7 @@ static TranslationBlock *generate_locked(CPUX86State *env, const TranslateResult
         region_make_room();
     }
     r = &regions[current_region];
-    tb = tb_new(env, ir->n_exits);
+    tb = tb_new(env, ir->n_exits, plain);
     tb->ram_addr = ram_addr;
     tb->n_insns = (uint16_t)res->n_insns;
     tb->guest_bytes = (uint16_t)res->guest_bytes;
@@ -789,7 +802,7 @@ static void protect_pages(CPUX86State *env, vaddr linear, ram_addr_t ram_addr)
     }
 }
 
-TranslationBlock *tb_generate(CPUX86State *env)
+TranslationBlock *tb_generate(CPUX86State *env, bool plain)
 {
     TranslateRequest rq = { .env = env, .ir = ir, .eip = env->eip, .mode_key = env->jit.mode_key };
     TranslateResult res;
@@ -817,8 +830,8 @@ TranslationBlock *tb_generate(CPUX86State *env)
         if (log && log_enabled(LOG_IN_ASM)) {
             log_in_asm(env, &res);
         }
-        run_passes(log);
-        tb = generate_locked(env, &res, linear, ram_addr, log);
+        run_passes(plain, log);
+        tb = generate_locked(env, &res, linear, ram_addr, plain, log);
     }
     if (tb->page[1] != ~0ull) {
         ram_code_protect(tb->page[1]);

@@ -26,6 +26,7 @@ typedef struct TcgEnvLayout {
 typedef struct TcgExit {            /* a chain exit of the generated code */
     uint32_t patch_off;             /* what tcg_backend_patch() changes */
     uint32_t stub_off;              /* its target while unchained */
+    bool plain;                     /* of a failed gchk: leads to the block without shared checks */
 } TcgExit;
 
 typedef struct TcgRestore {         /* the return address of a slow path or call -> guest instruction */

@@ -60,6 +60,14 @@ static void dump_extra(const IrContext *ir, GString *s, const IrOp *op)
     case IRO_brcond: g_string_append_printf(s, ",%s,L%u", ir_cond_name((IrCond)op->cond), op->slot); break;
     case IRO_br: case IRO_label: g_string_append_printf(s, " L%u", op->slot); break;
     case IRO_ld: case IRO_st: g_string_append_printf(s, ",env+0x%" PRIx64 ",%u", op->c[0], 8u << (op->c[1] & 7)); break;
+    case IRO_gchk:
+        g_string_append_printf(s, ",%d,%u", (int32_t)op->c[1], (unsigned)(op->c[1] >> 32));
+        dump_memop(s, (IrMemOp)op->c[0]);
+        break;
+    case IRO_hld: case IRO_hst:
+        g_string_append_printf(s, ",+%" PRIu64, op->c[1]);
+        dump_memop(s, (IrMemOp)op->c[0]);
+        break;
     case IRO_gld: case IRO_gst: case IRO_gld128: case IRO_gst128: case IRO_atomic_rmw: case IRO_atomic_cas:
         dump_memop(s, (IrMemOp)op->c[0]);
         break;

@@ -99,6 +99,7 @@ static inline bool ir_op_observes(const IrOp *op)
 
 /* Passes, in this order; each leaves a valid list. See docs/tcg.md. */
 void ir_optimize(IrContext *ir);        /* optimize.c: constants, copies, algebra */
+void ir_share_checks(IrContext *ir);    /* share.c: one TLB check for accesses that differ by constants; optional */
 void ir_coalesce(IrContext *ir);        /* coalesce.c: results go straight to their global */
 void ir_liveness(IrContext *ir);        /* liveness.c: removes dead operations, fills `dies` */
 /* verify.c: the rules of a list, see there. A list as built has exact types, one that passes have seen containers that suit. */

@@ -23,7 +23,8 @@ static const char *const signatures[IRO__COUNT] = {
     [IRO_sar] = "ttt", [IRO_rotl] = "ttt", [IRO_rotr] = "ttt", [IRO_mulu2] = "tttt", [IRO_muls2] = "tttt", [IRO_clz] = "tt",
     [IRO_ctz] = "tt", [IRO_popcnt] = "tt", [IRO_bswap] = "tt", [IRO_ext] = "t*", [IRO_trunc] = "il", [IRO_deposit] = "ttt",
     [IRO_extract] = "tt", [IRO_sextract] = "tt", [IRO_setcond] = "icc", [IRO_movcond] = "tcctt",
-    [IRO_ld] = "t", [IRO_st] = "t", [IRO_gld] = "tl", [IRO_gst] = "lt", [IRO_gld128] = "l", [IRO_gst128] = "l",
+    [IRO_ld] = "t", [IRO_st] = "t", [IRO_gld] = "tl", [IRO_gst] = "lt",
+    [IRO_gchk] = "ll", [IRO_hld] = "tl", [IRO_hst] = "lt", [IRO_gld128] = "l", [IRO_gst128] = "l",
     [IRO_atomic_rmw] = "tlt", [IRO_atomic_cas] = "tltt", [IRO_fence] = "", [IRO_vec] = "", [IRO_call] = NULL,
     [IRO_exit_chain] = "", [IRO_exit_chain_if] = "cc", [IRO_exit_jump] = "l", [IRO_exit_loop] = "", [IRO_exit_loop_at] = "",
 };
@@ -35,6 +36,7 @@ typedef struct Check {
     unsigned at;                            /* operation being looked at */
     unsigned region;                        /* counts labels: locals belong to one */
     int last_exit;
+    bool exit_used[IR_MAX_EXITS];
     bool reachable;
     bool label_set[IR_MAX_LABELS];
     bool label_reached[IR_MAX_LABELS];      /* by a branch so far */
@@ -168,13 +170,20 @@ static bool check_memop(Check *c, const IrOp *op)
     if (ir_mo_mmu(mo) >= MAX_MMU) {
         return wrong(c, "MMU mode %u", ir_mo_mmu(mo));
     }
-    if ((mo & IR_MO_RMW) && op->opc != IRO_gld && op->opc != IRO_gld128) {
+    if ((mo & IR_MO_RMW) && op->opc != IRO_gld && op->opc != IRO_gld128 && op->opc != IRO_hld) {
         return wrong(c, "only loads check for a write to come");
     }
     if (is128) {
         return (mo & IR_MO_SIZE) == IR_MO_128 || wrong(c, "not 128 bits");
     }
     return check_size(c, op, mo & IR_MO_SIZE);
+}
+
+static bool check_shared(Check *c, const IrOp *op)
+{
+    unsigned len = (unsigned)(op->c[1] >> 32);
+
+    return (ir_mo_mmu((IrMemOp)op->c[0]) < MAX_MMU && len && len <= 4096) || wrong(c, "%u bytes", len);
 }
 
 static bool check_vec(Check *c, const IrOp *op)
@@ -190,6 +199,7 @@ static CheckFn *const immediates[IRO__COUNT] = {
     [IRO_setcond] = check_cond, [IRO_movcond] = check_cond, [IRO_brcond] = check_cond, [IRO_exit_chain_if] = check_cond,
     [IRO_shl] = check_shift, [IRO_shr] = check_shift, [IRO_sar] = check_shift, [IRO_rotl] = check_shift, [IRO_rotr] = check_shift,
     [IRO_ld] = check_state, [IRO_st] = check_state, [IRO_gld] = check_memop, [IRO_gst] = check_memop, [IRO_gld128] = check_memop,
+    [IRO_gchk] = check_shared, [IRO_hld] = check_memop, [IRO_hst] = check_memop,
     [IRO_gst128] = check_memop, [IRO_atomic_rmw] = check_memop, [IRO_atomic_cas] = check_memop, [IRO_vec] = check_vec,
 };
 
@@ -317,10 +327,11 @@ static bool check_label(Check *c, const IrOp *op)
 
 static bool check_exit_number(Check *c, const IrOp *op)
 {
-    bool ok = c->typing == IR_TYPES_EXACT ? op->slot == c->last_exit + 1 : op->slot > c->last_exit;
-
-    c->last_exit = op->slot;
-    return (ok && op->slot < c->ir->n_exits) || wrong(c, "exit #%u is out of order", op->slot);
+    if (op->slot >= c->ir->n_exits || op->slot >= IR_MAX_EXITS || c->exit_used[op->slot]) {
+        return wrong(c, "exit #%u does not exist or is used twice", op->slot);
+    }
+    c->exit_used[op->slot] = true;
+    return c->typing != IR_TYPES_EXACT || op->slot == ++c->last_exit || wrong(c, "exit #%u is out of order", op->slot);
 }
 
 static bool check_flow(Check *c, const IrOp *op)
@@ -330,7 +341,7 @@ static bool check_flow(Check *c, const IrOp *op)
         return check_branch(c, op);
     case IRO_label:
         return check_label(c, op);
-    case IRO_exit_chain: case IRO_exit_chain_if:
+    case IRO_exit_chain: case IRO_exit_chain_if: case IRO_gchk:
         return check_exit_number(c, op);
     default:
         return true;

@@ -25,8 +25,10 @@ void tb_flush_all(void);
 
 /* ---- between the execution loop, the TLB and the block cache ---- */
 /* The block for the CPU's eip and mode; NULL when it is not translated yet. May raise a fetch fault. Fills the jump cache. */
-TranslationBlock *tb_find(CPUX86State *env);
-TranslationBlock *tb_generate(CPUX86State *env);    /* translates it; may raise */
+/* plain: the variant without shared TLB checks, which runs where such a check has failed (tcg/share.c). */
+TranslationBlock *tb_find(CPUX86State *env, bool plain);
+TranslationBlock *tb_generate(CPUX86State *env, bool plain);    /* translates it; may raise */
+bool tb_exit_is_plain(uintptr_t cookie);            /* that exit leads to the plain variant; cookie may be 0 */
 void tb_unwound(void);                              /* a fault unwound out of translation: gives up its lock */
 const void *tb_code(const TranslationBlock *tb);
 uint64_t tb_eip(const TranslationBlock *tb);

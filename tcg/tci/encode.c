@@ -214,6 +214,46 @@ static void encode_memory(Encoder *e, const IrOp *op)
     }
 }
 
+static void encode_chain(Encoder *e, const IrOp *op)
+{
+    if (op->pos & IR_EXIT_CROSS) {
+        head(e, op, TCI_CROSS, op->pos);
+    } else {
+        head(e, op, TCI_CHAIN, op->pos);
+        e->code->exits[op->slot].patch_off = e->n * 4;
+        e->stubs[e->n_stubs].exit = op->slot;
+        e->stubs[e->n_stubs++].eip = op->c[0];
+        word(e, 0);
+    }
+    word64(e, op->c[0]);
+}
+
+/* Its exit follows it, and is what runs when the check fails. */
+static void encode_check(Encoder *e, const IrOp *op)
+{
+    IrOp leave = { .opc = IRO_exit_chain, .slot = op->slot };
+    uint32_t at;
+
+    leave.c[0] = e->insn_eip;
+    head(e, op, op->opc, (unsigned)(op->c[0] & 0xffff));
+    arguments(e, op);
+    word64(e, op->c[1]);
+    at = e->n;
+    word(e, 0);
+    encode_chain(e, &leave);
+    e->code->exits[op->slot].plain = true;
+    if (!e->full) {
+        e->p[at] = e->n - (at + 1);
+    }
+}
+
+static void encode_host_access(Encoder *e, const IrOp *op)
+{
+    head(e, op, op->opc, (unsigned)(op->c[0] & 0xffff));
+    arguments(e, op);
+    word(e, (uint32_t)op->c[1]);
+}
+
 static void encode_fence(Encoder *e, const IrOp *op)
 {
     head(e, op, op->opc, 0);
@@ -234,21 +274,6 @@ static void encode_call(Encoder *e, const IrOp *op)
     note_restore(e);
     head(e, &o, op->opc, op->pos);
     arguments(e, op);
-    word64(e, op->c[0]);
-}
-
-static void encode_chain(Encoder *e, const IrOp *op)
-{
-    if (op->pos & IR_EXIT_CROSS) {
-        e->code->exits[op->slot] = (TcgExit) { 0 };
-        head(e, op, TCI_CROSS, op->pos);
-    } else {
-        head(e, op, TCI_CHAIN, op->pos);
-        e->code->exits[op->slot].patch_off = e->n * 4;
-        e->stubs[e->n_stubs].exit = op->slot;
-        e->stubs[e->n_stubs++].eip = op->c[0];
-        word(e, 0);
-    }
     word64(e, op->c[0]);
 }
 
@@ -283,7 +308,7 @@ static EncodeFn *const encoders[IRO__COUNT] = {     /* NULL: encode_scalar */
     [IRO_insn_start] = encode_insn_start, [IRO_label] = encode_label, [IRO_br] = encode_branch, [IRO_brcond] = encode_branch,
     [IRO_ld] = encode_state, [IRO_st] = encode_state, [IRO_gld] = encode_memory, [IRO_gst] = encode_memory,
     [IRO_gld128] = encode_memory, [IRO_gst128] = encode_memory, [IRO_atomic_rmw] = encode_memory, [IRO_atomic_cas] = encode_memory,
-    [IRO_fence] = encode_fence, [IRO_vec] = encode_vec, [IRO_call] = encode_call,
+    [IRO_gchk] = encode_check, [IRO_hld] = encode_host_access, [IRO_hst] = encode_host_access, [IRO_fence] = encode_fence, [IRO_vec] = encode_vec, [IRO_call] = encode_call,
     [IRO_exit_chain] = encode_chain, [IRO_exit_chain_if] = encode_chain_if, [IRO_exit_jump] = encode_jump,
     [IRO_exit_loop] = encode_leave, [IRO_exit_loop_at] = encode_leave,
 };
@@ -348,6 +373,7 @@ bool tcg_backend_generate(IrContext *ir, TcgCode *code, bool *too_complex)
     memset(e->slot, 0xff, ir->n_temps * sizeof(e->slot[0]));
     memset(e->slot_used, 0, sizeof(e->slot_used));
     code->n_restore = 0;
+    memset(code->exits, 0, ir->n_exits * sizeof(code->exits[0]));
     for (unsigned i = 0; i < ir->n_ops && !e->full && !e->too_complex; i++) {
         const IrOp *op = &ir->ops[i];
 

@@ -223,11 +223,17 @@ static void store_guest(uint8_t *p, unsigned size, uint64_t v)
     }
 }
 
+static inline const TlbEntry *tlb_entry(const Vm *vm, uint64_t addr, IrMemOp mo)
+{
+    const void *table = vm->env + tci_layout.tlb[ir_mo_mmu(mo)];
+
+    return (const TlbEntry *)table + (addr >> TARGET_PAGE_BITS & (JIT_TLB_SIZE - 1));
+}
+
 /* Host address on a TLB hit, else NULL. The compare covers misses and page crossings (exec/cpu-jit.h). */
 static inline uint8_t *probe(const Vm *vm, uint64_t addr, IrMemOp mo, bool write)
 {
-    const TlbEntry *e = (const TlbEntry *)(const void *)(vm->env + tci_layout.tlb[ir_mo_mmu(mo)])
-                        + (addr >> TARGET_PAGE_BITS & (JIT_TLB_SIZE - 1));
+    const TlbEntry *e = tlb_entry(vm, addr, mo);
     uint64_t off = addr ^ __atomic_load_n(write ? &e->write : &e->read, __ATOMIC_RELAXED);  /* others may flush */
 
     if (off > TARGET_PAGE_SIZE - ir_mo_bytes(mo) || ((mo & IR_MO_ALIGN) && (off & (ir_mo_bytes(mo) - 1)))) {
@@ -256,6 +262,32 @@ static void guest_store(Vm *vm, TciHead h, const uint32_t *arg)
     } else {
         tci_layout.slow_st(vm->env, addr, h.imm, v);
     }
+}
+
+/* The host address of a range that lies in one page of plain memory; false where it does not. */
+static bool guest_check(Vm *vm, TciHead h, const uint32_t *arg)
+{
+    uint64_t addr = get(vm, arg[1]) + (uint64_t)(int64_t)(int32_t)arg[2];
+    const TlbEntry *e = tlb_entry(vm, addr, h.imm);
+    uint64_t off = addr ^ __atomic_load_n(h.imm & IR_MO_RMW ? &e->write : &e->read, __ATOMIC_RELAXED);
+
+    if (off > TARGET_PAGE_SIZE - arg[3]) {
+        return false;
+    }
+    put(vm, arg[0], e->host + off);
+    return true;
+}
+
+static void host_load(Vm *vm, TciHead h, const uint32_t *arg)
+{
+    const uint8_t *p = (const uint8_t *)(uintptr_t)get(vm, arg[1]) + arg[2];
+
+    put(vm, arg[0], narrow(h, sign_or_zero(h.imm, load_guest(p, h.imm & IR_MO_SIZE))));
+}
+
+static void host_store(Vm *vm, TciHead h, const uint32_t *arg)
+{
+    store_guest((uint8_t *)(uintptr_t)get(vm, arg[0]) + arg[2], h.imm & IR_MO_SIZE, get(vm, arg[1]));
 }
 
 static void guest_load128(Vm *vm, TciHead h, const uint32_t *arg)
@@ -403,17 +435,28 @@ uintptr_t tci_run(uint8_t *env, const uint32_t *code)
             pc += 3;
             break;
         case IRO_gld: case IRO_gst: case IRO_gld128: case IRO_gst128: case IRO_atomic_rmw: case IRO_atomic_cas: {
-            static void (*const fns[])(Vm *, TciHead, const uint32_t *) = {
-                [IRO_gld - IRO_gld] = guest_load, [IRO_gst - IRO_gld] = guest_store, [IRO_gld128 - IRO_gld] = guest_load128,
-                [IRO_gst128 - IRO_gld] = guest_store128, [IRO_atomic_rmw - IRO_gld] = atomic_rmw, [IRO_atomic_cas - IRO_gld] = atomic_cas,
+            static void (*const fns[IRO__COUNT])(Vm *, TciHead, const uint32_t *) = {
+                [IRO_gld] = guest_load, [IRO_gst] = guest_store, [IRO_gld128] = guest_load128, [IRO_gst128] = guest_store128,
+                [IRO_atomic_rmw] = atomic_rmw, [IRO_atomic_cas] = atomic_cas,
             };
             uint64_t here = (uintptr_t)arg;
 
             memcpy(env + tci_layout.host_pc, &here, 8);
-            fns[h.opc - IRO_gld](&vm, h, arg);
+            fns[h.opc](&vm, h, arg);
             pc += h.opc == IRO_atomic_cas ? 5 : h.opc == IRO_atomic_rmw ? 4 : 3;
             break;
         }
+        case IRO_gchk:
+            pc += guest_check(&vm, h, arg) ? 6 + arg[4] : 6;    /* past its exit, or into it */
+            break;
+        case IRO_hld:
+            host_load(&vm, h, arg);
+            pc += 4;
+            break;
+        case IRO_hst:
+            host_store(&vm, h, arg);
+            pc += 4;
+            break;
         case IRO_call: {
             uint64_t here = (uintptr_t)arg;
 

@@ -220,6 +220,7 @@ bool tcg_backend_generate(IrContext *ir, TcgCode *code, bool *too_complex)
     h->zf_at = NULL;
     h->insn_eip = code->eip;
     code->n_restore = 0;
+    memset(code->exits, 0, ir->n_exits * sizeof(code->exits[0]));
     regs_start(h);
     for (unsigned i = 0; i < ir->n_ops && !h->too_complex && h->a.p < h->a.end - 1024; i++) {
         lower_op(h, &ir->ops[i]);

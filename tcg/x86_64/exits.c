@@ -74,7 +74,6 @@ static void emit_chain(Host *h, unsigned exit, uint64_t eip, unsigned flags)
     Stub *s;
 
     if (flags & IR_EXIT_CROSS) {
-        h->code->exits[exit] = (TcgExit) { 0 };
         emit_cross(h, eip, flags & IR_EXIT_LOOP);
         return;
     }

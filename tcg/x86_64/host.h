@@ -150,6 +150,9 @@ int lower_cmp(Host *h, const IrOp *op, unsigned first);         /* emits the com
 /* mem.c, exits.c */
 void lower_gld(Host *h, const IrOp *op);
 void lower_gst(Host *h, const IrOp *op);
+void lower_gchk(Host *h, const IrOp *op);
+void lower_hld(Host *h, const IrOp *op);
+void lower_hst(Host *h, const IrOp *op);
 void lower_mem128(Host *h, const IrOp *op);
 void lower_vec(Host *h, const IrOp *op);
 void lower_call(Host *h, const IrOp *op, const IrHelper *helper);

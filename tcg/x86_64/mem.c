@@ -110,7 +110,7 @@ static void note_saved(Host *h, Stub *s, int result)
     }
 }
 
-static void emit_load(Host *h, IrMemOp mo, bool to64, int d, int base, int index)
+static void emit_load(Host *h, IrMemOp mo, bool to64, int d, int base, int index, int32_t disp)
 {
     static const uint32_t load[2][4] = {
         { 0xb6 | X_0F, 0xb7 | X_0F, 0x8b, 0x8b | X_W }, { 0xbe | X_0F, 0xbf | X_0F, 0x63 | X_W, 0x8b | X_W },
@@ -121,7 +121,7 @@ static void emit_load(Host *h, IrMemOp mo, bool to64, int d, int base, int index
     if (mo & IR_MO_SIGN) {
         opc = size < 2 && to64 ? opc | X_W : size == 2 && !to64 ? 0x8b : opc;
     }
-    asm_rmx(&h->a, opc, d, base, index, 0);
+    asm_rmx(&h->a, opc, d, base, index, disp);
 }
 
 void lower_gld(Host *h, const IrOp *op)
@@ -141,20 +141,44 @@ void lower_gld(Host *h, const IrOp *op)
     s->data = d;
     s->is64 = op->type == IR_I64;
     probe_emit(h, &p, mo, mo & IR_MO_RMW, s);
-    emit_load(h, mo, s->is64, d, p.idx, p.x);
+    emit_load(h, mo, s->is64, d, p.idx, p.x, 0);
     s->back = h->a.p;
+}
+
+/* Stores a register, or the constant v when data is -1. */
+static void emit_store(Host *h, unsigned size, int data, int64_t v, int base, int index, int32_t disp)
+{
+    static const uint32_t store_r[] = { 0x88 | X_B8, 0x89 | X_66, 0x89, 0x89 | X_W };
+    static const uint32_t store_i[] = { 0xc6, 0xc7 | X_66, 0xc7, 0xc7 | X_W };
+
+    if (data >= 0) {
+        asm_rmx(&h->a, store_r[size], data, base, index, disp);
+        return;
+    }
+    asm_rmx(&h->a, store_i[size], 0, base, index, disp);
+    if (size == 0) {
+        a8(&h->a, (uint8_t)v);
+    } else if (size == 1) {
+        a8(&h->a, (uint8_t)v);
+        a8(&h->a, (uint8_t)(v >> 8));
+    } else {
+        a32(&h->a, (uint32_t)v);
+    }
+}
+
+/* The value to store: -1 and *v when it fits an immediate, else a register. */
+static int store_operand(Host *h, IrTemp t, unsigned size, int64_t *v)
+{
+    *v = 0;
+    return regs_const(h, t, v) && (size < 3 || fits_s32(*v)) ? -1 : regs_use(h, t);
 }
 
 void lower_gst(Host *h, const IrOp *op)
 {
-    static const uint32_t store_r[] = { 0x88 | X_B8, 0x89 | X_66, 0x89, 0x89 | X_W };
-    static const uint32_t store_i[] = { 0xc6, 0xc7 | X_66, 0xc7, 0xc7 | X_W };
     IrMemOp mo = (IrMemOp)op->c[0];
-    unsigned size = mo & IR_MO_SIZE;
     Probe p = { .addr = regs_use(h, op->arg[0]) };
-    int64_t v = 0;
-    bool imm = regs_const(h, op->arg[1], &v) && (size < 3 || fits_s32(v));
-    int data = imm ? -1 : regs_use(h, op->arg[1]);
+    int64_t v;
+    int data = store_operand(h, op->arg[1], mo & IR_MO_SIZE, &v);
     Stub *s;
 
     regs_kill_operands(h, op);
@@ -165,20 +189,58 @@ void lower_gst(Host *h, const IrOp *op)
     s->data = data;
     s->val = v;
     probe_emit(h, &p, mo, true, s);
-    if (!imm) {
-        asm_rmx(&h->a, store_r[size], data, p.idx, p.x, 0);
-    } else {
-        asm_rmx(&h->a, store_i[size], 0, p.idx, p.x, 0);
-        if (size == 0) {
-            a8(&h->a, (uint8_t)v);
-        } else if (size == 1) {
-            a8(&h->a, (uint8_t)v);
-            a8(&h->a, (uint8_t)(v >> 8));
-        } else {
-            a32(&h->a, (uint32_t)v);
-        }
-    }
+    emit_store(h, mo & IR_MO_SIZE, data, v, p.idx, p.x, 0);
     s->back = h->a.p;
+}
+
+/* ---- shared checks ---- */
+
+void lower_gchk(Host *h, const IrOp *op)
+{
+    IrMemOp mo = (IrMemOp)op->c[0];
+    int32_t disp = (int32_t)op->c[1], tlb = env_disp(host_info.layout.tlb[ir_mo_mmu(mo)]);
+    uint32_t len = (uint32_t)(op->c[1] >> 32);
+    int base = regs_use(h, op->arg[1]), idx, d;
+    Stub *s;
+
+    regs_kill_operands(h, op);
+    idx = regs_alloc(h, 0);
+    d = regs_def(h, op->arg[0], -1);
+    s = stub_new(h, STUB_EXIT_IF);
+    regs_sync_list(h, &s->sync, 0);
+    s->exit = op->slot;
+    s->eip = h->insn_eip;
+    s->loop = s->cross = false;
+    asm_rm(&h->a, 0x8d | X_W, d, base, disp);
+    asm_mov_rr(&h->a, false, idx, d);
+    asm_shift_i(&h->a, false, G2_SHR, idx, TLB_INDEX_SHIFT);
+    asm_g1_ri(&h->a, false, G1_AND, idx, TLB_INDEX_MASK);
+    asm_rmx(&h->a, 0x33 | X_W, d, ENV_REG, idx,
+            tlb + (int32_t)(mo & IR_MO_RMW ? offsetof(TlbEntry, write) : offsetof(TlbEntry, read)));
+    asm_g1_ri(&h->a, true, G1_CMP, d, (int32_t)(TARGET_PAGE_SIZE - len));
+    s->fix[0] = asm_jcc_fix(&h->a, CCX_A);
+    asm_rmx(&h->a, 0x03 | X_W, d, ENV_REG, idx, tlb + (int32_t)offsetof(TlbEntry, host));
+    h->code->exits[op->slot].plain = true;
+}
+
+void lower_hld(Host *h, const IrOp *op)
+{
+    int host = regs_use(h, op->arg[1]), d;
+
+    regs_kill_operands(h, op);
+    d = regs_def(h, op->arg[0], host);
+    emit_load(h, (IrMemOp)op->c[0], op->type == IR_I64, d, host, -1, (int32_t)op->c[1]);
+}
+
+void lower_hst(Host *h, const IrOp *op)
+{
+    unsigned size = op->c[0] & IR_MO_SIZE;
+    int host = regs_use(h, op->arg[0]);
+    int64_t v;
+    int data = store_operand(h, op->arg[1], size, &v);
+
+    emit_store(h, size, data, v, host, -1, (int32_t)op->c[1]);
+    regs_kill_operands(h, op);
 }
 
 void lower_mem128(Host *h, const IrOp *op)
