@@ -725,7 +725,7 @@ static Outcome ref_chain(FakeCpu *c, const IrOp *op, bool patched)
     return (Outcome) { .kind = OUT_EXIT, .exit = op->slot, .eip = op->c[0], .dead = op->c[1] };
 }
 
-static Outcome ref_run(const IrContext *ir, FakeCpu *c, bool patched)
+static Outcome ref_run(const IrContext *ir, FakeCpu *c, bool patched, const uint64_t *stop_at)
 {
     uint64_t hi = 0;
 
@@ -739,7 +739,12 @@ static Outcome ref_run(const IrContext *ir, FakeCpu *c, bool patched)
             in[k] = get(ir, c, op->arg[op->nout + k]);
         }
         switch (op->opc) {
-        case IRO_insn_start: c->ref_insn = op->c[0]; break;
+        case IRO_insn_start:
+            if (stop_at && *stop_at == op->c[0]) {
+                return (Outcome) { .kind = OUT_EXIT, .eip = op->c[0] };
+            }
+            c->ref_insn = op->c[0];
+            break;
         case IRO_label: case IRO_fence: break;
         case IRO_br: i = label_index(ir, i, op->slot); break;
         case IRO_brcond:
@@ -1015,13 +1020,14 @@ static void compare_cpus(GString *s, const Outcome *want, const Outcome *got)
     compare_events(s);
 }
 
-static Outcome run_reference(const IrContext *ir, const FakeState *st)
+/* stop_at: eip of the instruction before which it ends. */
+static Outcome run_reference(const IrContext *ir, const FakeState *st, const uint64_t *stop_at)
 {
     init_cpu(cpu_ref, ir, st);
     if (sigsetjmp(cpu_ref->env, 0)) {
         return (Outcome) { .kind = OUT_FAULT, .eip = cpu_ref->eip };
     }
-    return ref_run(ir, cpu_ref, st->patched);
+    return ref_run(ir, cpu_ref, st->patched, stop_at);
 }
 
 static Outcome run_backend(const IrContext *ir, const FakeState *st, const Outcome *ref)
@@ -1049,14 +1055,20 @@ static void patch_exits(const IrContext *ir, bool patched)
     }
 }
 
-static const char *const pass_names[] = { "liveness", "optimize, liveness", "optimize, coalesce, liveness", "coalesce, liveness" };
+static const char *const pass_names[] = {
+    "liveness", "optimize, liveness", "optimize, coalesce, liveness", "coalesce, liveness", "optimize, share, coalesce, liveness",
+    "share, liveness",
+};
 
 static void run_passes(IrContext *ir, unsigned variant)
 {
-    if (variant == 1 || variant == 2) {
+    if (variant == 1 || variant == 2 || variant == 4) {
         ir_optimize(ir);
     }
-    if (variant == 2 || variant == 3) {
+    if (variant >= 4) {
+        ir_share_checks(ir);
+    }
+    if (variant >= 2 && variant <= 4) {
         ir_coalesce(ir);
     }
     ir_liveness(ir);
@@ -1097,10 +1109,15 @@ bool fake_compare(const IrContext *ir, const FakeState *st, unsigned n_states, G
         }
         for (unsigned i = 0; i < n_states; i++) {
             g_autoptr(GString) diff = g_string_new(NULL);
-            Outcome want = run_reference(ir, &st[i]), got;
+            Outcome want = run_reference(ir, &st[i], NULL), got;
 
             patch_exits(work, st[i].patched);
             got = run_backend(ir, &st[i], &want);
+            if (got.kind == OUT_EXIT && block_code.exits[got.exit].plain) {
+                /* A shared check failed: everything is as it was where that instruction starts. */
+                want = run_reference(ir, &st[i], &got.eip);
+                want.exit = got.exit;
+            }
             compare_cpus(diff, &want, &got);
             if (diff->len) {
                 if (report) {

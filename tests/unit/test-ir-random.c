@@ -11,6 +11,7 @@
 #define MAX_POOL 96
 #define N_VARS   3
 #define MAX_OPEN 4
+#define SP       4
 
 enum { NEED_LABELS = 1, NEED_MEMORY = 2, NEED_CALLS = 4 };
 
@@ -25,6 +26,7 @@ typedef struct Gen {
     unsigned have;                  /* NEED_x */
     unsigned n_exits;
     uint64_t pc;
+    IrTemp sp;                      /* a pinned global that mostly points to memory */
 } Gen;
 
 static unsigned pick(Gen *g, unsigned n)
@@ -52,6 +54,14 @@ static IrTemp keep(Gen *g, IrTemp t)
 static IrTemp any_global(Gen *g, IrType type)
 {
     return type == IR_I32 ? fake_w(pick(g, N_W)) : pick(g, N_R + N_CC);
+}
+
+/* Any to write to: the one that points to memory is left alone most of the time. */
+static IrTemp target_global(Gen *g, IrType type)
+{
+    IrTemp t = any_global(g, type);
+
+    return t == g->sp && chance(g, 80) ? fake_r(0) : t;
 }
 
 /* Something of this type that has a value. Recent locals are likelier, so that others die early. */
@@ -90,7 +100,7 @@ static void assign(Gen *g)
     if ((g->have & NEED_LABELS) && chance(g, 40)) {
         ir_mov(g->ir, g->var[type][pick(g, N_VARS)], v);
     } else {
-        ir_mov(g->ir, any_global(g, type), v);
+        ir_mov(g->ir, target_global(g, type), v);
     }
 }
 
@@ -102,7 +112,7 @@ static void result(Gen *g, IrTemp t)
         if (ir_type(g->ir, t) == IR_I32 && chance(g, 60)) {
             t = ir_ext(g->ir, IR_I64, IR_U32, t);
         }
-        ir_mov(g->ir, any_global(g, ir_type(g->ir, t)), t);
+        ir_mov(g->ir, target_global(g, ir_type(g->ir, t)), t);
     }
 }
 
@@ -212,8 +222,14 @@ static IrTemp address(Gen *g)
 {
     IrTemp a;
 
-    if (chance(g, 15)) {
+    if (chance(g, 10)) {
         return value(g, IR_I64);
+    }
+    if (chance(g, 75)) {
+        if (chance(g, 20)) {
+            ir_mov(g->ir, g->sp, ir_addi(g->ir, g->sp, (int64_t)pick(g, 64) - 32));
+        }
+        return ir_addi(g->ir, g->sp, chance(g, 20) ? 0 : (int64_t)pick(g, 100) - 50);
     }
     a = ir_addi(g->ir, ir_andi(g->ir, value(g, IR_I64), 0x4fff), MEM_BASE);
     return chance(g, 30) ? keep(g, a) : a;
@@ -223,7 +239,7 @@ static void gen_memory(Gen *g)
 {
     IrType type = any_type(g);
     unsigned size = pick(g, type == IR_I32 ? 3 : 4);
-    IrMemOp mo = (IrMemOp)(size | IR_MO_MMU(pick(g, JIT_NB_MMU)) | (chance(g, 10) ? IR_MO_ALIGN : 0));
+    IrMemOp mo = (IrMemOp)(size | IR_MO_MMU(chance(g, 85) ? 1 : pick(g, JIT_NB_MMU)) | (chance(g, 5) ? IR_MO_ALIGN : 0));
     IrTemp a = address(g);
 
     switch (pick(g, 12)) {
@@ -364,7 +380,8 @@ static void generate(IrContext *ir, uint64_t seed)
     Gen g = { .ir = ir, .seed = seed * 0x9e3779b97f4a7c15ull | 1, .pc = BLOCK_EIP };
     unsigned n = 2 + pick(&g, seed % 16 ? 40 : 300);
 
-    g.have = (chance(&g, 40) ? NEED_LABELS : 0) | (chance(&g, 60) ? NEED_MEMORY : 0) | (chance(&g, 60) ? NEED_CALLS : 0);
+    g.sp = fake_r(SP);
+    g.have = (chance(&g, 40) ? NEED_LABELS : 0) | (chance(&g, 70) ? NEED_MEMORY : 0) | (chance(&g, 40) ? NEED_CALLS : 0);
     ir_insn_start(ir, g.pc);
     for (unsigned i = 0; i < N_VARS && (g.have & NEED_LABELS); i++) {
         for (unsigned type = IR_I32; type <= IR_I64; type++) {
@@ -392,6 +409,7 @@ static void generate(IrContext *ir, uint64_t seed)
 
 static void run_one(uint64_t seed)
 {
+    uint64_t r[5][N_R];
     FakeState st[5];
     IrContext *ir = fake_begin();
 
@@ -399,8 +417,12 @@ static void run_one(uint64_t seed)
     for (unsigned i = 0; i < ARRAY_SIZE(st); i++) {
         uint64_t s = seed * ARRAY_SIZE(st) + i, bits = fake_random(&s);
 
+        for (unsigned k = 0; k < N_R; k++) {
+            r[i][k] = fake_interesting(&s);
+        }
+        r[i][SP] = MEM_BASE + fake_random(&s) % MEM_SIZE;
         st[i] = (FakeState) {
-            .seed = seed * 8 + i, .faults = bits & 0x100, .lookup_finds = bits & 0x200, .jc_hits = bits & 0x400, .patched = bits & 0x800,
+            .seed = seed * 8 + i, .r = r[i], .n_r = N_R, .faults = bits & 0x100, .lookup_finds = bits & 0x200, .jc_hits = bits & 0x400, .patched = bits & 0x800,
             .exit_requested = !(bits & 0xf000),
         };
     }

@@ -244,10 +244,11 @@ static void test_exits_are_numbered(void)
     op_at(ir, 1)->slot = 2;
     op_at(ir, 2)->slot = 1;
     expect_bad(ir, "out of order");
-    expect_bad_typed(ir, IR_TYPES_CONTAINERS, "out of order");
+    expect_good(ir, IR_TYPES_CONTAINERS);
     op_at(ir, 1)->slot = 0;
-    op_at(ir, 2)->slot = 2;
-    expect_bad_typed(ir, IR_TYPES_CONTAINERS, "out of order");
+    expect_bad_typed(ir, IR_TYPES_CONTAINERS, "used twice");
+    op_at(ir, 1)->slot = 3;
+    expect_bad_typed(ir, IR_TYPES_CONTAINERS, "does not exist");
 }
 
 static void test_block_ends(void)
