@@ -2,7 +2,7 @@
 /*
  * x87 and MMX-state helpers: rows for translated code (see helper.h), and what fpu-*.c and translate-*.c share.
  *
- * Most rows are declared PURE: they touch only the x87 part of the CPU state, which holds no IR globals, and they never
+ * Most rows are declared PURE, or STATE when they also return something: they touch only the x87 part of the CPU state, which holds no IR globals, and they never
  * raise. That is true as long as the mode key says that no x87 exception can be pending (MK_FPU_EXC clear); with it
  * set the translator calls fpu_wait first and uses the rows marked "exact" (docs/cpu-fpu.md).
  */
@@ -52,15 +52,15 @@ typedef enum FpuStore {
     HELPERS_FPU_ARITH(H, subr) HELPERS_FPU_ARITH(H, div) HELPERS_FPU_ARITH(H, divr)                    \
     H(fcom, void, PURE, i32 /*i | FPU_POP | FPU_POP2*/) H(fucom, void, PURE, i32)                      \
     H(fcom_m32, void, PURE, i32, i32 /*FPU_POP*/) H(fcom_m64, void, PURE, i64, i32) H(fcom_i32, void, PURE, i32, i32) \
-    H(fcomi, i32, PURE, i32 /*i | FPU_POP*/) H(fucomi, i32, PURE, i32)      /* status flags */         \
+    H(fcomi, i32, STATE, i32 /*i | FPU_POP*/) H(fucomi, i32, STATE, i32)      /* status flags */         \
     H(fld_m32, void, PURE, i32) H(fld_m64, void, PURE, i64) H(fld_m80, void, PURE, i64, i32)           \
     H(fild, void, PURE, i64) H(fld_sti, void, PURE, i32) H(fld_const, void, PURE, i32)                 \
     H(fbld, void, PURE, i64 /*low 64 bits*/, i32 /*high 16*/)                                          \
     H(fst_sti, void, PURE, i32 /*i | FPU_POP*/) H(fxch, void, PURE, i32)                               \
     H(fcmov, void, PURE, i32 /*i*/, i32 /*condition*/)                                                 \
     /* Stores in two steps, so that a page fault between them leaves the x87 state alone: value, then fst_done. */ \
-    H(fst_m32, i32, PURE) H(fst_m64, i64, PURE) H(fist_i16, i32, PURE) H(fist_i32, i32, PURE) H(fist_i64, i64, PURE) \
-    H(fistt_i16, i32, PURE) H(fistt_i32, i32, PURE) H(fistt_i64, i64, PURE)                            \
+    H(fst_m32, i32, STATE) H(fst_m64, i64, STATE) H(fist_i16, i32, STATE) H(fist_i32, i32, STATE) H(fist_i64, i64, STATE) \
+    H(fistt_i16, i32, STATE) H(fistt_i32, i32, STATE) H(fistt_i64, i64, STATE)                            \
     H(fst_done, void, PURE, i32 /*FPU_POP*/)                                                           \
     H(fpu_store, void, RAISES, i32 /*FpuStore*/, i64 /*linear*/, i32 /*MMU mode*/, i32 /*FPU_POP*/) /* exact */ \
     H(fchs, void, PURE) H(fabs, void, PURE) H(ftst, void, PURE) H(fxam, void, PURE)                    \
@@ -71,15 +71,15 @@ typedef enum FpuStore {
     H(fstp_top, void, PURE, i32 /*7, 1: FDECSTP, FINCSTP*/) H(ffree, void, PURE, i32 /*i | FPU_POP*/) \
     /* control: fpu-state.c. Those that return i32 say whether the mode key has changed. */            \
     H(fpu_wait, void, RAISES)                           /* pending exception: #MF or FERR# */          \
-    H(fninit, i32, PURE) H(fnclex, i32, PURE) H(fldcw, i32, PURE, i32)                                 \
-    H(fnstsw, i32, PURE)                                                                               \
+    H(fninit, i32, STATE) H(fnclex, i32, STATE) H(fldcw, i32, STATE, i32)                                 \
+    H(fnstsw, i32, STATE)                                                                               \
     H(fnstenv, i32, RAISES, i64 /*linear*/, i32 /*MMU mode*/, i32 /*FPU_ENV_32*/)                      \
     H(fldenv, i32, RAISES, i64, i32, i32) H(fnsave, i32, RAISES, i64, i32, i32) H(frstor, i32, RAISES, i64, i32, i32) \
     H(fxsave, void, RAISES, i64 /*linear*/, i32 /*MMU mode*/, i32 /*REX.W*/)                           \
     H(fxrstor, i32, RAISES, i64, i32, i32)                                                             \
     H(xsave, void, RAISES, i64, i32, i32 /*REX.W*/, i32 /*XSAVE_* */)                                  \
     H(xrstor, i32, RAISES, i64, i32, i32)                                                              \
-    H(ldmxcsr, i32, RAISES, i32) H(stmxcsr, i32, PURE)
+    H(ldmxcsr, i32, RAISES, i32) H(stmxcsr, i32, STATE)
 HELPERS_FPU(HELPER_PROTO)
 
 /*

@@ -62,13 +62,13 @@ extern const IrVecOp vec_cvtdq2pd, vec_cvtd2ps, vec_cvtsi2ss_q, vec_cvtsi2sd_q, 
     /* the exact path for unmasked exceptions: IrVecOp *, offset of dst | offset of src << 32, immediate */ \
     H(sse_exact, void, RAISES, i64, i64, i32)                                                          \
     /* to general registers; the argument is the operand's bits */                                     \
-    H(cvtss2si, i32, PURE, i32) H(cvtsd2si, i32, PURE, i64) H(cvtss2si_q, i64, PURE, i32)              \
-    H(cvtsd2si_q, i64, PURE, i64) \
-    H(cvttss2si, i32, PURE, i32) H(cvttsd2si, i32, PURE, i64) H(cvttss2si_q, i64, PURE, i32)           \
-    H(cvttsd2si_q, i64, PURE, i64) H(cvt2si_exact, i64, RAISES, i64, i32 /*SseToInt*/)                 \
+    H(cvtss2si, i32, STATE, i32) H(cvtsd2si, i32, STATE, i64) H(cvtss2si_q, i64, STATE, i32)              \
+    H(cvtsd2si_q, i64, STATE, i64) \
+    H(cvttss2si, i32, STATE, i32) H(cvttsd2si, i32, STATE, i64) H(cvttss2si_q, i64, STATE, i32)           \
+    H(cvttsd2si_q, i64, STATE, i64) H(cvt2si_exact, i64, RAISES, i64, i32 /*SseToInt*/)                 \
     /* status flags */                                                                                 \
-    H(ucomiss, i32, PURE, i32, i32) H(comiss, i32, PURE, i32, i32) H(ucomisd, i32, PURE, i64, i64)     \
-    H(comisd, i32, PURE, i64, i64) H(comis_exact, i32, RAISES, i64, i64, i32 /*SseCompare*/)           \
+    H(ucomiss, i32, STATE, i32, i32) H(comiss, i32, STATE, i32, i32) H(ucomisd, i32, STATE, i64, i64)     \
+    H(comisd, i32, STATE, i64, i64) H(comis_exact, i32, RAISES, i64, i64, i32 /*SseCompare*/)           \
     /* arguments that are offsets in the CPU state: of XMM or MMX registers */                         \
     H(movmskps, i32, PURE, i32) H(movmskpd, i32, PURE, i32)                                            \
     H(pmovmskb, i32, PURE, i32) H(pmovmskb_mm, i32, PURE, i32)                                         \

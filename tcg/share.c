@@ -75,7 +75,7 @@ static bool is_write(const IrOp *op)
 
 static bool is_barrier(const IrOp *op)
 {
-    return op->opc == IRO_label || (ir_op_is_call(op) && ir_op_helper(op)->flags != IR_CALL_PURE);
+    return op->opc == IRO_label || (ir_op_is_call(op) && (ir_op_helper(op)->flags & ~IR_CALL_STATE) != IR_CALL_PURE);
 }
 
 static void define(Sharer *s, const IrOp *op)

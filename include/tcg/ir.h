@@ -56,12 +56,13 @@ static inline unsigned ir_mo_mmu(IrMemOp mo) { return mo >> IR_MO_MMU_SHIFT; }
 
 /* Helpers: C functions that translated code calls. First argument is always the CPU state. */
 typedef enum IrCallFlags {
-    IR_CALL_PURE = 0,               /* touches no global, cannot raise */
+    IR_CALL_PURE = 0,               /* touches no global, cannot raise; goes when its result is unused */
     IR_CALL_READS = 1 << 0,         /* may read any global in the CPU state */
     IR_CALL_WRITES = 1 << 1,        /* may write any global (implies READS) */
     IR_CALL_RAISES = 1 << 2,        /* may raise a guest exception (implies READS) */
     IR_CALL_NORETURN = 1 << 3,      /* always raises */
     IR_CALL_NO_SIDE = 1 << 4,       /* result unused: may be dropped */
+    IR_CALL_STATE = 1 << 5,         /* as PURE, but has effects besides its result (x87, MXCSR): stays */
 } IrCallFlags;
 typedef struct IrHelper {
     const char *name;
