@@ -309,10 +309,13 @@ static void page_store(CPUX86State *env, vaddr addr, uint64_t v, unsigned size, 
     if (ram_page_has_code(f->ram_addr)) {
         bool self = tb_invalidate_for_store(f->ram_addr + off, size, env->jit.host_pc);
 
-        if (self && restart && !env->jit.smc_single) {
-            env->jit.smc_single = true;
+        if (self && restart && !env->jit.smc_single && !env->jit.smc_leave) {
             env->jit.stat_smc++;
-            cpu_loop_exit_restore(env);
+            if (!tb_eip_after_store(env->jit.host_pc, &env->jit.smc_next)) {
+                env->jit.smc_single = true;
+                cpu_loop_exit_restore(env);
+            }
+            env->jit.smc_leave = true;
         }
         if (self && !restart) {
             cpu_request_exit(env);      /* a helper's store: the rest of the block is stale, leave it at the next chance */
@@ -330,11 +333,24 @@ static bool crosses(vaddr addr, unsigned size)
     return PAGE_OFFSET(addr) + size > TARGET_PAGE_SIZE;
 }
 
+/* Byte n of an access at addr: linear addresses wrap at 4 GiB outside 64-bit mode. */
+static vaddr byte_of(CPUX86State *env, vaddr addr, unsigned n)
+{
+    vaddr a = addr + n;
+
+    return unlikely((a ^ addr) >> 32) && !(addr >> 32) && !cpu_code64(env) ? (uint32_t)a : a;
+}
+
 /* Both pages of an access that crosses from one to the next; a fault in the second is at its first byte. */
 static void tlb_get_both(CPUX86State *env, vaddr addr, unsigned size, MmuAccess access, int mmu)
 {
+    vaddr last = byte_of(env, addr, size - 1);
+
+    if (unlikely(last < addr) && !cpu_code64(env)) {
+        cpu_check_flat_wrap(env, addr);
+    }
     tlb_get(env, addr, access, mmu);
-    tlb_get(env, (addr + size - 1) & TARGET_PAGE_MASK, access, mmu);
+    tlb_get(env, last & TARGET_PAGE_MASK, access, mmu);
 }
 
 static uint64_t load(CPUX86State *env, vaddr addr, unsigned size, int mmu, MmuAccess access)
@@ -346,7 +362,7 @@ static uint64_t load(CPUX86State *env, vaddr addr, unsigned size, int mmu, MmuAc
     }
     tlb_get_both(env, addr, size, access, mmu);
     for (unsigned i = 0; i < size; i++) {
-        v |= page_load(env, addr + i, 1, mmu, access) << (8 * i);
+        v |= page_load(env, byte_of(env, addr, i), 1, mmu, access) << (8 * i);
     }
     return v;
 }
@@ -359,11 +375,10 @@ static void store(CPUX86State *env, vaddr addr, uint64_t v, unsigned size, int m
     }
     tlb_get_both(env, addr, size, MMU_STORE, mmu);      /* before a byte is written */
     for (unsigned i = 0; i < size; i++) {
-        page_store(env, addr + i, v >> (8 * i), 1, mmu, restart);
+        page_store(env, byte_of(env, addr, i), v >> (8 * i), 1, mmu, restart);
     }
 }
 
-/* Linear addresses wrap at 4 GiB outside 64-bit mode; translated code has truncated the first byte's only. */
 static void check_access(CPUX86State *env, vaddr addr, uint32_t mo)
 {
     if (unlikely((mo & IR_MO_ALIGN) && (addr & (ir_mo_bytes((IrMemOp)mo) - 1)))) {
@@ -401,6 +416,12 @@ void jit_slow_st(void *opaque, uint64_t addr, uint32_t mo, uint64_t val)
     env->jit.stat_slow++;
     check_access(env, addr, mo);
     store(env, addr, val, ir_mo_bytes((IrMemOp)mo), ir_mo_mmu((IrMemOp)mo), true);
+    if (unlikely(env->jit.smc_leave)) {     /* the block overwrote itself; its instruction is complete */
+        env->jit.smc_leave = false;
+        env->eip = env->jit.smc_next;
+        env->jit.host_pc = 0;
+        cpu_loop_exit(env);
+    }
 }
 
 void jit_slow_ld128(void *opaque, uint64_t addr, uint32_t mo, uint64_t dst_off)
@@ -414,7 +435,7 @@ void jit_slow_ld128(void *opaque, uint64_t addr, uint32_t mo, uint64_t dst_off)
         tlb_get_both(env, addr, 16, MMU_LOAD, mmu);
     }
     lo = load(env, addr, 8, mmu, MMU_LOAD);
-    hi = load(env, addr + 8, 8, mmu, MMU_LOAD);
+    hi = load(env, byte_of(env, addr, 8), 8, mmu, MMU_LOAD);
     memcpy((uint8_t *)env + dst_off, &lo, 8);
     memcpy((uint8_t *)env + dst_off + 8, &hi, 8);
 }
@@ -429,7 +450,7 @@ void jit_slow_st128(void *opaque, uint64_t addr, uint32_t mo, uint64_t src_off)
     memcpy(v, (uint8_t *)env + src_off, 16);
     tlb_get_both(env, addr, 16, MMU_STORE, mmu);
     store(env, addr, v[0], 8, mmu, true);
-    store(env, addr + 8, v[1], 8, mmu, true);
+    store(env, byte_of(env, addr, 8), v[1], 8, mmu, true);
 }
 
 /* ---- atomic operations ---- */

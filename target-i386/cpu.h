@@ -254,6 +254,8 @@ void cpu_load_eflags(CPUX86State *env, uint32_t val, uint32_t mask);
 QEMU_NORETURN void raise_exception(CPUX86State *env, int vector);               /* #UD, #DE, ... no error code */
 QEMU_NORETURN void raise_exception_err(CPUX86State *env, int vector, uint32_t error);   /* #GP(err), ... */
 QEMU_NORETURN void raise_page_fault(CPUX86State *env, vaddr addr, uint32_t error);
+/* An access at addr goes on behind FFFFFFFF, outside 64-bit mode: raises unless its segment makes that legal. */
+void cpu_check_flat_wrap(CPUX86State *env, vaddr addr);
 QEMU_NORETURN void raise_interrupt(CPUX86State *env, int vector, uint64_t next_eip);   /* INT n, INT3, INTO */
 /* Execution loop's side. */
 void cpu_deliver_exception(CPUX86State *env);           /* exception_index etc.; handles #DF and triple fault */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Was it the stack? A non-canonical address raises #SS(0) when it was reached through SS and #GP(0) otherwise (SDM vol. 1,
- * "Canonical Addressing"). 64-bit code keeps no segment with an access, so the instruction is decoded again: such faults
- * are rare, and so the fast path stays free of it.
+ * Which segment was it? Translated code does not keep that for segments without limits; where an access cannot be right
+ * the instruction is decoded again. Such faults are rare, and so the fast path stays free of it.
+ *
+ * 64-bit mode: a non-canonical address raises #SS(0) when it was reached through SS and #GP(0) otherwise (SDM vol. 1, "Canonical
+ * Addressing"). Elsewhere: the last byte of a flat segment is FFFFFFFF, and what goes beyond is a limit violation.
  */
 #include "qemu/osdep.h"
 #include "target-i386/decode.h"
@@ -31,23 +33,55 @@ static bool uses_stack(const Insn *in)
     return false;
 }
 
-/* The explicit operand's linear address, for a 64-bit address size: others cannot be non-canonical. */
-static uint64_t operand_address(const CPUX86State *env, const Insn *in)
+/* The explicit operand's linear address. */
+static uint64_t operand_address(const CPUX86State *env, const Insn *in, bool code64)
 {
-    return (in->base >= 0 ? env->regs[in->base] : 0) + (in->index >= 0 ? env->regs[in->index] << in->scale : 0) + in->disp +
-           (in->seg >= R_FS ? env->segs[in->seg].base : 0);
+    uint64_t off = (in->base >= 0 ? env->regs[in->base] : 0) + (in->index >= 0 ? env->regs[in->index] << in->scale : 0) + in->disp;
+
+    if (in->addrsize != 8) {
+        off &= in->addrsize == 2 ? 0xffff : 0xffffffff;
+    }
+    off += !code64 || in->seg >= R_FS ? env->segs[in->seg].base : 0;
+    return code64 ? off : (uint32_t)off;
+}
+
+static bool decode_at_eip(CPUX86State *env, Insn *in)
+{
+    uint64_t key = env->jit.mode_key;
+    CodeReader code = { .mk = (uint32_t)key, .cs_base = key >> 32, .cs_limit = ~0u, .slow = code_byte, .opaque = env };
+
+    return insn_decode(&code, env->eip, in) == DECODE_OK;
+}
+
+/* Segment of the access at addr. */
+static unsigned segment_of_access(const CPUX86State *env, const Insn *in, vaddr addr)
+{
+    if (!uses_stack(in)) {
+        return in->is_mem ? in->seg : R_DS;
+    }
+    return !in->is_mem || addr - operand_address(env, in, cpu_code64(env)) >= 8 ? R_SS : in->seg;
 }
 
 bool insn_faults_on_stack(CPUX86State *env, vaddr addr)
 {
-    CodeReader code = { .mk = (uint32_t)env->jit.mode_key, .cs_limit = ~0u, .slow = code_byte, .opaque = env };
     Insn in;
 
-    if (insn_decode(&code, env->eip, &in) != DECODE_OK) {
-        return false;
+    return decode_at_eip(env, &in) && segment_of_access(env, &in, addr) == R_SS;
+}
+
+void cpu_check_flat_wrap(CPUX86State *env, vaddr addr)
+{
+    Insn in;
+    unsigned seg;
+
+    if (!env->jit.host_pc) {
+        return;                 /* not an instruction's own access */
     }
-    if (!uses_stack(&in)) {
-        return in.is_mem && in.seg == R_SS;
+    cpu_restore_eip(env);
+    if (decode_at_eip(env, &in)) {
+        seg = segment_of_access(env, &in, addr);
+        if (env->segs[seg].base == 0) {
+            raise_exception_err(env, seg == R_SS ? EXC_SS : EXC_GP, 0);
+        }
     }
-    return !in.is_mem || in.seg == R_SS || addr - operand_address(env, &in) >= 8;
 }
