@@ -117,12 +117,10 @@ static void drop_unreachable(IrContext *ir)
 
 void ir_liveness(IrContext *ir)
 {
-    static __thread Liveness *l;
+    static GPrivate scratch = G_PRIVATE_INIT(g_free);
+    Liveness *l = tcg_scratch(&scratch, sizeof(*l));
     unsigned first = ir->n_ops;
 
-    if (!l) {
-        l = g_new(Liveness, 1);
-    }
     if (ir->has_labels) {
         drop_unreachable(ir);
         first = ir->n_ops;

@@ -392,11 +392,9 @@ static void optimize_op(Optimizer *o, IrOp *op)
 
 void ir_optimize(IrContext *ir)
 {
-    static __thread Optimizer *o;
+    static GPrivate scratch = G_PRIVATE_INIT(g_free);
+    Optimizer *o = tcg_scratch(&scratch, sizeof(*o));
 
-    if (!o) {
-        o = g_new(Optimizer, 1);
-    }
     o->ir = ir;
     for (unsigned t = 0; t < IR_MAX_TEMPS && t < ir->n_temps + 256; t++) {
         o->copy[t].of = IR_NONE;

@@ -226,12 +226,10 @@ static void rewrite(Sharer *s)
 
 void ir_share_checks(IrContext *ir)
 {
-    static __thread Sharer *s;
+    static GPrivate scratch = G_PRIVATE_INIT(g_free);
+    Sharer *s = tcg_scratch(&scratch, sizeof(*s));
     unsigned useful = 0;
 
-    if (!s) {
-        s = g_new(Sharer, 1);
-    }
     s->ir = ir;
     s->n_groups = 0;
     s->insn_valid = false;

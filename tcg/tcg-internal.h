@@ -114,4 +114,19 @@ bool ir_eval_cond(IrCond c, IrType type, uint64_t a, uint64_t b);
 /* Folds one operation on constants; false when it has no constant value. */
 bool ir_eval_op(const IrOp *op, const uint64_t *in, uint64_t *result);
 
+/*
+ * A pass's working memory, too large for the stack: one block per thread, made at the first use, freed when the thread
+ * ends. Zero when new, afterwards as the last use left it. The key is G_PRIVATE_INIT(g_free).
+ */
+static inline void *tcg_scratch(GPrivate *key, size_t size)
+{
+    void *p = g_private_get(key);
+
+    if (unlikely(!p)) {
+        p = g_malloc0(size);
+        g_private_set(key, p);
+    }
+    return p;
+}
+
 #endif

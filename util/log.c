@@ -38,11 +38,12 @@ typedef struct AddrRange {
 } AddrRange;
 
 typedef struct LogFilter {
+    struct LogFilter *old;      /* the one before: a reader may be looking at it, and they are few, so none is freed */
     unsigned count;
     AddrRange range[];
 } LogFilter;
 
-static LogFilter *log_filter;   /* swapped as a whole; NULL: everything passes */
+static LogFilter *log_filter;   /* swapped as a whole; NULL, or without ranges: everything passes */
 static bool (*trace_hook)(const char *pattern, Error **errp);
 
 void log_set_trace_hook(bool (*fn)(const char *pattern, Error **errp))
@@ -232,10 +233,7 @@ bool log_set_filter(const char *ranges, Error **errp)
             return false;
         }
     }
-    if (!count) {
-        g_clear_pointer(&filter, g_free);
-    }
-    /* The old filter is not freed: a reader may be looking at it, and filters are set a few times per run at most. */
+    filter->old = log_filter;
     __atomic_store_n(&log_filter, filter, __ATOMIC_RELEASE);
     return true;
 }
@@ -244,7 +242,7 @@ bool log_in_filter(uint64_t addr)
 {
     const LogFilter *filter = __atomic_load_n(&log_filter, __ATOMIC_ACQUIRE);
 
-    if (!filter) {
+    if (!filter || !filter->count) {
         return true;
     }
     for (unsigned i = 0; i < filter->count; i++) {

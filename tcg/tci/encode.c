@@ -357,11 +357,9 @@ static void fill_branches(Encoder *e)
 
 bool tcg_backend_generate(IrContext *ir, TcgCode *code, bool *too_complex)
 {
-    static __thread Encoder *e;
+    static GPrivate scratch = G_PRIVATE_INIT(g_free);
+    Encoder *e = tcg_scratch(&scratch, sizeof(*e));
 
-    if (!e) {
-        e = g_new(Encoder, 1);
-    }
     assert(!((uintptr_t)code->rw & 7));
     e->ir = ir;
     e->code = code;

@@ -207,11 +207,9 @@ static int restore_compare(const void *a, const void *b)
 
 bool tcg_backend_generate(IrContext *ir, TcgCode *code, bool *too_complex)
 {
-    static __thread Host *h;
+    static GPrivate scratch = G_PRIVATE_INIT(g_free);
+    Host *h = tcg_scratch(&scratch, sizeof(*h));
 
-    if (!h) {
-        h = g_new0(Host, 1);
-    }
     h->a = (Asm) { .p = code->rw, .base = code->rw, .end = code->rw + code->capacity, .rx_delta = code->rx - code->rw };
     h->ir = ir;
     h->code = code;

@@ -168,7 +168,7 @@ static void test_state_survives_savevm(void)
 
 int main(int argc, char **argv)
 {
-    MemoryRegion ram;
+    static MemoryRegion ram;    /* until the end, as the machine's */
 
     harness_init(&argc, &argv);
     g_assert_true(memory_region_init_ram(&ram, NULL, "ram", 1 * MiB, &error_abort));

@@ -181,7 +181,7 @@ static void test_option_roms_have_valid_headers(void)
 
 int main(int argc, char **argv)
 {
-    MemoryRegion ram;
+    static MemoryRegion ram;    /* until the end, as the machine's */
 
     g_test_init(&argc, &argv, NULL);
     main_loop_init(&error_abort);
