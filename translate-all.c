@@ -575,33 +575,58 @@ static TranslationBlock *tb_of_host_pc(uint64_t host_pc)
     return NULL;
 }
 
-bool tb_restore_eip(uint64_t host_pc, uint64_t *eip)
+/* Lock held. */
+static const TcgRestore *restore_find(uint64_t host_pc, const TranslationBlock **tb)
 {
-    TranslationBlock *tb;
-    bool found = false;
-
-    tb_lock();
-    tb = tb_of_host_pc(host_pc);
-    if (tb) {
-        uint32_t off = (uint32_t)(host_pc - (uintptr_t)tb->rx);
-        unsigned lo = 0, hi = tb->n_restore;
+    *tb = tb_of_host_pc(host_pc);
+    if (*tb) {
+        uint32_t off = (uint32_t)(host_pc - (uintptr_t)(*tb)->rx);
+        unsigned lo = 0, hi = (*tb)->n_restore;
 
         while (lo < hi) {
             unsigned mid = (lo + hi) / 2;
 
-            if (tb->restore[mid].code_off < off) {
+            if ((*tb)->restore[mid].code_off < off) {
                 lo = mid + 1;
             } else {
                 hi = mid;
             }
         }
-        if (lo < tb->n_restore && tb->restore[lo].code_off == off) {
-            *eip = tb->eip + (int64_t)tb->restore[lo].eip_delta;
-            found = true;
+        if (lo < (*tb)->n_restore && (*tb)->restore[lo].code_off == off) {
+            return &(*tb)->restore[lo];
         }
     }
+    return NULL;
+}
+
+bool tb_restore_eip(uint64_t host_pc, uint64_t *eip)
+{
+    const TranslationBlock *tb;
+    const TcgRestore *r;
+
+    tb_lock();
+    r = restore_find(host_pc, &tb);
+    if (r) {
+        *eip = tb->eip + (uint64_t)(int64_t)r->eip_delta;
+    }
     tb_unlock();
-    return found;
+    return r;
+}
+
+bool tb_eip_after_store(uint64_t host_pc, uint64_t *eip)
+{
+    const TranslationBlock *tb;
+    const TcgRestore *r;
+    bool known;
+
+    tb_lock();
+    r = restore_find(host_pc, &tb);
+    known = r && r->next_delta;
+    if (known) {
+        *eip = tb->eip + (uint64_t)(int64_t)r->next_delta;
+    }
+    tb_unlock();
+    return known;
 }
 
 /* ---- translation ---- */

@@ -31,7 +31,8 @@ typedef struct TcgExit {            /* a chain exit of the generated code */
 
 typedef struct TcgRestore {         /* the return address of a slow path or call -> guest instruction */
     uint32_t code_off;
-    int32_t eip_delta;              /* from the block's eip */
+    int16_t eip_delta;              /* from the block's eip */
+    int16_t next_delta;             /* a store that ends its instruction: eip of the next one; else 0 */
 } TcgRestore;
 
 typedef struct TcgCode {

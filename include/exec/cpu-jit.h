@@ -63,6 +63,8 @@ typedef struct CpuJit {
     uint8_t tlb_logged[JIT_NB_MMU * JIT_TLB_SIZE], jc_logged[JIT_JC_SIZE];  /* 0 no, JIT_LOCAL, JIT_GLOBAL */
     uint32_t tlb_log_len, jc_log_len;
     bool tlb_ready;                 /* tables were initialised */
+    bool smc_leave;                 /* the store under way overwrites the running block and ends its instruction */
+    uint64_t smc_next;              /* eip after it */
     bool smc_single;                /* the next block is one instruction: it stores into code that was running */
     struct TranslationBlock *current_tb;    /* the one being run by C code's view (interpreter, logging) */
     uint64_t stat_tlb_miss, stat_slow, stat_jc_miss, stat_lookup, stat_io, stat_flush, stat_flush_page, stat_smc;

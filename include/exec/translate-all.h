@@ -36,6 +36,8 @@ uint64_t tb_eip(const TranslationBlock *tb);
 void tb_chain(uintptr_t cookie, TranslationBlock *tb);
 /* EIP of the guest instruction that host_pc (a return address in generated code) belongs to. */
 bool tb_restore_eip(uint64_t host_pc, uint64_t *eip);
+/* The same for a store that is the last act of its instruction: EIP of the next one. False when it is not. */
+bool tb_eip_after_store(uint64_t host_pc, uint64_t *eip);
 /*
  * Translated code at host_pc stores to [addr, addr + len): drops the blocks there. True when the block at host_pc is
  * one of them: the store must be restarted in a block of its own.

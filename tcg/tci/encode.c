@@ -60,7 +60,7 @@ static void note_restore(Encoder *e)
         return;
     }
     e->code->restore[e->code->n_restore++] = (TcgRestore) {
-        .code_off = (e->n + 1) * 4, .eip_delta = (int32_t)(e->insn_eip - e->code->eip),
+        .code_off = (e->n + 1) * 4, .eip_delta = (int16_t)(e->insn_eip - e->code->eip),
     };
 }
 

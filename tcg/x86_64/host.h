@@ -60,6 +60,7 @@ typedef struct Stub {
     bool loop, cross;
     int8_t addr, idx, data;     /* host registers; data -1: constant val */
     uint16_t memop;
+    int16_t next_delta;         /* TcgRestore's */
     uint16_t exit;              /* number */
     uint32_t tag_disp;
     int64_t val;

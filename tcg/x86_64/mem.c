@@ -33,8 +33,16 @@ void note_restore(Host *h, uint64_t insn_eip)
         return;
     }
     code->restore[code->n_restore++] = (TcgRestore) {
-        .code_off = (uint32_t)(h->a.p - h->a.base), .eip_delta = (int32_t)(insn_eip - code->eip),
+        .code_off = (uint32_t)(h->a.p - h->a.base), .eip_delta = (int16_t)(insn_eip - code->eip),
     };
+}
+
+/* The instruction's last act is this operation: where the next one starts. */
+static int16_t next_insn_delta(Host *h, const IrOp *op)
+{
+    const IrOp *next = op + 1;
+
+    return next->opc == IRO_insn_start && next->slot != IR_DROPPED ? (int16_t)(next->c[0] - h->code->eip) : 0;
 }
 
 Stub *stub_new(Host *h, StubKind kind)
@@ -188,6 +196,7 @@ void lower_gst(Host *h, const IrOp *op)
     note_saved(h, s, -1);
     s->data = data;
     s->val = v;
+    s->next_delta = next_insn_delta(h, op);
     probe_emit(h, &p, mo, true, s);
     emit_store(h, mo & IR_MO_SIZE, data, v, p.idx, p.x, 0);
     s->back = h->a.p;
@@ -310,6 +319,9 @@ void stub_emit_memory(Host *h, Stub *s)
     asm_movi(&h->a, RCX, s->memop);
     asm_call(&h->a, host_info.slow_rw[s->kind]);
     note_restore(h, s->insn_eip);
+    if (s->kind == STUB_STORE && h->code->n_restore) {
+        h->code->restore[h->code->n_restore - 1].next_delta = s->next_delta;
+    }
     if (s->kind == STUB_LOAD && (s->data != RAX || !s->is64)) {
         asm_mov_rr(&h->a, s->is64, s->data, RAX);
     }
