@@ -164,19 +164,29 @@ void tlb_flush_page(CPUX86State *env, vaddr addr)
  * A page got its first translation: stores to it must come here. The protection bit is set already; a vCPU that fills
  * an entry right now looks at it after writing the tag, so one of the two sees the other.
  */
+static void slot_write_protect(CpuJit *jit, unsigned slot, ram_addr_t start, uint64_t len)
+{
+    unsigned mmu = slot / JIT_TLB_SIZE, i = slot % JIT_TLB_SIZE;
+    TlbEntry *e = &jit->tlb[mmu][i];
+    uint64_t tag = e->write;
+
+    if (((tag >> TARGET_PAGE_BITS) & (JIT_TLB_SIZE - 1)) == i && jit->tlb_full[mmu][i].ram_addr - start < len) {
+        __atomic_store_n(&e->write, JIT_TLB_NEVER(tag), __ATOMIC_SEQ_CST);
+    }
+}
+
 void tlb_write_protect(ram_addr_t start, uint64_t len)
 {
     VCPU_FOREACH(v) {
         CpuJit *jit = &vcpu_env(v)->jit;
 
-        for (unsigned mmu = 0; mmu < JIT_NB_MMU; mmu++) {
-            for (unsigned i = 0; i < JIT_TLB_SIZE; i++) {
-                TlbEntry *e = &jit->tlb[mmu][i];
-                uint64_t tag = e->write;
-
-                if (((tag >> TARGET_PAGE_BITS) & (JIT_TLB_SIZE - 1)) == i && jit->tlb_full[mmu][i].ram_addr - start < len) {
-                    __atomic_store_n(&e->write, JIT_TLB_NEVER(tag), __ATOMIC_SEQ_CST);
-                }
+        if (v == current_vcpu) {        /* nobody else may walk the log */
+            for (unsigned n = 0; n < jit->tlb_log_len; n++) {
+                slot_write_protect(jit, jit->tlb_log[n], start, len);
+            }
+        } else {
+            for (unsigned slot = 0; slot < JIT_NB_MMU * JIT_TLB_SIZE; slot++) {
+                slot_write_protect(jit, slot, start, len);
             }
         }
     }
