@@ -36,6 +36,7 @@ static void entry_clear(CpuJit *jit, unsigned mmu, unsigned i)
 
     jit->tlb[mmu][i] = (TlbEntry) { .read = never, .write = never, .code = never };
     jit->tlb_full[mmu][i].page = JIT_NO_PAGE;
+    jit->tlb_full[mmu][i].page_bits = TARGET_PAGE_BITS;
 }
 
 static void jc_clear_entry(CpuJit *jit, unsigned i)
@@ -63,10 +64,62 @@ static void tables_init(CpuJit *jit)
 
 typedef bool JitMatch(const CpuJit *jit, unsigned slot, vaddr addr);
 
+/* ---- what INVLPG asks first ---- */
+
+static void large_note(CpuJit *jit, const TlbFull *f)
+{
+    unsigned half = f->page >> 63;
+    uint64_t mask = ~0ull << f->page_bits;
+
+    if (f->page_bits <= TARGET_PAGE_BITS) {
+        return;
+    }
+    if (!jit->tlb_large[half].mask) {
+        jit->tlb_large[half].base = f->page & mask;
+        jit->tlb_large[half].mask = mask;
+    }
+    jit->tlb_large[half].mask &= mask;
+    while ((jit->tlb_large[half].base ^ f->page) & jit->tlb_large[half].mask) {
+        jit->tlb_large[half].mask <<= 1;
+    }
+}
+
+static bool large_covers(const CpuJit *jit, vaddr addr)
+{
+    unsigned half = addr >> 63;
+
+    return jit->tlb_large[half].mask && !((jit->tlb_large[half].base ^ addr) & jit->tlb_large[half].mask);
+}
+
+static uint64_t *jc_page_word(CpuJit *jit, vaddr addr, uint64_t *bit)
+{
+    uint64_t page = addr >> TARGET_PAGE_BITS;
+    unsigned n = (unsigned)(page ^ page >> 12) % JIT_JC_PAGE_BITS;
+
+    *bit = 1ull << (n % 64);
+    return &jit->jc_pages[n / 64];
+}
+
+void jc_note_page(CPUX86State *env, vaddr addr)
+{
+    uint64_t bit;
+
+    *jc_page_word(&env->jit, addr, &bit) |= bit;
+}
+
+static bool jc_may_have_page(CpuJit *jit, vaddr addr)
+{
+    uint64_t bit;
+
+    return *jc_page_word(jit, addr, &bit) & bit;
+}
+
 /* Drops the logged slots that match; the others stay logged. */
 static void tlb_drop(CpuJit *jit, JitMatch *match, vaddr addr)
 {
     unsigned kept = 0;
+
+    memset(jit->tlb_large, 0, sizeof(jit->tlb_large));
 
     for (unsigned n = 0; n < jit->tlb_log_len; n++) {
         unsigned slot = jit->tlb_log[n];
@@ -76,6 +129,7 @@ static void tlb_drop(CpuJit *jit, JitMatch *match, vaddr addr)
             jit->tlb_logged[slot] = 0;
         } else {
             jit->tlb_log[kept++] = (uint16_t)slot;
+            large_note(jit, &jit->tlb_full[slot / JIT_TLB_SIZE][slot % JIT_TLB_SIZE]);
         }
     }
     jit->tlb_log_len = kept;
@@ -95,6 +149,9 @@ static void jc_drop(CpuJit *jit, JitMatch *match, vaddr addr)
         }
     }
     jit->jc_log_len = kept;
+    if (!kept) {
+        memset(jit->jc_pages, 0, sizeof(jit->jc_pages));
+    }
 }
 
 static bool match_all(const CpuJit *jit, unsigned slot, vaddr addr)
@@ -145,19 +202,38 @@ void tlb_flush_nonglobal(CPUX86State *env)
     jc_drop(&env->jit, jc_match_local, 0);
 }
 
-/* Jump-cache entries do not know the size of their page: all within a GiB go. */
 static bool jc_match_page(const CpuJit *jit, unsigned slot, vaddr addr)
 {
     const JumpCacheEntry *e = &jit->jc[slot];
 
-    return !(((e->eip + (e->mode_key >> 32)) ^ addr) >> 30);
+    return !(((e->eip + (e->mode_key >> 32)) ^ addr) >> TARGET_PAGE_BITS);
+}
+
+static void tlb_flush_small_page(CpuJit *jit, vaddr addr)
+{
+    unsigned i = tlb_index(addr);
+
+    for (unsigned mmu = 0; mmu < JIT_NB_MMU; mmu++) {
+        if (jit->tlb_full[mmu][i].page == (addr & TARGET_PAGE_MASK)) {
+            entry_clear(jit, mmu, i);       /* stays in the log: an unused slot there is harmless */
+        }
+    }
+    if (jc_may_have_page(jit, addr)) {
+        jc_drop(jit, jc_match_page, addr);
+    }
 }
 
 void tlb_flush_page(CPUX86State *env, vaddr addr)
 {
-    env->jit.stat_flush_page++;
-    tlb_drop(&env->jit, tlb_match_page, addr);
-    jc_drop(&env->jit, jc_match_page, addr);
+    CpuJit *jit = &env->jit;
+
+    jit->stat_flush_page++;
+    if (large_covers(jit, addr)) {          /* it may be a piece of a large page, which goes as a whole */
+        tlb_drop(jit, tlb_match_page, addr);
+        jc_drop(jit, match_all, 0);
+    } else {
+        tlb_flush_small_page(jit, addr);
+    }
 }
 
 /*
@@ -224,6 +300,7 @@ static void entry_set(CPUX86State *env, vaddr addr, int mmu, const MmuResult *r)
     e->code = (r->prot & PROT_X) && !f->io ? page : JIT_TLB_NEVER(page);
     set_write_tag(e, f);
     f->page_bits = r->page_size > TARGET_PAGE_SIZE ? (uint8_t)ctz64(r->page_size) : TARGET_PAGE_BITS;
+    large_note(jit, f);
     if (!jit->tlb_logged[slot]) {
         jit->tlb_log[jit->tlb_log_len++] = (uint16_t)slot;
     }

@@ -292,6 +292,7 @@ static void jc_fill(CPUX86State *env, TranslationBlock *tb, bool global)
     CpuJit *jit = &env->jit;
     unsigned i = jc_index(tb->eip);
 
+    jc_note_page(env, linear_of(tb->eip, tb->mode_key));
     if (!jit->jc_logged[i]) {
         jit->jc_log[jit->jc_log_len++] = (uint16_t)i;
     }

@@ -14,6 +14,7 @@
 #define JIT_TLB_SIZE    (1u << JIT_TLB_BITS)
 #define JIT_JC_BITS     12
 #define JIT_JC_SIZE     (1u << JIT_JC_BITS)
+#define JIT_JC_PAGE_BITS 4096u
 #define JIT_ENV_BIAS    128         /* the host register points here in the CPU state */
 
 /*
@@ -62,6 +63,9 @@ typedef struct CpuJit {
     uint16_t tlb_log[JIT_NB_MMU * JIT_TLB_SIZE], jc_log[JIT_JC_SIZE];
     uint8_t tlb_logged[JIT_NB_MMU * JIT_TLB_SIZE], jc_logged[JIT_JC_SIZE];  /* 0 no, JIT_LOCAL, JIT_GLOBAL */
     uint32_t tlb_log_len, jc_log_len;
+    /* What spares INVLPG the walks. large: covers all large pages filled, per half of the address space; mask 0 = none. */
+    struct { uint64_t base, mask; } tlb_large[2];
+    uint64_t jc_pages[JIT_JC_PAGE_BITS / 64];   /* Bloom filter: pages with jump-cache entries */
     bool tlb_ready;                 /* tables were initialised */
     bool smc_leave;                 /* the store under way overwrites the running block and ends its instruction */
     uint64_t smc_next;              /* eip after it */

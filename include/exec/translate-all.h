@@ -49,6 +49,7 @@ void tlb_write_protect(ram_addr_t start, uint64_t len);
 ram_addr_t tlb_code_ram_addr(CPUX86State *env, vaddr addr, bool *global);
 /* Jump cache of one vCPU. */
 void jc_flush(CPUX86State *env);
+void jc_note_page(CPUX86State *env, vaddr addr);    /* an entry for code in this page was filled */
 static inline unsigned jc_index(uint64_t eip) { return ((uint32_t)eip >> 12 ^ (uint32_t)eip) & (JIT_JC_SIZE - 1); }
 
 /* ---- the seam to the guest front end (implemented in target-i386/) ---- */
