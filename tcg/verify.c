@@ -2,10 +2,12 @@
 /*
  * The verifier: what every pass may rely on, checked. Debug builds run it on each block, tests on each rule.
  *
- * Two kinds of typing. A list as built has exact types. Passes may let an operation name a temp of the other type as long as its
- * container holds the right bits (tcg-internal.h, "Containers"): then only an I64 operand with garbage above is an error.
+ * Two kinds of typing. A list as built has exact types. Passes may let an operation name a temp of the other type as
+ * long as its container holds the right bits (tcg-internal.h, "Containers"): then only an I64 operand with garbage
+ * above is an error.
  *
- * Control flow goes forward only, so one walk suffices: what is defined at a label is what is defined on all paths to it.
+ * Control flow goes forward only, so one walk suffices: what is defined at a label is what is defined on all paths to
+ * it.
  */
 #include "qemu/osdep.h"
 #include "tcg-internal.h"
@@ -20,13 +22,16 @@ static const char *const signatures[IRO__COUNT] = {
     [IRO_insn_start] = "", [IRO_label] = "", [IRO_br] = "", [IRO_brcond] = "cc",
     [IRO_mov] = "tt", [IRO_add] = "ttt", [IRO_sub] = "ttt", [IRO_and] = "ttt", [IRO_or] = "ttt", [IRO_xor] = "ttt",
     [IRO_andc] = "ttt", [IRO_mul] = "ttt", [IRO_neg] = "tt", [IRO_not] = "tt", [IRO_shl] = "ttt", [IRO_shr] = "ttt",
-    [IRO_sar] = "ttt", [IRO_rotl] = "ttt", [IRO_rotr] = "ttt", [IRO_mulu2] = "tttt", [IRO_muls2] = "tttt", [IRO_clz] = "tt",
-    [IRO_ctz] = "tt", [IRO_popcnt] = "tt", [IRO_bswap] = "tt", [IRO_ext] = "t*", [IRO_trunc] = "il", [IRO_deposit] = "ttt",
+    [IRO_sar] = "ttt", [IRO_rotl] = "ttt", [IRO_rotr] = "ttt", [IRO_mulu2] = "tttt", [IRO_muls2] = "tttt",
+    [IRO_clz] = "tt",
+    [IRO_ctz] = "tt", [IRO_popcnt] = "tt", [IRO_bswap] = "tt", [IRO_ext] = "t*", [IRO_trunc] = "il",
+    [IRO_deposit] = "ttt",
     [IRO_extract] = "tt", [IRO_sextract] = "tt", [IRO_setcond] = "icc", [IRO_movcond] = "tcctt",
     [IRO_ld] = "t", [IRO_st] = "t", [IRO_gld] = "tl", [IRO_gst] = "lt",
     [IRO_gchk] = "ll", [IRO_hld] = "tl", [IRO_hst] = "lt", [IRO_gld128] = "l", [IRO_gst128] = "l",
     [IRO_atomic_rmw] = "tlt", [IRO_atomic_cas] = "tltt", [IRO_fence] = "", [IRO_vec] = "", [IRO_call] = NULL,
-    [IRO_exit_chain] = "", [IRO_exit_chain_if] = "cc", [IRO_exit_jump] = "l", [IRO_exit_loop] = "", [IRO_exit_loop_at] = "",
+    [IRO_exit_chain] = "", [IRO_exit_chain_if] = "cc", [IRO_exit_jump] = "l", [IRO_exit_loop] = "",
+    [IRO_exit_loop_at] = "",
 };
 
 typedef struct Check {
@@ -52,7 +57,8 @@ static bool QEMU_PRINTF(2, 3) wrong(Check *c, const char *fmt, ...)
 
     if (c->why) {
         g_string_append_printf(c->why, "operation %u (%s): ", c->at,
-                               c->at < c->ir->n_ops && c->ir->ops[c->at].opc < IRO__COUNT ? ir_def(&c->ir->ops[c->at])->name : "?");
+                               c->at < c->ir->n_ops && c->ir->ops[c->at].opc < IRO__COUNT
+                                   ? ir_def(&c->ir->ops[c->at])->name : "?");
         va_start(ap, fmt);
         g_string_append_vprintf(c->why, fmt, ap);
         va_end(ap);
@@ -81,7 +87,8 @@ static bool check_type(Check *c, const IrOp *op, unsigned i, unsigned want)
     }
     if (i < op->nout) {
         /* A mov copies the container: coalescing leaves some of the wider type. */
-        return want == IR_I32 || ti->type == IR_I64 || op->opc == IRO_mov || wrong(c, "a 64-bit result goes to a 32-bit value");
+        return want == IR_I32 || ti->type == IR_I64 || op->opc == IRO_mov
+            || wrong(c, "a 64-bit result goes to a 32-bit value");
     }
     return want == IR_I32 || !may_have_garbage(ti) || wrong(c, "argument %u may have garbage in its upper half", i);
 }
@@ -197,8 +204,10 @@ typedef bool CheckFn(Check *c, const IrOp *op);
 static CheckFn *const immediates[IRO__COUNT] = {
     [IRO_deposit] = check_field, [IRO_extract] = check_field, [IRO_sextract] = check_field, [IRO_ext] = check_ext,
     [IRO_setcond] = check_cond, [IRO_movcond] = check_cond, [IRO_brcond] = check_cond, [IRO_exit_chain_if] = check_cond,
-    [IRO_shl] = check_shift, [IRO_shr] = check_shift, [IRO_sar] = check_shift, [IRO_rotl] = check_shift, [IRO_rotr] = check_shift,
-    [IRO_ld] = check_state, [IRO_st] = check_state, [IRO_gld] = check_memop, [IRO_gst] = check_memop, [IRO_gld128] = check_memop,
+    [IRO_shl] = check_shift, [IRO_shr] = check_shift, [IRO_sar] = check_shift, [IRO_rotl] = check_shift,
+    [IRO_rotr] = check_shift,
+    [IRO_ld] = check_state, [IRO_st] = check_state, [IRO_gld] = check_memop, [IRO_gst] = check_memop,
+    [IRO_gld128] = check_memop,
     [IRO_gchk] = check_shared, [IRO_hld] = check_memop, [IRO_hst] = check_memop,
     [IRO_gst128] = check_memop, [IRO_atomic_rmw] = check_memop, [IRO_atomic_cas] = check_memop, [IRO_vec] = check_vec,
 };
@@ -210,7 +219,8 @@ static bool check_use(Check *c, const IrOp *op, unsigned i)
     IrTemp t = op->arg[i];
 
     if (kind_of(c, t) == IRT_LOCAL && c->defined_in[t] != c->region) {
-        return wrong(c, c->defined_in[t] ? "local t%u is used beyond a label" : "local t%u is used before it is defined",
+        return wrong(c, c->defined_in[t] ? "local t%u is used beyond a label"
+                     : "local t%u is used before it is defined",
                      t - c->ir->n_globals);
     }
     if (kind_of(c, t) == IRT_VAR && !c->var_defined[t]) {
@@ -255,7 +265,8 @@ static bool check_args(Check *c, const IrOp *op)
             return wrong(c, "argument %u does not exist", i);
         }
     }
-    if (!(ir_op_is_call(op) ? check_call(c, op) : check_signature(c, op)) || (immediates[op->opc] && !immediates[op->opc](c, op))) {
+    if (!(ir_op_is_call(op) ? check_call(c, op) : check_signature(c, op))
+        || (immediates[op->opc] && !immediates[op->opc](c, op))) {
         return false;
     }
     for (unsigned i = op->nout; i < op->nout + op->nin && c->reachable; i++) {

@@ -4,8 +4,8 @@
  *
  *     0x00000000000fe05b:  ea 5b e0 00 f0           ljmp     0xf000:0xe05b
  *
- * through libcapstone; a build without it prints the bytes only, sixteen to a line. Bytes that are no instruction come out
- * as ".byte". Functions here keep no state: any thread may call them.
+ * through libcapstone; a build without it prints the bytes only, sixteen to a line. Bytes that are no instruction come
+ * out as ".byte". Functions here keep no state: any thread may call them.
  */
 #ifndef DISAS_DISAS_H
 #define DISAS_DISAS_H

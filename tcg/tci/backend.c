@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The interpreter as a back end: byte code instead of host code, for hosts without a back end of their own and as a second
- * opinion. Encoding is encode.c, running run.c.
+ * The interpreter as a back end: byte code instead of host code, for hosts without a back end of their own and as a
+ * second opinion. Encoding is encode.c, running run.c.
  */
 #include "qemu/osdep.h"
 #include "tci/tci.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Calls of helpers, each through its exact type: how a uint32_t travels beside a uint64_t is the host ABI's business, and
- * some want it sign-extended, others in a register pair.
+ * Calls of helpers, each through its exact type: how a uint32_t travels beside a uint64_t is the host ABI's business,
+ * and some want it sign-extended, others in a register pair.
  */
 #include "qemu/osdep.h"
 #include "tci/tci.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A block's operation list to byte code. One walk: locals get a frame slot when they are defined and give it back where they die;
- * variables keep theirs, since every path to a label must agree on it. Labels and large constants are filled in at the end.
+ * A block's operation list to byte code. One walk: locals get a frame slot when they are defined and give it back where
+ * they die; variables keep theirs, since every path to a label must agree on it. Labels and large constants are filled
+ * in at the end.
  */
 #include "qemu/osdep.h"
 #include "tci/tci.h"
@@ -48,7 +49,8 @@ static void word64(Encoder *e, uint64_t v)
 static void head(Encoder *e, const IrOp *op, unsigned opc, unsigned imm)
 {
     word(e, tci_pack((TciHead) {
-        .opc = (uint8_t)opc, .is64 = op->type == IR_I64, .cmp64 = op->ctype == IR_I64, .cond = op->cond, .imm = (uint16_t)imm,
+        .opc = (uint8_t)opc, .is64 = op->type == IR_I64, .cmp64 = op->ctype == IR_I64, .cond = op->cond,
+        .imm = (uint16_t)imm,
     }));
 }
 
@@ -305,10 +307,13 @@ static void encode_leave(Encoder *e, const IrOp *op)
 
 typedef void EncodeFn(Encoder *e, const IrOp *op);
 static EncodeFn *const encoders[IRO__COUNT] = {     /* NULL: encode_scalar */
-    [IRO_insn_start] = encode_insn_start, [IRO_label] = encode_label, [IRO_br] = encode_branch, [IRO_brcond] = encode_branch,
+    [IRO_insn_start] = encode_insn_start, [IRO_label] = encode_label, [IRO_br] = encode_branch,
+    [IRO_brcond] = encode_branch,
     [IRO_ld] = encode_state, [IRO_st] = encode_state, [IRO_gld] = encode_memory, [IRO_gst] = encode_memory,
-    [IRO_gld128] = encode_memory, [IRO_gst128] = encode_memory, [IRO_atomic_rmw] = encode_memory, [IRO_atomic_cas] = encode_memory,
-    [IRO_gchk] = encode_check, [IRO_hld] = encode_host_access, [IRO_hst] = encode_host_access, [IRO_fence] = encode_fence, [IRO_vec] = encode_vec, [IRO_call] = encode_call,
+    [IRO_gld128] = encode_memory, [IRO_gst128] = encode_memory, [IRO_atomic_rmw] = encode_memory,
+    [IRO_atomic_cas] = encode_memory,
+    [IRO_gchk] = encode_check, [IRO_hld] = encode_host_access, [IRO_hst] = encode_host_access,
+    [IRO_fence] = encode_fence, [IRO_vec] = encode_vec, [IRO_call] = encode_call,
     [IRO_exit_chain] = encode_chain, [IRO_exit_chain_if] = encode_chain_if, [IRO_exit_jump] = encode_jump,
     [IRO_exit_loop] = encode_leave, [IRO_exit_loop_at] = encode_leave,
 };

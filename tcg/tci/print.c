@@ -7,8 +7,8 @@
 static unsigned tail_words(TciHead h)
 {
     switch (h.opc) {
-    case IRO_br: case IRO_brcond: case IRO_ld: case IRO_st: case IRO_gld128: case IRO_gst128: case IRO_hld: case IRO_hst:
-    case TCI_SKIP_UNLESS: return 1;
+    case IRO_br: case IRO_brcond: case IRO_ld: case IRO_st: case IRO_gld128: case IRO_gst128:
+    case IRO_hld: case IRO_hst: case TCI_SKIP_UNLESS: return 1;
     case IRO_call: case TCI_CROSS: case IRO_exit_loop: case IRO_exit_loop_at: return 2;
     case TCI_CHAIN: case IRO_gchk: return 3;
     case IRO_vec: case TCI_STUB: return 4;
@@ -60,8 +60,8 @@ static unsigned print_insn(const TcgCode *code, FILE *f, const uint32_t *p)
     TciHead h = tci_unpack(*p);
     unsigned n = arg_words(h), tail = tail_words(h);
 
-    fprintf(f, "0x%016" PRIx64 ":  %s.%s", (uint64_t)(uintptr_t)(code->rx + ((const uint8_t *)p - code->rw)), op_name(h),
-            h.is64 ? "i64" : "i32");
+    fprintf(f, "0x%016" PRIx64 ":  %s.%s", (uint64_t)(uintptr_t)(code->rx + ((const uint8_t *)p - code->rw)),
+            op_name(h), h.is64 ? "i64" : "i32");
     if (has_condition(h)) {
         fprintf(f, " %s.%s", ir_cond_name((IrCond)h.cond), h.cmp64 ? "i64" : "i32");
     }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Runs byte code. The guest's order of memory accesses (x86: total store order) holds on any host: loads acquire, stores release.
+ * Runs byte code. The guest's order of memory accesses (x86: total store order) holds on any host: loads acquire,
+ * stores release.
  *
- * What may raise stores the address behind its head in host_pc first: inside the block, as a return address would be. A helper
- * that unwinds leaves by siglongjmp; nothing here needs undoing.
+ * What may raise stores the address behind its head in host_pc first: inside the block, as a return address would be. A
+ * helper that unwinds leaves by siglongjmp; nothing here needs undoing.
  */
 #include "qemu/osdep.h"
 #include "qemu/bitops.h"
@@ -332,7 +333,7 @@ static void atomic_cas(Vm *vm, TciHead h, const uint32_t *arg)
 
 /* ---- calls ---- */
 
-/* Returns behind the instruction. How many arguments there are is in the head: the helper's pointer comes after them. */
+/* Returns behind the instruction. The head says how many arguments there are: the helper's pointer is behind them. */
 static const uint32_t *call(Vm *vm, TciHead h, const uint32_t *arg)
 {
     unsigned nargs = TCI_CALL_NIN(h), nout = TCI_CALL_NOUT(h);
@@ -371,7 +372,8 @@ static void set_eip(Vm *vm, uint64_t eip)
 /* The block at this offset, or NULL: back to the execution loop, which finds eip stored. */
 static const uint32_t *jump(Vm *vm, uint64_t eip)
 {
-    const JumpCacheEntry *e = (const JumpCacheEntry *)(const void *)(vm->env + tci_layout.jc) + ((eip >> 12 ^ eip) & (JIT_JC_SIZE - 1));
+    const JumpCacheEntry *e = (const JumpCacheEntry *)(const void *)(vm->env + tci_layout.jc)
+        + ((eip >> 12 ^ eip) & (JIT_JC_SIZE - 1));
     const uint32_t *code;
 
     if (e->eip == eip && e->mode_key == load64(vm->env + tci_layout.mode_key)) {
@@ -398,13 +400,13 @@ uintptr_t tci_run(uint8_t *env, const uint32_t *code)
         int32_t distance;
 
         switch (h.opc) {
-        case IRO_add: case IRO_sub: case IRO_and: case IRO_or: case IRO_xor: case IRO_andc: case IRO_mul: case IRO_shl: case IRO_shr:
-        case IRO_sar: case IRO_rotl: case IRO_rotr: case IRO_deposit:
+        case IRO_add: case IRO_sub: case IRO_and: case IRO_or: case IRO_xor: case IRO_andc: case IRO_mul:
+        case IRO_shl: case IRO_shr: case IRO_sar: case IRO_rotl: case IRO_rotr: case IRO_deposit:
             put(&vm, arg[0], narrow(h, arithmetic(h, get(&vm, arg[1]), get(&vm, arg[2]))));
             pc += 4;
             break;
-        case IRO_mov: case IRO_neg: case IRO_not: case IRO_clz: case IRO_ctz: case IRO_popcnt: case IRO_bswap: case IRO_ext:
-        case IRO_trunc: case IRO_extract: case IRO_sextract:
+        case IRO_mov: case IRO_neg: case IRO_not: case IRO_clz: case IRO_ctz: case IRO_popcnt: case IRO_bswap:
+        case IRO_ext: case IRO_trunc: case IRO_extract: case IRO_sextract:
             put(&vm, arg[0], narrow(h, unary(h, get(&vm, arg[1]))));
             pc += 3;
             break;
@@ -436,7 +438,8 @@ uintptr_t tci_run(uint8_t *env, const uint32_t *code)
             break;
         case IRO_gld: case IRO_gst: case IRO_gld128: case IRO_gst128: case IRO_atomic_rmw: case IRO_atomic_cas: {
             static void (*const fns[IRO__COUNT])(Vm *, TciHead, const uint32_t *) = {
-                [IRO_gld] = guest_load, [IRO_gst] = guest_store, [IRO_gld128] = guest_load128, [IRO_gst128] = guest_store128,
+                [IRO_gld] = guest_load, [IRO_gst] = guest_store, [IRO_gld128] = guest_load128,
+                [IRO_gst128] = guest_store128,
                 [IRO_atomic_rmw] = atomic_rmw, [IRO_atomic_cas] = atomic_cas,
             };
             uint64_t here = (uintptr_t)arg;

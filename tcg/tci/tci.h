@@ -6,7 +6,8 @@
  *     a word per argument  results first: where the value is, see TCI_ARG_x
  *     tail                 what the operation needs besides: offsets, pointers (two words), branch distances
  *
- * Scalar operations keep their IrOpcode. Exits are taken apart: see the enumeration. A block's large constants follow its code.
+ * Scalar operations keep their IrOpcode. Exits are taken apart: see the enumeration. A block's large constants follow
+ * its code.
  */
 #ifndef TCG_TCI_H
 #define TCG_TCI_H
@@ -19,7 +20,8 @@
 enum {
     TCI_STUB = IRO__COUNT,      /* tail: eip (2), cookie (2). Stores eip, leaves with the cookie */
     TCI_SKIP_UNLESS,            /* two operands; tail: words to skip unless the condition holds */
-    TCI_CHAIN,                  /* imm: exit flags; tail: distance in bytes from itself to the target (patched), eip (2) */
+    /* imm: exit flags; tail: distance in bytes from itself to the target (patched), eip (2) */
+    TCI_CHAIN,
     TCI_CROSS,                  /* imm: exit flags; tail: eip (2). Through the jump cache */
     TCI_END,                    /* of the code: the constants follow */
 };
@@ -37,7 +39,8 @@ typedef struct TciHead {
     uint8_t opc;
     bool is64, cmp64;
     uint8_t cond;               /* IrCond; IrRmw of an atomic_rmw; numbers of arguments of a call */
-    uint16_t imm;               /* field position and length, memop, exit flags, IrExt, immediate of a vec, types of a call's arguments */
+    /* field position and length, memop, exit flags, IrExt, immediate of a vec, types of a call's arguments */
+    uint16_t imm;
 } TciHead;
 
 #define TCI_CALL_COND(nout, nin) ((nout) << 3 | (nin))
@@ -51,7 +54,8 @@ static inline uint32_t tci_pack(TciHead h)
 
 static inline TciHead tci_unpack(uint32_t w)
 {
-    return (TciHead) { .opc = w & 0xff, .is64 = w >> 8 & 1, .cmp64 = w >> 9 & 1, .cond = w >> 12 & 15, .imm = (uint16_t)(w >> 16) };
+    return (TciHead) { .opc = w & 0xff, .is64 = w >> 8 & 1, .cmp64 = w >> 9 & 1, .cond = w >> 12 & 15,
+        .imm = (uint16_t)(w >> 16) };
 }
 
 extern TcgEnvLayout tci_layout;

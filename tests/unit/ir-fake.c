@@ -31,7 +31,8 @@ uint64_t fake_random(uint64_t *seed)        /* xorshift64* */
 }
 
 const uint64_t fake_values[] = {
-    0, 1, 2, 3, 7, 8, 31, 32, 63, 64, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff,
+    0, 1, 2, 3, 7, 8, 31, 32, 63, 64, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffff, 0x80000000,
+    0xffffffff,
     0x100000000, 0x123456789abcdef0, 0x7fffffffffffffff, 0x8000000000000000, 0xffffffff80000000, 0xffffffff7fffffff,
     0xffffffffffffff80, 0xfffffffffffffffe, 0xffffffffffffffff, MEM_BASE, MEM_BASE + 0x1ffd,
 };
@@ -197,7 +198,8 @@ static uint64_t fake_slow_ld(void *env, uint64_t addr, uint32_t memop)
 
 static void fake_slow_st(void *env, uint64_t addr, uint32_t memop, uint64_t v)
 {
-    slow_event(env, EV_SLOW_ST, addr, memop, widen(v, memop & ~(uint32_t)IR_MO_SIGN));  /* only the bytes stored count */
+    /* only the bytes stored count */
+    slow_event(env, EV_SLOW_ST, addr, memop, widen(v, memop & ~(uint32_t)IR_MO_SIGN));
     slow_store(env, addr, memop, v);
 }
 
@@ -246,7 +248,8 @@ static uint64_t fake_cas(void *env, uint64_t addr, uint64_t expected, uint64_t v
 {
     uint64_t old;
 
-    slow_event(env, EV_CAS, addr, (uint32_t)memop, mix(narrow(expected, (uint32_t)memop), narrow(val, (uint32_t)memop)));
+    slow_event(env, EV_CAS, addr, (uint32_t)memop, mix(narrow(expected, (uint32_t)memop),
+                                                       narrow(val, (uint32_t)memop)));
     old = slow_load(env, addr, (uint32_t)memop);
     if (narrow(old, (uint32_t)memop) == narrow(expected, (uint32_t)memop)) {
         slow_store(env, addr, (uint32_t)memop, val);
@@ -281,7 +284,12 @@ static void trail(FakeCpu *c, unsigned id, uint64_t a, uint64_t b, uint64_t x, u
 }
 
 static void h_reads0(void *env) { trail(env, 0, 0, 0, 0, 0, 0); }
-static uint32_t h_reads3(void *env, uint64_t a, uint64_t b, uint32_t c) { trail(env, 1, a, b, c, 0, 0); return (uint32_t)mix(a + c, b); }
+static uint32_t h_reads3(void *env, uint64_t a, uint64_t b, uint32_t c)
+{
+    trail(env, 1, a, b, c, 0, 0);
+    return (uint32_t)mix(a + c, b);
+}
+
 static uint64_t h_reads4(void *env, uint32_t a, uint32_t b, uint32_t c, uint64_t d)
 {
     trail(env, 2, a, b, c, d, 0);
@@ -349,7 +357,8 @@ const IrHelper fake_helpers[] = {
     { "raises_writes2", (void *)h_raises_writes2, 2, IR_I64, IR_CALL_RAISES | IR_CALL_WRITES },
     { "noreturn1", (void *)h_noreturn1, 1, -1, IR_CALL_RAISES | IR_CALL_NORETURN },
 };
-const char *const fake_helper_types[] = { "", "3", "63", "66363", "6", "", "663", "3336", "63", "36666", "6", "66", "3" };
+const char *const fake_helper_types[] = { "", "3", "63", "66363", "6", "", "663", "3336", "63", "36666", "6", "66",
+                                          "3" };
 const unsigned fake_n_helpers = ARRAY_SIZE(fake_helpers);
 _Static_assert(ARRAY_SIZE(fake_helper_types) == ARRAY_SIZE(fake_helpers), "a row each");
 
@@ -799,7 +808,8 @@ static void init_once(void)
     static const TcgEnvLayout layout = {
         .eip = offsetof(FakeCpu, eip), .exit_request = offsetof(FakeCpu, jit.exit_request),
         .mxcsr_host = offsetof(FakeCpu, jit.mxcsr_host), .mode_key = offsetof(FakeCpu, jit.mode_key),
-        .host_pc = offsetof(FakeCpu, jit.host_pc), .host_sp = offsetof(FakeCpu, jit.host_sp), .args = offsetof(FakeCpu, jit.args),
+        .host_pc = offsetof(FakeCpu, jit.host_pc), .host_sp = offsetof(FakeCpu, jit.host_sp),
+        .args = offsetof(FakeCpu, jit.args),
         .jc = offsetof(FakeCpu, jit.jc),
         .tlb = { offsetof(FakeCpu, jit.tlb[0]), offsetof(FakeCpu, jit.tlb[1]), offsetof(FakeCpu, jit.tlb[2]) },
         .slow_ld = fake_slow_ld, .slow_st = fake_slow_st, .slow_ld128 = fake_slow_ld128, .slow_st128 = fake_slow_st128,
@@ -822,7 +832,8 @@ static void init_once(void)
         unsigned n = is_r ? i : is_cc ? i - N_R : i - N_R - N_CC;
 
         snprintf(names[i], sizeof(names[i]), "%s%u", is_r ? "r" : is_cc ? "cc" : "w", n);
-        ir_global_new(context, is_r || is_cc ? IR_I64 : IR_I32, is_r ? offsetof(FakeCpu, r) + 8 * n : is_cc ? offsetof(FakeCpu, cc) + 8 * n
+        ir_global_new(context, is_r || is_cc ? IR_I64 : IR_I32, is_r ? offsetof(FakeCpu, r) + 8 * n : is_cc
+                      ? offsetof(FakeCpu, cc) + 8 * n
                       : offsetof(FakeCpu, w) + 4 * n, names[i], i < N_PIN ? (int)i : -1);
     }
     tcg_backend_assign_pins(context);
@@ -1056,7 +1067,8 @@ static void patch_exits(const IrContext *ir, bool patched)
 }
 
 static const char *const pass_names[] = {
-    "liveness", "optimize, liveness", "optimize, coalesce, liveness", "coalesce, liveness", "optimize, share, coalesce, liveness",
+    "liveness", "optimize, liveness", "optimize, coalesce, liveness", "coalesce, liveness",
+    "optimize, share, coalesce, liveness",
     "share, liveness",
 };
 
@@ -1081,8 +1093,10 @@ static void report_code(GString *report, unsigned variant, const FakeState *st)
     size_t len;
     FILE *f = open_memstream(&text, &len);
 
-    g_string_append_printf(report, "after passes %s, state seed 0x%" PRIx64 "%s%s%s%s%s\n", pass_names[variant], st->seed, st->faults ? " faults" : "",
-                           st->lookup_finds ? " lookup_finds" : "", st->exit_requested ? " exit_requested" : "", st->jc_hits ? " jc_hits" : "",
+    g_string_append_printf(report, "after passes %s, state seed 0x%" PRIx64 "%s%s%s%s%s\n", pass_names[variant],
+                           st->seed, st->faults ? " faults" : "",
+                           st->lookup_finds ? " lookup_finds" : "", st->exit_requested ? " exit_requested" : "",
+                           st->jc_hits ? " jc_hits" : "",
                            st->patched ? " patched" : "");
     ir_dump(work, report);
     tcg_backend_disassemble(&block_code, f);
@@ -1215,7 +1229,8 @@ void fake_check_many(const IrContext *ir, uint64_t seed)
 
     for (unsigned i = 0; i < ARRAY_SIZE(st); i++) {
         st[i] = (FakeState) {
-            .seed = seed + i, .faults = i & 1, .lookup_finds = i & 2, .jc_hits = i & 4, .patched = i % 3 == 1, .exit_requested = i % 7 == 6,
+            .seed = seed + i, .faults = i & 1, .lookup_finds = i & 2, .jc_hits = i & 4, .patched = i % 3 == 1,
+            .exit_requested = i % 7 == 6,
         };
     }
     fake_check(ir, st, ARRAY_SIZE(st));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A CPU that exists only for tests of the translator: globals, guest memory of five pages, helpers that leave a trail, a reference
- * evaluator that runs a list as it was written, and a comparison of both after the passes and the back end had their way.
+ * A CPU that exists only for tests of the translator: globals, guest memory of five pages, helpers that leave a trail,
+ * a reference evaluator that runs a list as it was written, and a comparison of both after the passes and the back end
+ * had their way.
  *
  * ir_fake_check() is what tests call: build a list with the builder API on fake_begin()'s context, then check it.
  */
@@ -86,7 +87,9 @@ extern const unsigned fake_n_values;
 
 IrContext *fake_begin(void);                    /* an empty list */
 uint64_t fake_eval(const IrOp *op, const uint64_t *in, uint64_t *hi);       /* an evaluator of its own, not fold.c's */
-/* Runs the list by the reference and, after each set of passes, by the back end. False: they differ; report says how. */
+/*
+ * Runs the list by the reference and, after each set of passes, by the back end. False: they differ; report says how.
+ */
 bool fake_compare(const IrContext *ir, const FakeState *st, unsigned n_states, GString *report);
 /* As above; on a difference shrinks the list, prints everything and fails the test. */
 void fake_check(const IrContext *ir, const FakeState *st, unsigned n_states);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Random programs: what the reference computes from a list as written, the back end must compute after every set of passes.
+ * Random programs: what the reference computes from a list as written, the back end must compute after every set of
+ * passes.
  *
- * IR_SEED=0x.. runs one program (a failure prints its seed), IR_RUNS=n another number of them, IR_PASSES=0..3 one set of passes,
- * IR_OLD_HOST=1 the code for an old host.
+ * IR_SEED=0x.. runs one program (a failure prints its seed), IR_RUNS=n another number of them, IR_PASSES=0..5 one set
+ * of passes, IR_OLD_HOST=1 the code for an old host.
  */
 #include "qemu/osdep.h"
 #include "ir-fake.h"
@@ -118,7 +119,8 @@ static void result(Gen *g, IrTemp t)
 
 static void gen_binary(Gen *g)
 {
-    static IrTemp (*const fns[])(IrContext *, IrTemp, IrTemp) = { ir_add, ir_sub, ir_and, ir_or, ir_xor, ir_andc, ir_mul, ir_add, ir_sub, ir_and };
+    static IrTemp (*const fns[])(IrContext *, IrTemp, IrTemp) = { ir_add, ir_sub, ir_and, ir_or, ir_xor, ir_andc,
+        ir_mul, ir_add, ir_sub, ir_and };
     IrType type = any_type(g);
     IrTemp a = value(g, type), b = chance(g, 10) ? a : value(g, type);
 
@@ -146,7 +148,8 @@ static void gen_shift(Gen *g)
 static void gen_field(Gen *g)
 {
     IrType type = any_type(g);
-    unsigned width = type == IR_I32 ? 32 : 64, len = chance(g, 50) ? 8u << pick(g, 2) : 1 + pick(g, width), pos = pick(g, width - len + 1);
+    unsigned width = type == IR_I32 ? 32 : 64, len = chance(g, 50) ? 8u << pick(g, 2) : 1 + pick(g, width),
+        pos = pick(g, width - len + 1);
 
     pos = chance(g, 30) ? 0 : chance(g, 40) && pos > 8 && len <= width - 8 ? 8 : pos;
     switch (pick(g, 3)) {
@@ -239,7 +242,8 @@ static void gen_memory(Gen *g)
 {
     IrType type = any_type(g);
     unsigned size = pick(g, type == IR_I32 ? 3 : 4);
-    IrMemOp mo = (IrMemOp)(size | IR_MO_MMU(chance(g, 85) ? 1 : pick(g, JIT_NB_MMU)) | (chance(g, 5) ? IR_MO_ALIGN : 0));
+    IrMemOp mo = (IrMemOp)(size | IR_MO_MMU(chance(g, 85) ? 1 : pick(g, JIT_NB_MMU))
+                           | (chance(g, 5) ? IR_MO_ALIGN : 0));
     IrTemp a = address(g);
 
     switch (pick(g, 12)) {
@@ -284,7 +288,9 @@ static void gen_call(Gen *g)
 static uint64_t dead_mask(Gen *g)
 {
     /* The landing block reads r3 and cc1. */
-    return chance(g, 50) ? 0 : fake_random(&g->seed) & ((1ull << N_GLOBALS) - 1) & ~(1ull << fake_r(3) | 1ull << fake_cc(1));
+    uint64_t may = ((1ull << N_GLOBALS) - 1) & ~(1ull << fake_r(3) | 1ull << fake_cc(1));
+
+    return chance(g, 50) ? 0 : fake_random(&g->seed) & may;
 }
 
 static uint64_t exit_eip(Gen *g)
@@ -381,12 +387,14 @@ static void generate(IrContext *ir, uint64_t seed)
     unsigned n = 2 + pick(&g, seed % 16 ? 40 : 300);
 
     g.sp = fake_r(SP);
-    g.have = (chance(&g, 40) ? NEED_LABELS : 0) | (chance(&g, 70) ? NEED_MEMORY : 0) | (chance(&g, 40) ? NEED_CALLS : 0);
+    g.have = (chance(&g, 40) ? NEED_LABELS : 0) | (chance(&g, 70) ? NEED_MEMORY : 0)
+        | (chance(&g, 40) ? NEED_CALLS : 0);
     ir_insn_start(ir, g.pc);
     for (unsigned i = 0; i < N_VARS && (g.have & NEED_LABELS); i++) {
         for (unsigned type = IR_I32; type <= IR_I64; type++) {
             g.var[type][i] = ir_var_new(ir, (IrType)type);
-            ir_mov(ir, g.var[type][i], chance(&g, 50) ? ir_const(ir, (IrType)type, (int64_t)fake_interesting(&g.seed)) : any_global(&g, (IrType)type));
+            ir_mov(ir, g.var[type][i], chance(&g, 50) ? ir_const(ir, (IrType)type, (int64_t)fake_interesting(&g.seed))
+                   : any_global(&g, (IrType)type));
         }
     }
     while (n-- && ir->n_exits < IR_MAX_EXITS - 8) {
@@ -422,7 +430,8 @@ static void run_one(uint64_t seed)
         }
         r[i][SP] = MEM_BASE + fake_random(&s) % MEM_SIZE;
         st[i] = (FakeState) {
-            .seed = seed * 8 + i, .r = r[i], .n_r = N_R, .faults = bits & 0x100, .lookup_finds = bits & 0x200, .jc_hits = bits & 0x400, .patched = bits & 0x800,
+            .seed = seed * 8 + i, .r = r[i], .n_r = N_R, .faults = bits & 0x100, .lookup_finds = bits & 0x200,
+            .jc_hits = bits & 0x400, .patched = bits & 0x800,
             .exit_requested = !(bits & 0xf000),
         };
     }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The rules of the verifier: each broken once, by a list built correctly and then spoiled where the builder would not let us. */
+/*
+ * The rules of the verifier: each broken once, by a list built correctly and then spoiled where the builder would not
+ * let us.
+ */
 #include "qemu/osdep.h"
 #include "ir-fake.h"
 
@@ -71,7 +74,8 @@ static void test_types_must_agree_as_built(void)
     op_at(ir, 0)->arg[2] = fake_w(0);
     expect_bad(ir, "argument 2 has the wrong type");
     expect_bad_typed(ir, IR_TYPES_CONTAINERS, "garbage");
-    op_at(ir, 0)->type = IR_I32;                        /* the low halves of two I64 values: fine after copy propagation */
+    /* the low halves of two I64 values: fine after copy propagation */
+    op_at(ir, 0)->type = IR_I32;
     expect_bad(ir, "wrong type");
     expect_good(ir, IR_TYPES_CONTAINERS);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Each operation of the IR by itself, with its operands and results in every kind of place: constants, pinned and unpinned
- * globals, locals that die or live on. The reference is ir-fake.c's own evaluator. Sequences are test-ir-random.c's.
+ * Each operation of the IR by itself, with its operands and results in every kind of place: constants, pinned and
+ * unpinned globals, locals that die or live on. The reference is ir-fake.c's own evaluator. Sequences are
+ * test-ir-random.c's.
  */
 #include "qemu/osdep.h"
 #include "ir-fake.h"
@@ -92,11 +93,14 @@ typedef struct Op2 {
     bool shift;
 } Op2;
 static const Op2 op2s[] = {
-    { "add", ir_add, false }, { "sub", ir_sub, false }, { "and", ir_and, false }, { "or", ir_or, false }, { "xor", ir_xor, false },
-    { "andc", ir_andc, false }, { "mul", ir_mul, false }, { "shl", ir_shl, true }, { "shr", ir_shr, true }, { "sar", ir_sar, true },
+    { "add", ir_add, false }, { "sub", ir_sub, false }, { "and", ir_and, false }, { "or", ir_or, false },
+    { "xor", ir_xor, false },
+    { "andc", ir_andc, false }, { "mul", ir_mul, false }, { "shl", ir_shl, true }, { "shr", ir_shr, true },
+    { "sar", ir_sar, true },
     { "rotl", ir_rotl, true }, { "rotr", ir_rotr, true },
 };
-static const uint64_t constants[] = { 0, 1, 2, 0x7f, 0x80, 0xff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x123456789a, ~0ull, 1ull << 63 };
+static const uint64_t constants[] = { 0, 1, 2, 0x7f, 0x80, 0xff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
+    0x123456789a, ~0ull, 1ull << 63 };
 
 static void binary_once(const Op2 *o, IrType type, Place pa, Place pb, Dest d, uint64_t ka, uint64_t kb)
 {
@@ -174,7 +178,8 @@ static void test_wide_products(void)
         unsigned wanted = i / 4 / P__COUNT / P__COUNT / D__COUNT;        /* both halves, low, high */
         IrType type = i & 1 ? IR_I64 : IR_I32;
         IrContext *ir = begin();
-        IrTemp a = operand(ir, type, pa, 0, 0x8000000000000001), b = operand(ir, type, pb, 1, 0xfffffffffffffffd), lo, hi;
+        IrTemp a = operand(ir, type, pa, 0, 0x8000000000000001), b = operand(ir, type, pb, 1, 0xfffffffffffffffd);
+        IrTemp lo, hi;
 
         (i & 2 ? ir_mulu2 : ir_muls2)(ir, &lo, &hi, a, b);
         if (wanted != 2) {
@@ -212,7 +217,10 @@ static void test_truncated_values_have_no_upper_half(void)
 
         switch (i / 2) {
         case 0: deliver(ir, D_PINNED, ir_ext(ir, IR_I64, IR_U32, t), 0); break;
-        case 1: deliver(ir, D_PINNED, ir_ext(ir, IR_I64, IR_U32, ir_movcond(ir, IR_LT, t, fake_w(1), t, fake_w(0))), 0); break;
+        case 1:
+            t = ir_movcond(ir, IR_LT, t, fake_w(1), t, fake_w(0));
+            deliver(ir, D_PINNED, ir_ext(ir, IR_I64, IR_U32, t), 0);
+            break;
         default:
             ir_mov(ir, fake_w(0), t);
             deliver(ir, D_UNPINNED, ir_add(ir, ir_ext(ir, IR_I64, IR_U32, fake_w(0)), fake_r(1)), 0);
@@ -281,7 +289,8 @@ static void consume(IrContext *ir, Consumer use, IrCond c, IrTemp a, IrTemp b, u
         break;
     case USE_MOVCOND: {
         IrType type = i & 1 ? IR_I32 : IR_I64;
-        IrTemp t = operand(ir, type, (Place)(i / 2 % P__COUNT), 2, k[0]), f = operand(ir, type, (Place)(i / 8 % P__COUNT), 3, k[1]);
+        IrTemp t = operand(ir, type, (Place)(i / 2 % P__COUNT), 2, k[0]),
+            f = operand(ir, type, (Place)(i / 8 % P__COUNT), 3, k[1]);
 
         deliver(ir, (Dest)(i % D__COUNT), ir_movcond(ir, c, a, b, t, f), 0);
         break;
@@ -315,7 +324,8 @@ static void test_conditions(void)
 
         for (unsigned n = 0; n < (places < P__COUNT || places % P__COUNT == 0 ? ARRAY_SIZE(k) : 1); n++) {
             IrContext *ir = begin();
-            IrTemp a = operand(ir, type, (Place)(places % P__COUNT), 0, k[6 - n]), b = operand(ir, type, (Place)(places / P__COUNT), 1, k[n]);
+            IrTemp a = operand(ir, type, (Place)(places % P__COUNT), 0, k[6 - n]),
+                b = operand(ir, type, (Place)(places / P__COUNT), 1, k[n]);
 
             consume(ir, use, c, a, b, i + n * 7);
             check_pairs(ir, 12);
@@ -359,7 +369,8 @@ static void test_state_loads_and_stores(void)
             continue;
         }
         v = operand(ir, type, p, 0, 0x8182838485868788);
-        deliver(ir, (Dest)(i / 16 / P__COUNT), ir_ld(ir, type, offsetof(FakeCpu, field) + 16, (IrMemOp)(size | (i & 8 ? IR_MO_SIGN : 0))), 0);
+        deliver(ir, (Dest)(i / 16 / P__COUNT), ir_ld(ir, type, offsetof(FakeCpu, field) + 16,
+                                                     (IrMemOp)(size | (i & 8 ? IR_MO_SIGN : 0))), 0);
         ir_st(ir, v, offsetof(FakeCpu, field) + 19, (IrMemOp)size);
         check_pairs(ir, 6);
     }
@@ -371,7 +382,8 @@ static void test_vector_operations(void)
         IrContext *ir = begin();
         IrTemp live = ir_add(ir, fake_r(0), fake_r(11));
 
-        ir_vec(ir, &fake_vec_ops[i / 16], offsetof(FakeCpu, xmm) + i % 4 * 16, offsetof(FakeCpu, xmm) + i / 4 % 4 * 16, (uint8_t)(i * 37));
+        ir_vec(ir, &fake_vec_ops[i / 16], offsetof(FakeCpu, xmm) + i % 4 * 16, offsetof(FakeCpu, xmm) + i / 4 % 4 * 16,
+               (uint8_t)(i * 37));
         ir_mov(ir, fake_r(4), live);
         check_pairs(ir, 4);
     }
@@ -380,7 +392,8 @@ static void test_vector_operations(void)
 /* ---- guest memory ---- */
 
 /* Addresses: in a page, at its end, crossing into one that is slow to write, absent, faulting; outside. */
-static const uint32_t offsets[] = { 0, 8, 0xff8, 0xffd, 0xfff, 0x1010, 0x1ffe, 0x2004, 0x2ffe, 0x3000, 0x3ffc, 0x4ff1, 0x4fff, 0x8001 };
+static const uint32_t offsets[] = { 0, 8, 0xff8, 0xffd, 0xfff, 0x1010, 0x1ffe, 0x2004, 0x2ffe, 0x3000, 0x3ffc, 0x4ff1,
+    0x4fff, 0x8001 };
 
 static void memory_states(IrContext *ir)
 {
@@ -513,7 +526,8 @@ static void test_atomics(void)
         a = operand(ir, IR_I64, p, 0, MEM_BASE + 0x4ff);
         v = operand(ir, type, p, 1, 0x1234567890);
         ir_insn_start(ir, BLOCK_EIP + 7);
-        r = kind < 5 ? ir_atomic_rmw(ir, (IrRmw)kind, a, v, mo) : ir_atomic_cas(ir, a, operand(ir, type, P_LIVES, 2, 0), v, mo);
+        r = kind < 5 ? ir_atomic_rmw(ir, (IrRmw)kind, a, v, mo)
+            : ir_atomic_cas(ir, a, operand(ir, type, P_LIVES, 2, 0), v, mo);
         ir_fence(ir);
         deliver(ir, (Dest)(i % D__COUNT), r, 0);
         ir_mov(ir, fake_r(13), live);
@@ -530,10 +544,12 @@ static void test_calls(void)
         const IrHelper *h = &fake_helpers[n];
         Place p = (Place)(i / fake_n_helpers % P__COUNT), q = (Place)(i / fake_n_helpers / P__COUNT % P__COUNT);
         IrContext *ir = begin();
-        IrTemp live = i / fake_n_helpers / P__COUNT / P__COUNT ? make_dirty(ir) : fake_r(1), other = ir_mul(ir, live, fake_r(2)), a[5] = { 0 }, r;
+        IrTemp live = i / fake_n_helpers / P__COUNT / P__COUNT ? make_dirty(ir) : fake_r(1),
+            other = ir_mul(ir, live, fake_r(2)), a[5] = { 0 }, r;
 
         for (unsigned k = 0; k < h->nargs; k++) {
-            a[k] = operand(ir, fake_helper_types[n][k] == '3' ? IR_I32 : IR_I64, k & 1 ? q : p, k % OPERANDS, 0x8000000080000000 + k);
+            a[k] = operand(ir, fake_helper_types[n][k] == '3' ? IR_I32 : IR_I64, k & 1 ? q : p, k % OPERANDS,
+                           0x8000000080000000 + k);
         }
         ir_insn_start(ir, BLOCK_EIP + 7);
         r = ir_call(ir, h, a[0], a[1], a[2], a[3], a[4]);
