@@ -78,7 +78,7 @@ IrTemp ir_global_new(IrContext *ir, IrType type, size_t off, const char *name, i
 IrTemp ir_const(IrContext *ir, IrType type, int64_t value)
 {
     int64_t v = type == IR_I32 ? (int64_t)(uint32_t)value : value;
-    unsigned h = (unsigned)((v ^ (v >> 13) ^ (v >> 31)) * 2 + type) % IR_CONST_HASH;
+    unsigned h = ((unsigned)(v ^ v >> 13 ^ v >> 31) * 2 + type) % IR_CONST_HASH;
     IrTemp t = ir->const_hash[h];
 
     if (t != IR_NONE && ir->temps[t].val == v && ir->temps[t].type == type) {

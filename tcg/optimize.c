@@ -219,6 +219,35 @@ static bool ext_is_unsigned(IrExt k)
     return k == IR_U8 || k == IR_U16 || k == IR_U32;
 }
 
+static bool is_narrow(const Optimizer *o, IrTemp t, unsigned bits)
+{
+    return o->ir->temps[t].kind == IRT_LOCAL && o->width[t] && o->width[t] <= bits;
+}
+
+/*
+ * The low half of what the operation before computed in 64 bits, as addresses of 32-bit code are: the same in 32 bits
+ * gives it at once, and the wide one mostly has no other use.
+ */
+static bool narrow_computation(Optimizer *o, IrOp *op)
+{
+    const IrOp *wide = op - 1;
+    IrTemp d = op->arg[0];
+
+    if (op->c[0] != IR_U32 || op == o->ir->ops || wide->nout != 1 || wide->arg[0] != op->arg[1] || wide->type != IR_I64
+        || o->ir->temps[wide->arg[0]].kind != IRT_LOCAL) {
+        return false;
+    }
+    switch (wide->opc) {
+    case IRO_add: case IRO_sub: case IRO_and: case IRO_or: case IRO_xor: case IRO_andc: case IRO_mul: case IRO_neg:
+    case IRO_not:
+        *op = *wide;
+        op->arg[0] = d;
+        op->type = op->ctype = IR_I32;
+        return true;
+    }
+    return false;
+}
+
 /* Extension of what is narrow already. */
 static bool simplify_ext(Optimizer *o, IrOp *op, IrTemp named)
 {
@@ -231,16 +260,16 @@ static bool simplify_ext(Optimizer *o, IrOp *op, IrTemp named)
         make_copy(o, op, named);
         return true;
     }
-    if (o->ir->temps[named].kind == IRT_LOCAL && o->width[named] && o->width[named] <= ext_bits(k)) {
+    if (is_narrow(o, named, ext_bits(k)) || is_narrow(o, op->arg[1], ext_bits(k))) {
         make_copy(o, op, named);
         return true;
     }
-    return false;
+    return narrow_computation(o, op);
 }
 
 static void note_width(Optimizer *o, const IrOp *op)
 {
-    unsigned w = 0;
+    unsigned w = op->type == IR_I32 && op->opc != IRO_trunc ? 32 : 0;
 
     if (op->nout != 1 || o->ir->temps[op->arg[0]].kind != IRT_LOCAL) {
         return;
@@ -250,10 +279,10 @@ static void note_width(Optimizer *o, const IrOp *op)
         w = 1;
         break;
     case IRO_ext:
-        w = ext_is_unsigned((IrExt)op->c[0]) ? ext_bits((IrExt)op->c[0]) : 0;
+        w = ext_is_unsigned((IrExt)op->c[0]) ? ext_bits((IrExt)op->c[0]) : w;
         break;
     case IRO_gld:
-        w = op->c[0] & IR_MO_SIGN ? 0 : 8u << (op->c[0] & 3);
+        w = op->c[0] & IR_MO_SIGN ? w : 8u << (op->c[0] & 3);
         break;
     case IRO_extract:
         w = op->c[0] >> 8;

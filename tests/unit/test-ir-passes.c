@@ -172,6 +172,27 @@ static void test_constants_move_right(void)
                 " exit_loop\n");
 }
 
+static void test_addresses_of_32_bit_code(void)
+{
+    begin();
+    ir_mov(ir, rax, ir_gld(ir, IR_I64, ir_ext(ir, IR_I64, IR_U32, ir_add(ir, rbx, k(-8))), IR_MO_64));
+    ir_exit_loop(ir);
+    PASSES(ir_optimize, ir_coalesce, ir_liveness);
+    expect_text(" add.i32 t2,rbx,$0xfffffffffffffff8\n"
+                " gld.i64 rax,t2,u64,mmu0    dead: t2\n"
+                " exit_loop\n");
+}
+
+static void test_an_extension_of_an_extension(void)
+{
+    begin();
+    ir_mov(ir, rax, ir_ext(ir, IR_I64, IR_U32, ir_trunc(ir, ir_ext(ir, IR_I64, IR_U16, rbx))));
+    ir_exit_loop(ir);
+    PASSES(ir_optimize, ir_coalesce, ir_liveness);
+    expect_text(" ext.i64 rax,rbx,u16\n"
+                " exit_loop\n");
+}
+
 /* ---- coalesce ---- */
 
 static void test_results_go_straight_to_pinned_globals(void)
@@ -349,6 +370,8 @@ int main(int argc, char **argv)
     ADD(zero_extension_of_a_32_bit_result_is_a_copy);
     ADD(zero_extension_of_a_truncation_stays);
     ADD(decided_branches);
+    ADD(addresses_of_32_bit_code);
+    ADD(an_extension_of_an_extension);
     ADD(constants_move_right);
     ADD(results_go_straight_to_pinned_globals);
     ADD(later_uses_name_the_global);
