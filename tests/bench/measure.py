@@ -14,9 +14,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'system'))
+from build import Skip, demo_guest          # noqa: E402
 from vm import Failure, PROMPT, Vm          # noqa: E402
-
-SRC = os.path.abspath(os.path.join(HERE, '..', '..'))
 
 # The loops of micro/loops.S: name, what an iteration costs, iterations to begin with, whether the host can run it.
 LOOPS = [
@@ -103,18 +102,20 @@ def cpio_entry(name, mode, data, inode):
     return text + b'\0' * (-len(text) % 4)
 
 
-def build_linux_guest(work, demo):
+def build_linux_guest(work, build):
     """Kernel and initrd: the demo guest, with the measured program added as a second archive."""
     program = build_guest_program(work)
     initrd = os.path.join(work, 'bench-initrd.gz')
-    if not all(os.path.exists(os.path.join(demo, f)) for f in ('vmlinuz', 'initrd.gz')):
-        run_tool([os.path.join(SRC, 'scripts', 'make-demo-guest'), demo])
+    try:
+        kernel, base_initrd = demo_guest(build)
+    except Skip as e:
+        raise Failure(str(e)) from None
     with open(program, 'rb') as f:
         archive = cpio_entry('bin/bench-guest', 0o100755, f.read(), 1) + cpio_entry('TRAILER!!!', 0, b'', 0)
-    with open(os.path.join(demo, 'initrd.gz'), 'rb') as f, open(initrd, 'wb') as out:
+    with open(base_initrd, 'rb') as f, open(initrd, 'wb') as out:
         base = f.read()
         out.write(base + b'\0' * (-len(base) % 4) + gzip.compress(archive, 9, mtime=0))
-    return os.path.join(demo, 'vmlinuz'), initrd
+    return kernel, initrd
 
 
 # ---- running -----------------------------------------------------------------------------------------------------

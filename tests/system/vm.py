@@ -4,6 +4,7 @@ An emulator as a child process: started on a terminal or on pipes, waited for wi
 
 Standard library only. Used by tests/system/run, tests/system/compare-dmesg and scripts/bench.
 """
+import fcntl
 import os
 import pty
 import re
@@ -24,15 +25,22 @@ def visible(text, limit=1200):
     return ''.join(f'\n    | {line}' for line in text[-limit:].splitlines())
 
 
+def own_terminal():
+    """In the child: a session whose terminal is standard input."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Vm:
     """
     One run of an emulator. Output is collected in `text` (everything) and consumed by expect(); what goes to standard
     error is kept apart, in errors(). Use it as a context manager: the process never outlives the block.
 
-    tty=True puts it on a pseudo terminal, whose other side is this object; False on pipes. slow multiplies all limits.
+    tty=True puts it on a pseudo terminal, whose other side is this object (and which controls the process, so that
+    Ctrl-C makes a signal, unless controlling=False); False on pipes. slow multiplies all limits.
     """
 
-    def __init__(self, argv, tty=True, slow=1.0, cwd=None):
+    def __init__(self, argv, tty=True, slow=1.0, cwd=None, controlling=True):
         self.argv, self.slow, self.tty = argv, slow, tty
         self.text, self.seen = '', 0
         self.arrival = self.started = time.monotonic()
@@ -44,7 +52,7 @@ class Vm:
             self.inp = self.out
             self.terminal_before = termios.tcgetattr(self.out)
             self.process = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=self.stderr, cwd=cwd,
-                                            start_new_session=True)
+                                            preexec_fn=own_terminal if controlling else os.setsid)
             os.close(slave)
         else:
             self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr,

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Debian's kernel with a shell: booted, looked at, rebooted, switched off. Several tests talk to one guest."""
+import re
+import signal
+import time
+
+import build
+from build import on_both_back_ends
+from cases_firmware import expect_status
+from vm import PROMPT, Failure, shell
+
+BOOT = 60       # seconds to the prompt, before the factor of slow machines and back ends
+
+
+def start(ctx, args=(), append='console=ttyS0'):
+    kernel, initrd = build.demo_guest(ctx.build)
+    return ctx.vm(['-m', '256', '-nographic', '-kernel', kernel, '-initrd', initrd, '-append', append, *args])
+
+
+def guest(ctx):
+    """The guest that is kept between tests, at its prompt; booted when there is none, or when it has died."""
+    if ctx.linux and ctx.linux.process.poll() is None:
+        return ctx.linux
+    ctx.close()
+    ctx.linux = start(ctx, ['-no-reboot'])
+    ctx.linux.expect(PROMPT, BOOT)
+    return ctx.linux
+
+
+def check(ctx, command, pattern, limit=30):
+    out = shell(guest(ctx), command, limit)
+    found = re.search(pattern, out, re.M)
+    if not found:
+        raise Failure(f'{command}: wanted /{pattern}/ in\n{out}')
+    return found
+
+
+@on_both_back_ends
+def test_a_shell_prompt_comes(ctx):
+    guest(ctx)
+
+
+@on_both_back_ends
+def test_uname_and_cpuinfo(ctx):
+    check(ctx, 'uname -a', r'^Linux demo 6\.\d+\.\S+ .* x86_64 GNU/Linux$')
+    check(ctx, 'cat /proc/cpuinfo', r'^processor\s*: 0$')
+    check(ctx, 'cat /proc/cpuinfo', r'^flags\s*:(?=.* fpu )(?=.* apic )(?=.* sse2 )(?=.* nx )(?=.* lm )')
+    check(ctx, 'cat /proc/cpuinfo', r'^bogomips\s*: [1-9]')
+    check(ctx, 'grep MemTotal /proc/meminfo', r'MemTotal: +(19|20|21|22|23|24)\d{4} kB')
+
+
+@on_both_back_ends
+def test_the_kernel_finds_its_devices(ctx):
+    check(ctx, 'cat /sys/bus/pci/devices/0000:00:00.0/vendor /sys/bus/pci/devices/0000:00:01.0/device',
+          r'^0x8086\n0x7000$')
+    check(ctx, 'cat /proc/interrupts', r'^ *4: .*IO-APIC +4-edge +ttyS0')
+    check(ctx, 'ls /sys/firmware/acpi/tables', r'(?s)APIC.*DSDT.*FACP')
+    check(ctx, 'dmesg | tail', r'Run /init as init process')
+    check(ctx, 'cat /sys/devices/system/clocksource/clocksource0/current_clocksource', r'^(tsc|acpi_pm|hpet)$')
+
+
+@on_both_back_ends
+def test_the_kernel_log_has_nothing_to_be_afraid_of(ctx):
+    out = shell(guest(ctx), 'dmesg')
+    bad = re.findall(r'^.*(?:\bBUG\b|Oops|Call Trace|WARNING: CPU|soft lockup|rcu.*stall|general protection|segfault|'
+                     r'Marking clocksource|nobody cared|spurious|timed out|TIMER NOT|out of sync).*$', out, re.M)
+    if bad:
+        raise Failure('the kernel complains:\n' + '\n'.join(bad))
+
+
+@on_both_back_ends
+def test_programs_and_pipes_work(ctx):
+    check(ctx, 'seq 1 20000 | sort -rn | md5sum', r'^d29c9b2130d81144350e794f0423148c', 60)
+    check(ctx, 'dd if=/dev/urandom of=/tmp/x bs=64k count=64 2> /dev/null; gzip -c /tmp/x | gunzip | cmp - /tmp/x && '
+               'echo same', r'^same$', 60)
+    check(ctx, "awk 'BEGIN { for (i = 1; i < 50; i++) s += 1 / i; printf \"%.15f\\n\", s }'",
+          r'^4\.479205338329423$')
+    check(ctx, 'for i in $(seq 50); do sh -c "exit $i" & done; wait; echo done', r'^done$', 60)
+
+
+def offset(vm):
+    """Host's clock minus the guest's, the smallest of several: what delays an answer only makes it larger."""
+    best = None
+    for _ in range(8):
+        vm.send('cat /proc/uptime\n')
+        uptime = float(vm.expect(r'^(\d+\.\d\d) \d+\.\d\d\r*$', 30).group(1))
+        arrived = vm.arrival
+        vm.expect(PROMPT, 30)
+        best = arrived - uptime if best is None else min(best, arrived - uptime)
+    return best
+
+
+@on_both_back_ends
+def test_the_guests_clock_runs_with_the_hosts(ctx):
+    vm = guest(ctx)
+    seconds = 60 if ctx.long else 20
+    apart = int(check(ctx, 'date +%s', r'^(\d+)$').group(1)) - time.time()
+    if abs(apart) > 2.5:
+        raise Failure(f'the guest\'s date is {apart:+.1f} s off')
+    before = offset(vm)
+    shell(vm, f'sleep {seconds}', seconds + 30)
+    drift = offset(vm) - before
+    if abs(drift) > 0.1:
+        raise Failure(f'{drift:+.3f} s in {seconds} s; positive: the guest is slow')
+
+
+def test_a_busy_guest_keeps_its_clock(ctx):
+    """The same with a processor that never idles: ticks must not be lost."""
+    vm = guest(ctx)
+    before = offset(vm)
+    shell(vm, "e=$(($(cut -d. -f1 /proc/uptime) + 6)); while [ $(cut -d. -f1 /proc/uptime) -lt $e ]; do :; done", 60)
+    drift = offset(vm) - before
+    if abs(drift) > 0.1:
+        raise Failure(f'{drift:+.3f} s in 6 s; positive: the guest is slow')
+
+
+@on_both_back_ends
+def test_ctrl_a_h_and_ctrl_c_at_the_prompt(ctx):
+    vm = guest(ctx)
+    vm.send('\x01h')
+    vm.expect(r'C-a x', 10)
+    vm.send("\nsh -c \"echo run''ning; cat\"\n")
+    vm.expect(r'^running\r*\n', 10)
+    vm.send('\x03')
+    vm.expect(PROMPT, 10)
+
+
+@on_both_back_ends
+def test_poweroff_ends_the_program_with_status_0(ctx):
+    vm = guest(ctx)
+    vm.send('poweroff -f\n')
+    expect_status(vm, 0, 30)
+    changed = vm.terminal_changed()
+    ctx.close()
+    if changed:
+        raise Failure(f'the terminal is not as it was: {changed}')
+
+
+@on_both_back_ends
+def test_reboot_starts_the_machine_again(ctx):
+    with start(ctx) as vm:
+        for _ in range(2):
+            vm.expect('Linux version', BOOT)
+            vm.expect(PROMPT, BOOT)
+            vm.send('reboot -f\n')
+        vm.expect('Linux version', BOOT)
+        vm.send('\x01x')
+        expect_status(vm, 0, 10)
+
+
+def test_no_reboot_leaves_instead(ctx):
+    with start(ctx, ['-no-reboot']) as vm:
+        vm.expect(PROMPT, BOOT)
+        vm.send('reboot -f\n')
+        expect_status(vm, 0, 30)
+
+
+def test_no_shutdown_keeps_the_program(ctx):
+    with start(ctx, ['-no-shutdown']) as vm:
+        vm.expect(PROMPT, BOOT)
+        vm.send('poweroff -f\n')
+        vm.expect('Power down', 30)
+        if vm.read_some(time.monotonic() + 1) and vm.at_end:
+            raise Failure('the program has ended all the same')
+        vm.send('\x01x')
+        expect_status(vm, 0, 10)
+
+
+def test_four_processors_work(ctx):
+    with start(ctx, ['-smp', '4', '-no-reboot']) as vm:
+        vm.expect(PROMPT, BOOT * 2)
+        out = shell(vm, 'grep -c ^processor /proc/cpuinfo; cat /sys/devices/system/cpu/online')
+        if out != '4\n0-3\n':
+            raise Failure(f'processors: {out!r}')
+        out = shell(vm, 'for c in 1 2 4 8; do taskset $c sh -c "seq 1 3000 | md5sum" & done; wait', 120)
+        sums = re.findall(r'^([0-9a-f]{32})  -$', out, re.M)
+        if len(sums) != 4 or set(sums) != {'ee9762749fc5338b6c9b0948d14219c7'}:
+            raise Failure(f'four processors, and their results: {out}')
+        bad = re.findall(r'^.*(?:BUG|Oops|stall|lockup|failed to|out of sync|Marking clocksource).*$', shell(vm, 'dmesg'), re.M)
+        if bad:
+            raise Failure('the kernel complains:\n' + '\n'.join(bad))
+        vm.send('poweroff -f\n')
+        expect_status(vm, 0, 60)
+
+
+def test_other_processors_and_memory_sizes_boot(ctx):
+    rows = [['-cpu', 'max'], ['-m', '128'], ['-m', '5G', '-cpu', 'max'], ['-machine', 'acpi=off'], ['-smp', '2,sockets=2']]
+    for args in rows + ([['-cpu', 'core2duo'], ['-smp', '8,cores=2,threads=2,sockets=2']] if ctx.long else []):
+        with start(ctx, args + ['-no-reboot']) as vm:
+            try:
+                vm.expect(PROMPT, BOOT * 2)
+                if args[:2] == ['-m', '5G']:
+                    total = int(re.search(r'(\d+)', shell(vm, 'grep MemTotal /proc/meminfo')).group())
+                    if not 4_700_000 < total < 5_250_000:
+                        raise Failure(f'{total} kB of 5 GiB')
+                vm.send('reboot -f\n')
+                expect_status(vm, 0, 60)
+            except Failure as e:
+                raise Failure(f'{" ".join(args)}: {e}') from None
+
+
+def test_a_panic_reboots(ctx):
+    kernel, _ = build.demo_guest(ctx.build)
+    with ctx.vm(['-m', '256', '-nographic', '-no-reboot', '-kernel', kernel,
+                 '-append', 'console=ttyS0 panic=-1']) as vm:
+        vm.expect('Kernel panic - not syncing: VFS', BOOT)
+        expect_status(vm, 0, 30)
+
+
+def test_a_signal_ends_a_running_guest(ctx):
+    with start(ctx) as vm:
+        vm.expect('Linux version', BOOT)
+        vm.kill(signal.SIGTERM)
+        expect_status(vm, 0, 10)
