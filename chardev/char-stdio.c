@@ -39,9 +39,10 @@ static void term_restore(void)
 static void term_set_raw(void)
 {
     struct termios t = term.saved;
+    pid_t foreground = tcgetpgrp(STDIN_FILENO);     /* -1: not our controlling terminal, so nobody stops us */
 
     /* From the background this would stop us (SIGTTOU); SIGCONT brings us here again. */
-    if (!term.want_raw || tcgetpgrp(STDIN_FILENO) != getpgrp()) {
+    if (!term.want_raw || (foreground >= 0 && foreground != getpgrp())) {
         return;
     }
     t.c_iflag &= ~(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
