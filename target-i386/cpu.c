@@ -219,6 +219,7 @@ static void cpu_pre_save(void *opaque)
 
     env->cc_src = cpu_compute_status_flags(env);
     env->cc_op = CC_OP_EFLAGS;
+    fpu_pre_save(env);
 }
 
 static bool cpu_post_load(void *opaque, int version, Error **errp)
@@ -227,7 +228,8 @@ static bool cpu_post_load(void *opaque, int version, Error **errp)
 
     if ((env->df != 1 && env->df != -1) || (env->efer & ~(cpu_efer_valid(env) | EFER_LMA)) ||
         (env->cr4 & cpu_cr4_reserved(env)) || (env->cr0 & (CR0_PG | CR0_PE)) == CR0_PG ||
-        ((env->efer & EFER_LMA) && (!(env->cr0 & CR0_PG) || !(env->cr4 & CR4_PAE)))) {
+        ((env->efer & EFER_LMA) && (!(env->cr0 & CR0_PG) || !(env->cr4 & CR4_PAE))) ||
+        !(env->xcr0 & 1) || (env->xcr0 & ~cpu_xcr0_valid(env))) {
         error_set(errp, "saved state of CPU %d does not fit this CPU model", env->vcpu->index);
         return false;
     }
@@ -242,6 +244,7 @@ static bool cpu_post_load(void *opaque, int version, Error **errp)
         env->fptags[i] &= 1;
     }
     env->fpstt &= 7;
+    fpu_post_load(env);
     cpu_update_all_ranges(env);
     tlb_flush(env);
     cpu_update_mode(env);

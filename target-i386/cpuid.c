@@ -147,24 +147,26 @@ static void leaf_d(CPUX86State *env, uint32_t sub, CpuidRegs *r)
     if (!cpu_has(env, FEAT_1_ECX, CPUID_XSAVE)) {
         return;
     }
-    if (sub == 1) {
-        r->eax = env->features[FEAT_D1_EAX];
-        return;
-    }
     if (sub == 0) {
         r->eax = valid;
         r->edx = valid >> 32;
         r->ebx = r->ecx = 576;
+    } else if (sub == 1) {
+        r->eax = env->features[FEAT_D1_EAX];
+        r->ebx = r->eax & CPUID_XSAVEC ? 576 : 0;      /* compacted: what XCR0 enables, side by side */
     }
     for (unsigned i = 0; i < ARRAY_SIZE(xsave_parts); i++) {
         uint32_t end = xsave_parts[i].offset + xsave_parts[i].size;
+        bool enabled = env->xcr0 >> xsave_parts[i].bit & 1;
 
         if (!(valid >> xsave_parts[i].bit & 1)) {
             continue;
         }
         if (sub == 0) {
             r->ecx = MAX(r->ecx, end);
-            r->ebx = env->xcr0 >> xsave_parts[i].bit & 1 ? MAX(r->ebx, end) : r->ebx;
+            r->ebx = enabled ? MAX(r->ebx, end) : r->ebx;
+        } else if (sub == 1) {
+            r->ebx += r->ebx && enabled ? xsave_parts[i].size : 0;
         } else if (sub == xsave_parts[i].bit) {
             r->eax = xsave_parts[i].size;
             r->ebx = xsave_parts[i].offset;

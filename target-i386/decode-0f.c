@@ -63,6 +63,8 @@ static const InsnRow group8[8] = {
     ROW(btc, Ev, Ib, 0, A_PLAIN | A_LOCK, .uses = CC_ALL),
 };
 
+static const InsnRow row_sse = ROW(sse, O_NONE, O_NONE, 0, A_MODRM);
+
 static const InsnRow *group9(const Insn *in, const CodeReader *r)
 {
     static const InsnRow row_cx8 = ROW(cmpxchg8b, Ma, O_NONE, 0, A_LOCK | A_MEM, .feat = FEAT_I_CX8);
@@ -71,6 +73,9 @@ static const InsnRow *group9(const Insn *in, const CodeReader *r)
     static const InsnRow row_rdseed = ROW(rdrand, Ev, O_NONE, 0, A_REG, .feat = FEAT_I_RDSEED);
     static const InsnRow row_rdpid = ROW(rdpid, O_NONE, O_NONE, 0, A_REG, .feat = FEAT_I_RDPID);
 
+    if (in->is_mem && in->op3 == 4) {
+        return in->mandatory ? NULL : &row_sse;     /* XSAVEC */
+    }
     if (in->is_mem) {
         return in->op3 == 1 && !in->rep ? (in->rex_w ? &row_cx16 : &row_cx8) : NULL;
     }
@@ -79,8 +84,6 @@ static const InsnRow *group9(const Insn *in, const CodeReader *r)
     }
     return in->rep ? NULL : in->op3 == 6 ? &row_rdrand : in->op3 == 7 ? &row_rdseed : NULL;
 }
-
-static const InsnRow row_sse = ROW(sse, O_NONE, O_NONE, 0, A_MODRM);
 
 static const InsnRow *group15(const Insn *in, const CodeReader *r)
 {

@@ -537,7 +537,7 @@ uint32_t helper_fxrstor(CPUX86State *env, uint64_t addr, uint32_t mmu_idx, uint3
     return old != env->jit.mode_key;
 }
 
-/* ---- XSAVE (SDM vol. 1, "Operation of XSAVE" ...) ---- */
+/* ---- XSAVE (SDM vol. 1, "Operation of XSAVE" and its neighbours) ---- */
 
 #define XS_X87  (1u << 0)
 #define XS_SSE  (1u << 1)
@@ -545,6 +545,29 @@ uint32_t helper_fxrstor(CPUX86State *env, uint64_t addr, uint32_t mmu_idx, uint3
 #define XS_PKRU (1u << 9)
 #define XS_COMPACT (1ull << 63)
 enum { XS_HEADER = 512, XS_EXT = 576, XS_PKRU_STD = 0xa80, XS_AVX_LEN = 256, XS_MAX = XS_PKRU_STD + 8 };
+
+static bool x87_initial(const CPUX86State *env)
+{
+    uint64_t any = env->fpus | env->fpstt | env->fpip | env->fpdp | (env->fpop & 0x7ff);
+
+    for (unsigned i = 0; i < 8; i++) {
+        any |= env->fpregs[i].mant | env->fpregs[i].se | (env->fptags[i] ^ 1);
+    }
+    return !any && env->fpuc == 0x37f;
+}
+
+/* XINUSE: components that differ from their initial state. MXCSR belongs to none of them. */
+uint64_t fpu_components_in_use(const CPUX86State *env)
+{
+    uint64_t low = 0, high = 0;
+
+    for (unsigned i = 0; i < 16; i++) {
+        low |= env->xmm[i].q[0] | env->xmm[i].q[1];
+        high |= env->xmm[i].q[2] | env->xmm[i].q[3];
+    }
+    return ((x87_initial(env) ? 0 : XS_X87) | (low ? XS_SSE : 0) | (high ? XS_AVX : 0) | (env->pkru ? XS_PKRU : 0))
+           & env->xcr0;
+}
 
 static uint64_t requested(CPUX86State *env, uint64_t addr)
 {
@@ -560,41 +583,56 @@ static unsigned pkru_offset(uint64_t compacted)
     return !compacted ? XS_PKRU_STD : XS_EXT + (compacted & XS_AVX ? XS_AVX_LEN : 0);
 }
 
+static void xsave_components(CPUX86State *env, uint64_t addr, int mmu_idx, bool rex_w, uint64_t which, unsigned pkru_at)
+{
+    uint8_t buf[FX_LEN];
+
+    if (which & XS_X87) {
+        put_x87(env, buf, rex_w);
+        cpu_st_bytes(env, addr, buf, FX_MXCSR, mmu_idx);
+        cpu_st_bytes(env, addr + FX_ST, buf + FX_ST, FX_XMM - FX_ST, mmu_idx);
+    }
+    if (which & XS_SSE) {
+        put_xmm(env, buf);
+        cpu_st_bytes(env, addr + FX_XMM, buf + FX_XMM, 16 * num_xmm(env), mmu_idx);
+    }
+    for (unsigned i = 0; (which & XS_AVX) && i < num_xmm(env); i++) {
+        cpu_st_bytes(env, addr + XS_EXT + 16 * i, env->xmm[i].b + 16, 16, mmu_idx);
+    }
+    if (which & XS_PKRU) {
+        cpu_st(env, addr + pkru_at, (uint32_t)env->pkru, 8, mmu_idx);
+    }
+}
+
+/*
+ * XSAVE writes all that is asked for, the others leave out what is in its initial state. XSTATE_BV says what is not.
+ * XSAVEC counts MXCSR as part of the SSE component and does not read the area; the others write MXCSR whenever SSE or
+ * AVX is asked for, and keep the bits of XSTATE_BV that were not.
+ */
 void helper_xsave(CPUX86State *env, uint64_t addr, uint32_t mmu_idx, uint32_t rex_w, uint32_t kind)
 {
-    uint64_t rfbm = requested(env, addr);
+    uint64_t rfbm = requested(env, addr), bv = rfbm & fpu_components_in_use(env), saved;
     uint64_t compacted = kind == XSAVE_COMPACT ? rfbm | XS_COMPACT : 0;
+    uint32_t mxcsr = mxcsr_get(env);
     unsigned pkru_at = pkru_offset(compacted);
-    uint8_t buf[FX_LEN];
-    uint64_t bv = rfbm;
 
+    if (compacted && (rfbm & XS_SSE) && mxcsr != MXCSR_DEFAULT) {
+        bv |= XS_SSE;
+    }
+    saved = kind == XSAVE_PLAIN ? rfbm : bv;
     cpu_probe(env, addr, XS_EXT, true, mmu_idx);
-    if (rfbm & XS_AVX) {
+    if (saved & XS_AVX) {
         cpu_probe(env, addr + XS_EXT, XS_AVX_LEN, true, mmu_idx);
     }
-    if (rfbm & XS_PKRU) {
+    if (saved & XS_PKRU) {
         cpu_probe(env, addr + pkru_at, 8, true, mmu_idx);
     }
     if (!compacted) {
         bv |= cpu_ld(env, addr + XS_HEADER, 8, mmu_idx) & ~rfbm;
     }
-    if (rfbm & XS_X87) {
-        put_x87(env, buf, rex_w);
-        cpu_st_bytes(env, addr, buf, FX_MXCSR, mmu_idx);
-        cpu_st_bytes(env, addr + FX_ST, buf + FX_ST, FX_XMM - FX_ST, mmu_idx);
-    }
-    if (rfbm & (XS_SSE | XS_AVX)) {
-        cpu_st(env, addr + FX_MXCSR, mxcsr_get(env) | (uint64_t)MXCSR_VALID << 32, 8, mmu_idx);
-    }
-    if (rfbm & XS_SSE) {
-        put_xmm(env, buf);
-        cpu_st_bytes(env, addr + FX_XMM, buf + FX_XMM, 16 * num_xmm(env), mmu_idx);
-    }
-    for (unsigned i = 0; (rfbm & XS_AVX) && i < num_xmm(env); i++) {
-        cpu_st_bytes(env, addr + XS_EXT + 16 * i, env->xmm[i].b + 16, 16, mmu_idx);
-    }
-    if (rfbm & XS_PKRU) {
-        cpu_st(env, addr + pkru_at, (uint32_t)env->pkru, 8, mmu_idx);
+    xsave_components(env, addr, mmu_idx, rex_w, saved, pkru_at);
+    if (compacted ? saved & XS_SSE : rfbm & (XS_SSE | XS_AVX)) {
+        cpu_st(env, addr + FX_MXCSR, mxcsr | (uint64_t)MXCSR_VALID << 32, 8, mmu_idx);
     }
     cpu_st(env, addr + XS_HEADER, bv, 8, mmu_idx);
     if (compacted) {
@@ -615,7 +653,7 @@ static bool header_ok(const CPUX86State *env, const uint8_t *h)
     if (!comp) {
         return !(bv & ~env->xcr0);
     }
-    return (comp & XS_COMPACT) && cpu_has(env, FEAT_D1_EAX, 1u << 1) && !(comp & ~XS_COMPACT & ~env->xcr0)
+    return (comp & XS_COMPACT) && cpu_has(env, FEAT_D1_EAX, CPUID_XSAVEC) && !(comp & ~XS_COMPACT & ~env->xcr0)
            && !(bv & ~comp);
 }
 

@@ -21,6 +21,7 @@ uint32_t fpu_mode_bits(const CPUX86State *env);         /* MK_FPU_EXC, MK_SSE_EX
 void fpu_reset(CPUX86State *env);                       /* power-up: FCW 40h, tags 5555h, MXCSR 1F80h */
 void fpu_pre_save(CPUX86State *env);                    /* snapshots: around the saved fields; no mode update */
 void fpu_post_load(CPUX86State *env);
+uint64_t fpu_components_in_use(const CPUX86State *env);  /* XINUSE, within XCR0 */
 void fpu_init(CPUX86State *env);                        /* FNINIT */
 uint16_t fpu_status_word(const CPUX86State *env);       /* with TOP in place */
 uint16_t fpu_tag_word(const CPUX86State *env);          /* two bits each, from contents */

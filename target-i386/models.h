@@ -91,6 +91,10 @@ _Static_assert(FEAT__COUNT <= 32, "env->features");
 #define CPUID_FSRM (1u << 4)
 #define CPUID_SPEC_CTRL (1u << 26)
 #define CPUID_ARCH_CAPABILITIES (1u << 29)
+/* Leaf D, sub-leaf 1, EAX */
+#define CPUID_XSAVEOPT (1u << 0)
+#define CPUID_XSAVEC (1u << 1)
+#define CPUID_XGETBV1 (1u << 2)
 /* Leaf 80000001 EDX (bits that repeat leaf 1 are filled in by CPUID for AMD vendors) */
 #define CPUID_EXT_SYSCALL (1u << 11)
 #define CPUID_EXT_NX (1u << 20)

@@ -138,6 +138,7 @@ static const SseRow map_0f[256][P__COUNT] = {
     [0xc4] = { K(K_PINSRW_MM, SSE), K(K_PINSRW, SSE2) },
     [0xc5] = { K(K_PEXTRW_MM, SSE), K(K_PEXTRW, SSE2) },
     [0xc6] = { X_I(shufps, 0, 1, 0xc6, SSE), X_I(shufpd, 0x66, 1, 0xc6, SSE2) },
+    [0xc7] = { K(K_XSAVEC, NONE) },
     [0xd0] = { [P_66] = F(addsubpd, 0x66, 1, 0xd0, SSE3), [P_F2] = F(addsubps, 0xf2, 1, 0xd0, SSE3) },
     INT(0xd1, psrlw, MMX, SSE2), INT(0xd2, psrld, MMX, SSE2), INT(0xd3, psrlq, MMX, SSE2),
     INT(0xd4, paddq, SSE2, SSE2), INT(0xd5, pmullw, MMX, SSE2),

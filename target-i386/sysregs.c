@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include "target-i386/cpu.h"
 #include "target-i386/helper.h"
+#include "target-i386/helper-fpu.h"
 #include "target-i386/models.h"
 #include "target-i386/seg.h"
 #include "target-i386/sysregs.h"
@@ -394,7 +395,7 @@ void helper_xgetbv(CPUX86State *env)
         raise_exception(env, EXC_UD);
     }
     if (index == 1 && (env->features[FEAT_D1_EAX] & 4)) {
-        set_edx_eax(env, env->xcr0);    /* no component is known to be in its initial state */
+        set_edx_eax(env, fpu_components_in_use(env));
     } else if (index == 0) {
         set_edx_eax(env, env->xcr0);
     } else {

@@ -807,7 +807,7 @@ static bool emit_state(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
         }
         return true;
     case 4: case 5: case 6:
-        if (!xsave || (in->op3 == 6 && !translate_has(t, FEAT_D1_EAX, 1u << 0))) {
+        if (!xsave || (in->op3 == 6 && !translate_has(t, FEAT_D1_EAX, CPUID_XSAVEOPT))) {
             return false;
         }
         if (t->mk & MK_FPU_TS) {
@@ -826,6 +826,20 @@ static bool emit_state(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
     }
 }
 
+/* 0F C7 /4 */
+static bool emit_xsavec(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
+{
+    if (!translate_has(t, FEAT_1_ECX, CPUID_XSAVE) || !translate_has(t, FEAT_D1_EAX, CPUID_XSAVEC)) {
+        return false;
+    }
+    if (t->mk & MK_FPU_TS) {
+        gen_exception(t, EXC_NM);
+    } else {
+        emit_xsave(t, in, XSAVE_COMPACT);
+    }
+    return true;
+}
+
 /* ---- dispatch ---- */
 
 typedef bool SseEmit(Translator *t, Insn *in, const SseRow *row);
@@ -840,7 +854,7 @@ static SseEmit *const emitters[K__COUNT] = {
     [K_MOVMSK] = emit_movmsk, [K_MOVD_TO_MM] = emit_movd_to_mm, [K_MOVD_TO_XMM] = emit_movd_to_xmm,
     [K_MOVD_FROM_MM] = emit_movd_from_mm, [K_MOVD_FROM_XMM] = emit_movd_from_xmm, [K_MOVQ_MM_LD] = emit_movq_mm_ld,
     [K_MOVQ_MM_ST] = emit_movq_mm_st, [K_MOVNTQ] = emit_movntq, [K_MOVQ_LD] = emit_movq_ld, [K_MOVQ_ST] = emit_movq_st,
-    [K_MOVQ2DQ] = emit_movq2dq, [K_MOVDQ2Q] = emit_movdq2q, [K_EMMS] = emit_emms, [K_STATE] = emit_state,
+    [K_MOVQ2DQ] = emit_movq2dq, [K_MOVDQ2Q] = emit_movdq2q, [K_EMMS] = emit_emms, [K_STATE] = emit_state, [K_XSAVEC] = emit_xsavec,
     [K_MOVNTI] = emit_movnti, [K_PINSRW_MM] = emit_pinsrw_mm, [K_PEXTRW_MM] = emit_pextrw_mm, [K_PINSRW] = emit_pinsrw,
     [K_PEXTRW] = emit_pextrw, [K_PMOVMSKB_MM] = emit_pmovmskb_mm, [K_PMOVMSKB] = emit_pmovmskb,
     [K_MASKMOV_MM] = emit_maskmov_mm, [K_MASKMOV] = emit_maskmov, [K_PTEST] = emit_ptest, [K_PEXTR] = emit_pextr,
@@ -896,7 +910,7 @@ bool translate_sse(Translator *t, Insn *in)
     if (in->vex || row->kind == K_UD || !guest_has(t, row->isa)) {
         return false;
     }
-    if (row->kind == K_STATE || row->kind == K_MOVNTI) {
+    if (row->kind == K_STATE || row->kind == K_XSAVEC || row->kind == K_MOVNTI) {
         return emitters[row->kind](t, in, row);
     }
     if ((t->mk & MK_FPU_EM) || (uses_xmm(row) && !(t->mk & MK_OSFXSR))) {
