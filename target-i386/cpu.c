@@ -141,15 +141,26 @@ void x86_cpu_sipi(VCpu *v, uint8_t vector)
     cpu_interrupt(v, CPU_INT_SIPI);
 }
 
-void x86_cpu_set_a20(VCpu *v, bool on)
+static void a20_changed(VCpu *v, void *opaque)
 {
     CPUX86State *env = v->env;
-    uint64_t mask = on ? ~0ull : ~(1ull << 20);
+    uint64_t mask = opaque ? ~0ull : ~(1ull << 20);
 
     if (env->a20_mask != mask) {
         env->a20_mask = mask;
-        env->a20_masked = !on;
+        env->a20_masked = !opaque;
         tlb_flush(env);
+    }
+}
+
+void x86_cpu_set_a20(VCpu *v, bool on)
+{
+    void *opaque = on ? v : NULL;
+
+    if (v == current_vcpu) {
+        a20_changed(v, opaque);     /* before the next instruction */
+    } else {
+        vcpu_run_on_async(v, a20_changed, opaque);
     }
 }
 
