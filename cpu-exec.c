@@ -44,6 +44,12 @@ void cpu_loop_exit_restore(CPUX86State *env)
     cpu_loop_exit(env);
 }
 
+void cpu_restart_exclusive(CPUX86State *env)
+{
+    env->exception_index = EXCP_ATOMIC;
+    cpu_loop_exit_restore(env);
+}
+
 /* Nothing more to do in here: *result says why. */
 static bool handle_events(CPUX86State *env, int *result)
 {
@@ -141,4 +147,24 @@ int cpu_exec(CPUX86State *env)
     result = exec_loop(env);
     unwind_target = outer;
     return result;
+}
+
+/* In a block of its own that nobody else finds, without atomic operations: the others stand. Faults are left pending. */
+void cpu_exec_exclusive(CPUX86State *env)
+{
+    sigjmp_buf here, *outer = unwind_target;
+
+    unwind_target = &here;
+    if (!sigsetjmp(here, 0)) {
+        env->jit.mode_key &= ~(uint64_t)MK_PARALLEL;
+        env->jit.smc_single = true;
+        env->jit.host_pc = 0;
+        tcg_backend_run(env, tb_code(tb_generate(env, true)));
+    } else {
+        tcg_backend_unwound(env);
+        tb_unwound();
+    }
+    unwind_target = outer;
+    env->jit.smc_single = false;
+    cpu_update_mode(env);
 }

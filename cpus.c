@@ -129,6 +129,7 @@ static bool any_running(void)
 }
 
 static __thread bool was_running;   /* of the thread in an exclusive section: to be restored at its end */
+static __thread bool in_exclusive;
 
 /* Whoever waits for vCPUs must not hold what they may need to get there. Returns what to hand to retake_big_lock(). */
 static bool drop_big_lock(void)
@@ -174,11 +175,18 @@ void exclusive_start(void)
         pthread_cond_wait(&sync_cond, &sync_lock);
     }
     pthread_mutex_unlock(&sync_lock);
+    in_exclusive = true;
     retake_big_lock(held);
+}
+
+bool exclusive_held(void)
+{
+    return in_exclusive;
 }
 
 void exclusive_end(void)
 {
+    in_exclusive = false;
     pthread_mutex_lock(&sync_lock);
     assert(exclusive_active);
     __atomic_store_n(&exclusive_active, 0, __ATOMIC_SEQ_CST);
@@ -391,6 +399,11 @@ static gpointer vcpu_thread(gpointer opaque)
         result = cpu_exec(v->env);
         leave_running(v);
         assert(!big_lock_held());
+        if (result == EXCP_ATOMIC) {
+            exclusive_start();
+            cpu_exec_exclusive(v->env);
+            exclusive_end();
+        }
         if (result == EXCP_HLT || result == EXCP_HALTED) {
             v->halted = true;
         } else if (result == EXCP_DEBUG) {

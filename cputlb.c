@@ -13,6 +13,7 @@
 #include "exec/cpu-mem.h"
 #include "exec/translate-all.h"
 #include "qemu/log.h"
+#include "qemu/main-loop.h"
 #include "target-i386/cpu.h"
 #include "tcg/ir.h"
 
@@ -240,14 +241,33 @@ void tlb_flush_page(CPUX86State *env, vaddr addr)
  * A page got its first translation: stores to it must come here. The protection bit is set already; a vCPU that fills
  * an entry right now looks at it after writing the tag, so one of the two sees the other.
  */
-static void slot_write_protect(CpuJit *jit, unsigned slot, ram_addr_t start, uint64_t len)
+static bool slot_write_protect(CpuJit *jit, unsigned slot, ram_addr_t start, uint64_t len)
 {
     unsigned mmu = slot / JIT_TLB_SIZE, i = slot % JIT_TLB_SIZE;
     TlbEntry *e = &jit->tlb[mmu][i];
-    uint64_t tag = e->write;
+    uint64_t tag = __atomic_load_n(&e->write, __ATOMIC_ACQUIRE);
+    ram_addr_t ram_addr = __atomic_load_n(&jit->tlb_full[mmu][i].ram_addr, __ATOMIC_RELAXED);
 
-    if (((tag >> TARGET_PAGE_BITS) & (JIT_TLB_SIZE - 1)) == i && jit->tlb_full[mmu][i].ram_addr - start < len) {
-        __atomic_store_n(&e->write, JIT_TLB_NEVER(tag), __ATOMIC_SEQ_CST);
+    if (((tag >> TARGET_PAGE_BITS) & (JIT_TLB_SIZE - 1)) != i || ram_addr - start >= len) {
+        return false;
+    }
+    __atomic_store_n(&e->write, JIT_TLB_NEVER(tag), __ATOMIC_SEQ_CST);
+    return true;
+}
+
+__thread bool tlb_write_rights_taken;
+
+static void vcpu_write_protect(VCpu *v, ram_addr_t start, uint64_t len)
+{
+    CpuJit *jit = &vcpu_env(v)->jit;
+    bool taken = false;
+
+    for (unsigned slot = 0; slot < JIT_NB_MMU * JIT_TLB_SIZE; slot++) {
+        taken |= slot_write_protect(jit, slot, start, len);
+    }
+    /* One that does not run now will see the new tag. */
+    if (taken && __atomic_load_n(&v->running, __ATOMIC_SEQ_CST)) {
+        tlb_write_rights_taken = true;
     }
 }
 
@@ -261,9 +281,7 @@ void tlb_write_protect(ram_addr_t start, uint64_t len)
                 slot_write_protect(jit, jit->tlb_log[n], start, len);
             }
         } else {
-            for (unsigned slot = 0; slot < JIT_NB_MMU * JIT_TLB_SIZE; slot++) {
-                slot_write_protect(jit, slot, start, len);
-            }
+            vcpu_write_protect(v, start, len);
         }
     }
 }
@@ -379,7 +397,45 @@ static uint64_t page_load(CPUX86State *env, vaddr addr, unsigned size, int mmu, 
     return host_load(entry_host(env, addr, mmu), size);
 }
 
-/* restart: the store belongs to translated code, which can be taken back to the start of its instruction. */
+/*
+ * A store to RAM, if there is code in its page: before it the blocks it overlaps go. restart: it belongs to translated
+ * code, which can be taken back to the start of its instruction.
+ */
+static void code_store_begin(CPUX86State *env, ram_addr_t addr, unsigned size, bool restart)
+{
+    bool self;
+
+    if (likely(!ram_page_has_code(addr))) {
+        return;
+    }
+    self = tb_invalidate_for_store(addr, size, env->jit.host_pc);
+    if (self && restart && !env->jit.smc_single && !env->jit.smc_leave) {
+        env->jit.stat_smc++;
+        if (!tb_eip_after_store(env->jit.host_pc, &env->jit.smc_next)) {
+            env->jit.smc_single = true;
+            cpu_loop_exit_restore(env);
+        }
+        env->jit.smc_leave = true;
+    }
+    if (self && !restart) {
+        cpu_request_exit(env);      /* a helper's store: the rest of the block is stale, leave it at the next chance */
+    }
+}
+
+/*
+ * And after it those go that another vCPU has made of the old bytes meanwhile. It set the protection before it read them, we
+ * look at it after they have changed: one of the two sees the other.
+ */
+static void code_store_end(CPUX86State *env, ram_addr_t addr, unsigned size)
+{
+    if (smp_cpus > 1) {
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        if (unlikely(ram_page_has_code(addr))) {
+            tb_invalidate_phys_range(addr, addr + size);
+        }
+    }
+}
+
 static void page_store(CPUX86State *env, vaddr addr, uint64_t v, unsigned size, int mmu, bool restart)
 {
     TlbFull *f = tlb_get(env, addr, MMU_STORE, mmu);
@@ -393,23 +449,10 @@ static void page_store(CPUX86State *env, vaddr addr, uint64_t v, unsigned size, 
         qemu_log_mask(LOG_GUEST_ERROR, "store to read-only memory at 0x%" PRIx64 " is dropped\n", f->phys | off);
         return;
     }
-    if (ram_page_has_code(f->ram_addr)) {
-        bool self = tb_invalidate_for_store(f->ram_addr + off, size, env->jit.host_pc);
-
-        if (self && restart && !env->jit.smc_single && !env->jit.smc_leave) {
-            env->jit.stat_smc++;
-            if (!tb_eip_after_store(env->jit.host_pc, &env->jit.smc_next)) {
-                env->jit.smc_single = true;
-                cpu_loop_exit_restore(env);
-            }
-            env->jit.smc_leave = true;
-        }
-        if (self && !restart) {
-            cpu_request_exit(env);      /* a helper's store: the rest of the block is stale, leave it at the next chance */
-        }
-    }
-    ram_dirty_set(f->ram_addr + off, size);
+    code_store_begin(env, f->ram_addr + off, size, restart);
     host_store(entry_host(env, addr, mmu), v, size);
+    code_store_end(env, f->ram_addr + off, size);
+    ram_dirty_set(f->ram_addr + off, size);
     set_write_tag(&env->jit.tlb[mmu][tlb_index(addr)], f);
 }
 
@@ -542,8 +585,13 @@ void jit_slow_st128(void *opaque, uint64_t addr, uint32_t mo, uint64_t src_off)
 
 /* ---- atomic operations ---- */
 
-/* Guards those that cross a page or reach I/O, against each other. */
-static pthread_mutex_t split_lock = PTHREAD_MUTEX_INITIALIZER;
+/*
+ *   RAM           the host's locked instruction, also when unaligned
+ *   RAM with code the same, between the two looks at translations
+ *   I/O           load and store under the big lock, which devices' answers are given under; a local APIC has one user
+ *   ROM           a load
+ *   two pages     starts again while all other vCPUs stand (cpu_restart_exclusive)
+ */
 
 static uint64_t rmw_result(IrRmw op, uint64_t old, uint64_t val)
 {
@@ -583,40 +631,101 @@ static uint64_t host_cas(void *p, uint64_t expected, uint64_t val, unsigned size
     }
 }
 
-static uint64_t cas_any(CPUX86State *env, vaddr addr, uint64_t expected, uint64_t val, unsigned size, int mmu)
-{
-    void *p = cpu_host_ptr(env, addr, size, true, mmu);
-    uint64_t mask = size == 8 ? ~0ull : (1ull << (8 * size)) - 1, old;
+/* A locked operation: compare with expected and store val when it is equal (op < 0), or combine val with what is there. */
+typedef struct Locked {
+    int op;                     /* IrRmw or -1 */
+    uint64_t expected, val;
+    unsigned size;
+} Locked;
 
-    if (p) {
-        return host_cas(p, expected & mask, val & mask, size);
+static uint64_t size_mask(unsigned size)
+{
+    return ~0ull >> (64 - 8 * size);
+}
+
+static uint64_t locked_result(const Locked *l, uint64_t old)
+{
+    return l->op >= 0 ? rmw_result((IrRmw)l->op, old, l->val) : old == (l->expected & size_mask(l->size)) ? l->val : old;
+}
+
+static uint64_t locked_ram(const Locked *l, void *p)
+{
+    uint64_t mask = size_mask(l->size), old, seen;
+
+    if (l->op < 0) {
+        return host_cas(p, l->expected & mask, l->val & mask, l->size);
     }
-    cpu_probe(env, addr, size, true, mmu);
-    pthread_mutex_lock(&split_lock);
-    old = load(env, addr, size, mmu, MMU_STORE);
-    pthread_mutex_unlock(&split_lock);
-    store(env, addr, old == (expected & mask) ? val : old, size, mmu, true);
+    for (old = host_load(p, l->size);; old = seen) {
+        seen = host_cas(p, old, locked_result(l, old) & mask, l->size);
+        if (seen == old) {
+            return old;
+        }
+    }
+}
+
+static uint64_t locked_io(CPUX86State *env, const Locked *l, hwaddr phys)
+{
+    bool held = big_lock_held();
+    uint64_t old;
+
+    if (!held) {
+        big_lock();
+    }
+    old = io_load(env, phys, l->size);
+    io_store(env, phys, locked_result(l, old), l->size);
+    if (!held) {
+        big_unlock();
+    }
     return old;
+}
+
+static uint64_t locked_slow(CPUX86State *env, const Locked *l, vaddr addr, int mmu)
+{
+    TlbFull *f;
+    ram_addr_t ram_addr;
+    uint64_t old;
+
+    if (crosses(addr, l->size)) {
+        tlb_get_both(env, addr, l->size, MMU_STORE, mmu);       /* faults come first */
+        cpu_restart_exclusive(env);
+    }
+    f = tlb_get(env, addr, MMU_STORE, mmu);
+    if (f->io) {
+        return locked_io(env, l, f->phys | PAGE_OFFSET(addr));
+    }
+    if (f->rom) {
+        return host_load(entry_host(env, addr, mmu), l->size);
+    }
+    ram_addr = f->ram_addr + PAGE_OFFSET(addr);
+    code_store_begin(env, ram_addr, l->size, true);
+    old = locked_ram(l, entry_host(env, addr, mmu));
+    code_store_end(env, ram_addr, l->size);
+    ram_dirty_set(ram_addr, l->size);
+    return old;
+}
+
+static uint64_t locked_access(CPUX86State *env, const Locked *l, vaddr addr, IrMemOp mo)
+{
+    void *p;
+
+    check_access(env, addr, mo);
+    p = cpu_host_ptr(env, addr, l->size, true, ir_mo_mmu(mo));
+    return extend(p ? locked_ram(l, p) : locked_slow(env, l, addr, ir_mo_mmu(mo)), mo);
 }
 
 uint64_t jit_atomic_cas(void *opaque, uint64_t addr, uint64_t expected, uint64_t val, uint64_t memop)
 {
-    return extend(cas_any(opaque, addr, expected, val, ir_mo_bytes((IrMemOp)memop), ir_mo_mmu((IrMemOp)memop)), (uint32_t)memop);
+    Locked l = { .op = -1, .expected = expected, .val = val, .size = ir_mo_bytes((IrMemOp)memop) };
+
+    return locked_access(opaque, &l, addr, (IrMemOp)memop);
 }
 
 /* memop in the low 16 bits, the operation above. */
 uint64_t jit_atomic_rmw(void *opaque, uint64_t addr, uint64_t val, uint64_t memop_rmw)
 {
-    IrMemOp mo = (IrMemOp)memop_rmw;
-    unsigned size = ir_mo_bytes(mo);
-    uint64_t old = load(opaque, addr, size, ir_mo_mmu(mo), MMU_STORE), seen;
+    Locked l = { .op = (int)(memop_rmw >> 16), .val = val, .size = ir_mo_bytes((IrMemOp)memop_rmw) };
 
-    for (;; old = seen) {
-        seen = cas_any(opaque, addr, old, rmw_result((IrRmw)(memop_rmw >> 16), old, val), size, ir_mo_mmu(mo));
-        if (seen == old) {
-            return extend(old, mo);
-        }
-    }
+    return locked_access(opaque, &l, addr, (IrMemOp)memop_rmw);
 }
 
 /* ---- helpers' loads and stores ---- */

@@ -328,6 +328,9 @@ void helper_cmpxchg16b(CPUX86State *env, uint64_t addr)
     }
     cpu_probe(env, addr, 16, true, mmu_idx);
     p = cpu_host_ptr(env, addr, 16, true, mmu_idx);
+    if (!p && (env->jit.mode_key & MK_PARALLEL)) {
+        cpu_restart_exclusive(env);
+    }
     same = p ? host_cas128(p, old, val) : slow_cas128(env, addr, old, val, mmu_idx);
     flags = cpu_compute_status_flags(env) & ~CC_Z;
     env->cc_src = flags | (same ? CC_Z : 0);

@@ -7,10 +7,15 @@
 
 typedef struct CPUX86State CPUX86State;
 
-enum { EXCP_INTERRUPT = 0x10000, EXCP_HLT, EXCP_DEBUG, EXCP_HALTED };   /* results of cpu_exec */
+/* Results of cpu_exec. EXCP_ATOMIC: the next instruction wants cpu_exec_exclusive(). */
+enum { EXCP_INTERRUPT = 0x10000, EXCP_HLT, EXCP_DEBUG, EXCP_HALTED, EXCP_ATOMIC };
 
 /* Runs until something outside translated code must happen. Own vCPU thread, big lock NOT held. */
 int cpu_exec(CPUX86State *env);
+/* One instruction in an exclusive section. Own vCPU thread. */
+void cpu_exec_exclusive(CPUX86State *env);
+/* From helpers: the instruction must be atomic and cannot be while others run. It starts again, alone; MK_PARALLEL is then clear. */
+__attribute__((noreturn)) void cpu_restart_exclusive(CPUX86State *env);
 /* From helpers: unwinds to cpu_exec. The guest state was synced by the call; restore: also eip, from the helper's return address. */
 __attribute__((noreturn)) void cpu_loop_exit(CPUX86State *env);
 __attribute__((noreturn)) void cpu_loop_exit_restore(CPUX86State *env);

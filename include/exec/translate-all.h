@@ -45,6 +45,8 @@ bool tb_eip_after_store(uint64_t host_pc, uint64_t *eip);
 bool tb_invalidate_for_store(ram_addr_t addr, unsigned len, uint64_t host_pc);
 /* tlb.c's part of code protection: the listener of ram_code_protect(). */
 void tlb_write_protect(ram_addr_t start, uint64_t len);
+/* Set by it: a vCPU that is running now could store to the pages without a slow path until then. The caller clears it. */
+extern __thread bool tlb_write_rights_taken;
 /* Physical RAM address of the code at a linear address: -1 when it is no RAM. Raises the fetch fault. */
 ram_addr_t tlb_code_ram_addr(CPUX86State *env, vaddr addr, bool *global);
 /* Jump cache of one vCPU. */

@@ -65,6 +65,7 @@ void vcpu_run_on_async(VCpu *v, VCpuWorkFn *fn, void *opaque);
  */
 void exclusive_start(void);
 void exclusive_end(void);
+bool exclusive_held(void);                  /* by the calling thread */
 uint64_t exclusive_count(void);
 /* EXCP_DEBUG: called in the vCPU's thread, without the big lock. NULL: the machine pauses. Set by the gdb stub. */
 extern void (*vcpu_debug_hook)(VCpu *v);
