@@ -298,7 +298,9 @@ static void jc_fill(CPUX86State *env, TranslationBlock *tb, bool global)
     }
     jit->jc_logged[i] = global ? JIT_GLOBAL : JIT_LOCAL;
     jit->jc[i] = (JumpCacheEntry) { .eip = tb->eip, .mode_key = tb->mode_key, .code = tb->rx, .tb = tb };
-    if (__atomic_load_n(&tb->invalid, __ATOMIC_SEQ_CST)) {      /* lost a race against an invalidation */
+    /* An invalidation sets the flag and then looks at this entry: with the fence one of the two sees the other. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&tb->invalid, __ATOMIC_SEQ_CST)) {
         jit->jc[i].mode_key = ~0ull;
     }
 }
@@ -386,7 +388,7 @@ void tb_chain(uintptr_t cookie, TranslationBlock *tb)
         return;
     }
     tb_lock();
-    if (!e->target && !e->tb->invalid && !tb->invalid && tb->ram_addr != ~0ull && tb->page[1] == ~0ull) {
+    if (!e->target && !e->tb->invalid && !e->tb->owner && !tb->invalid && tb->ram_addr != ~0ull && tb->page[1] == ~0ull) {
         e->target = tb;
         e->next_in = tb->incoming;
         tb->incoming = e;
@@ -438,6 +440,7 @@ static void tb_invalidate_locked(TranslationBlock *tb)
             page_remove(tb, i);
         }
     }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);                /* pairs with the one in jc_fill() */
     VCPU_FOREACH(v) {
         JumpCacheEntry *e = &vcpu_env(v)->jit.jc[jc_index(tb->eip)];
 
@@ -487,6 +490,16 @@ void tb_invalidate_phys_range(ram_addr_t start, ram_addr_t end)
 
 static TranslationBlock *tb_of_host_pc(uint64_t host_pc);
 
+/* A translation that ended in a fault leaves its page protected for nothing. */
+static void page_unprotect_unused(ram_addr_t page)
+{
+    const PageDesc *p = page_desc(page, false);
+
+    if (!p || !p->first) {
+        ram_code_unprotect(page);
+    }
+}
+
 bool tb_invalidate_for_store(ram_addr_t addr, unsigned len, uint64_t host_pc)
 {
     ram_addr_t page = addr & TARGET_PAGE_MASK;
@@ -496,6 +509,7 @@ bool tb_invalidate_for_store(ram_addr_t addr, unsigned len, uint64_t host_pc)
     tb_lock();
     stats.code_page_stores++;
     hit = page_invalidate_locked(page, lo, lo + len, host_pc ? tb_of_host_pc(host_pc) : NULL);
+    page_unprotect_unused(page);
     tb_unlock();
     return hit;
 }
@@ -522,19 +536,47 @@ static void region_evict_locked(Region *r)
     stats.evictions++;
 }
 
-/* Lock held on entry and exit; given up in between when others have to be stopped. */
-static void region_make_room(void)
+/* Lock held on entry and exit; given up in between when others have to be stopped. True: they passed a block boundary. */
+static bool stop_others(void)
 {
-    unsigned next = (current_region + 1) % NUM_REGIONS;
-
-    if (regions[next].tbs->len) {
-        tb_unlock();
-        exclusive_start();
-        tb_lock();
-        region_evict_locked(&regions[next]);
-        exclusive_end();
+    if (exclusive_held()) {
+        return false;
     }
-    current_region = next;
+    tb_unlock();
+    exclusive_start();
+    tb_lock();
+    return true;
+}
+
+static bool has_room(const Region *r)
+{
+    return r->end - r->used >= BLOCK_SPACE;
+}
+
+/* Before anything of a translation exists, as the lock may be given up. Another vCPU may have made the room then. */
+static bool region_make_room(void)
+{
+    bool given_up = false;
+
+    while (!has_room(&regions[current_region])) {
+        unsigned next = (current_region + 1) % NUM_REGIONS;
+
+        if (regions[next].tbs->len) {
+            bool stopped = stop_others();
+
+            if (current_region != (next + NUM_REGIONS - 1) % NUM_REGIONS) {
+                next = current_region;
+            } else {
+                region_evict_locked(&regions[next]);
+            }
+            if (stopped) {
+                exclusive_end();
+                given_up = true;
+            }
+        }
+        current_region = next;
+    }
+    return given_up;
 }
 
 void tb_flush_all(void)
@@ -787,9 +829,6 @@ static TranslationBlock *generate_locked(CPUX86State *env, const TranslateResult
     TranslationBlock *tb;
     bool too_complex;
 
-    if (regions[current_region].end - regions[current_region].used < BLOCK_SPACE) {
-        region_make_room();
-    }
     r = &regions[current_region];
     tb = tb_new(env, ir->n_exits, plain);
     tb->ram_addr = ram_addr;
@@ -820,11 +859,60 @@ static TranslationBlock *generate_locked(CPUX86State *env, const TranslateResult
     return tb;
 }
 
-/* Stores from now on reach us; what was read before is checked by translating under protection. */
-static void protect_pages(CPUX86State *env, vaddr linear, ram_addr_t ram_addr)
+/*
+ * Stores to the page must reach us before its bytes are read. Another vCPU may stand between its TLB check and its store: if
+ * one could write there without us until now, all have to pass a block boundary. The lock is given up meanwhile, and
+ * whoever else translates from the page then waits likewise. True: the lock was given up.
+ */
+static bool protect_page(ram_addr_t page)
 {
-    if (ram_addr != ~0ull) {
-        ram_code_protect(ram_addr & TARGET_PAGE_MASK);
+    static unsigned waiting;    /* guarded by the lock */
+    bool given_up = false;
+
+    for (;;) {
+        bool fresh = !ram_page_has_code(page);
+
+        tlb_write_rights_taken = false;
+        ram_code_protect(page);
+        if (!(fresh && tlb_write_rights_taken) && !waiting) {
+            return given_up;
+        }
+        if (exclusive_held()) {
+            return given_up;
+        }
+        waiting++;
+        tb_unlock();
+        exclusive_start();
+        exclusive_end();
+        tb_lock();
+        waiting--;
+        given_up = true;
+    }
+}
+
+/* The block may reach into a second page: true when that was not protected while it was read. */
+static bool protect_second_page(CPUX86State *env, vaddr linear, const TranslateResult *res)
+{
+    vaddr second = (linear & TARGET_PAGE_MASK) + TARGET_PAGE_SIZE;
+    ram_addr_t page;
+    bool global, was_protected;
+
+    if (res->hi <= second) {
+        return false;
+    }
+    page = tlb_code_ram_addr(env, second, &global);
+    if (page == ~0ull) {
+        return false;
+    }
+    was_protected = ram_page_has_code(page);
+    return protect_page(page & TARGET_PAGE_MASK) || !was_protected;
+}
+
+/* Lock held, perhaps given up in between: when it returns, there is room, and the first page is protected. */
+static void translation_prepare(ram_addr_t ram_addr)
+{
+    while (region_make_room() || (ram_addr != ~0ull && protect_page(ram_addr & TARGET_PAGE_MASK))) {
+        continue;
     }
 }
 
@@ -844,11 +932,18 @@ TranslationBlock *tb_generate(CPUX86State *env, bool plain)
     cpu_fetch_byte(env, linear);
     tb_lock();
     reclaim_single(env);
-    for (; !tb; max_insns = MAX(1, max_insns / 2)) {
+    for (;; max_insns = MAX(1, max_insns / 2)) {
+        translation_prepare(ram_addr);
+        tb = tb_find(env, plain);       /* another vCPU may have been faster */
+        if (tb) {
+            break;
+        }
         ir_reset(ir);
         rq.max_insns = max_insns;
-        protect_pages(env, linear, ram_addr);
         x86_translate_block(&rq, &res);
+        if (protect_second_page(env, linear, &res)) {
+            continue;
+        }
         if (ir_overflow(ir)) {
             stats.retries++;
             continue;
@@ -858,9 +953,9 @@ TranslationBlock *tb_generate(CPUX86State *env, bool plain)
         }
         run_passes(plain, log);
         tb = generate_locked(env, &res, linear, ram_addr, plain, log);
-    }
-    if (tb->page[1] != ~0ull) {
-        ram_code_protect(tb->page[1]);
+        if (tb) {
+            break;
+        }
     }
     tb_unlock();
     return tb;
