@@ -191,7 +191,7 @@ static uint8_t *host_memory_new(uint64_t size, const char *name, Error **errp)
     if (p == MAP_FAILED) {
         error_set_errno(errp, errno, "cannot set up guest memory '%s' of %" PRIu64 " MiB", name,
                         (uint64_t)(size / MiB));
-        error_append_hint(errp, "use a smaller -m, or allow the host to overcommit memory\n");
+        error_append_hint(errp, "Use a smaller -m, or allow the host to overcommit memory.");
         return NULL;
     }
     if (slack) {

@@ -39,6 +39,17 @@ static void QEMU_NORETURN machine_help(void)
     exit(0);
 }
 
+static void hint_machines(Error **errp)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+
+    for (const MachineType *const *m = machine_types; *m; m++) {
+        g_string_append_printf(names, "%s%s%s%s", names->len ? ", " : "", (*m)->alias ? (*m)->alias : "",
+                               (*m)->alias ? ", " : "", (*m)->name);
+    }
+    error_append_hint(errp, "Known are %s; '-machine help' describes them.", names->str);
+}
+
 /* "kvm:tcg" takes the first one there is. */
 static bool accel_choose(const char *list, Error **errp)
 {
@@ -89,7 +100,8 @@ static bool opt_machine(void *dest, const char *arg, Error **errp)
     if (name) {
         o->machine = machine_find(name);
         if (!o->machine) {
-            error_set(errp, "unsupported machine type '%s', '-machine help' lists them", name);
+            error_set(errp, "unsupported machine type '%s'", name);
+            hint_machines(errp);
             return false;
         }
     }

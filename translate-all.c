@@ -136,7 +136,7 @@ static bool buffer_map(Error **errp)
     close(fd);
     if (rw == MAP_FAILED || rx == MAP_FAILED) {
         error_set_errno(errp, errno, "cannot map the code buffer");
-        error_append_hint(errp, "the host must allow executable mappings of anonymous files\n");
+        error_append_hint(errp, "The host must allow executable mappings of anonymous files.");
         return false;
     }
     buffer_rw = rw;

@@ -202,34 +202,30 @@ static bool feature_find(const char *name, unsigned *word, uint32_t *bit)
     return false;
 }
 
-/* "a", "b" and "c" of the names that begin like the wrong one. */
-static void suggest(Error **errp, const char *wrong, const char *what, const char *(*name_at)(unsigned i))
+static void hint_models(Error **errp)
 {
     g_autoptr(GString) s = g_string_new(NULL);
-    const char *name;
 
-    for (unsigned i = 0; (name = name_at(i)); i++) {
-        size_t n = MIN(strlen(wrong), (size_t)3);
+    for (unsigned i = 0; i < ARRAY_SIZE(builtin_models); i++) {
+        g_string_append_printf(s, "%s%s", i ? ", " : "", builtin_models[i].name);
+    }
+    error_append_hint(errp, "Known are %s; '-cpu help' describes them.", s->str);
+}
 
-        if (*name && n && !g_ascii_strncasecmp(name, wrong, n)) {
-            g_string_append_printf(s, "%s'%s'", s->len ? ", " : "", name);
+/* There are too many features to list: those that begin like the wrong one. */
+static void hint_features(Error **errp, const char *wrong)
+{
+    g_autoptr(GString) s = g_string_new(NULL);
+    size_t n = MIN(strlen(wrong), (size_t)3);
+
+    for (unsigned i = 0; n && i < FEAT__COUNT * 32; i++) {
+        const char *name = feature_names[i / 32][i % 32];
+
+        if (name && !g_ascii_strncasecmp(name, wrong, n)) {
+            g_string_append_printf(s, "%s%s", s->len ? ", " : "Near it: ", name);
         }
     }
-    if (s->len) {
-        error_append_hint(errp, "near it: %s; all %s: -cpu help", s->str, what);
-    } else {
-        error_append_hint(errp, "all %s: -cpu help", what);
-    }
-}
-
-static const char *model_name_at(unsigned i)
-{
-    return i < ARRAY_SIZE(builtin_models) ? builtin_models[i].name : NULL;
-}
-
-static const char *feature_name_at(unsigned i)
-{
-    return i >= FEAT__COUNT * 32 ? NULL : feature_names[i / 32][i % 32] ? feature_names[i / 32][i % 32] : "";
+    error_append_hint(errp, "%s%s'-cpu help' lists all.", s->str, s->len ? "; " : "");
 }
 
 static bool model_find(const char *name, CpuModel *out, Error **errp)
@@ -255,11 +251,11 @@ static bool model_find(const char *name, CpuModel *out, Error **errp)
     }
     if (!strcmp(name, "host")) {
         error_set(errp, "CPU model 'host' needs a hardware accelerator");
-        error_append_hint(errp, "with -accel tcg use '-cpu max'");
+        error_append_hint(errp, "With -accel tcg use '-cpu max'.");
         return false;
     }
     error_set(errp, "unable to find CPU model '%s'", name);
-    suggest(errp, name, "models", model_name_at);
+    hint_models(errp);
     return false;
 }
 
@@ -372,7 +368,7 @@ static bool parse_item(CpuModel *m, const char *item, uint32_t wanted[FEAT__COUN
     }
     if (!feature_find(key, &word, &bit)) {
         error_set(errp, "CPU has no feature or property '%s'", key);
-        suggest(errp, key, "names", feature_name_at);
+        hint_features(errp, key);
         return false;
     }
     if (on) {

@@ -135,6 +135,9 @@ static bool create_cpus(PcState *pc, Error **errp)
     }
     for (int i = 0; i < smp_cpus; i++) {
         if (!x86_cpu_create(i, pc_apic_id(i), pc->opts->cpu_model, errp)) {
+            if (pc->opts->cpu_model) {
+                error_prepend(errp, "-cpu %s: ", pc->opts->cpu_model);
+            }
             return false;
         }
     }
@@ -150,6 +153,7 @@ static bool create_ram(PcState *pc, Error **errp)
     pc->below_4g = size < LOW_RAM_MAX ? size : LOW_RAM_SPLIT;
     pc->above_4g = size - pc->below_4g;
     if (!memory_region_init_ram(&pc->ram, NULL, "pc.ram", size, errp)) {
+        error_prepend(errp, "-m %lluM: ", size / MiB);
         return false;
     }
     memory_region_init_alias(&pc->ram_low, NULL, "ram-below-4g", &pc->ram, 0, pc->below_4g);
@@ -169,7 +173,7 @@ static bool check_ram_is_addressable(PcState *pc, Error **errp)
         limit = MIN(limit, PC_HT_HOLE_START);
     }
     if (end > limit) {
-        error_set(errp, "%llu MiB of memory end above what this CPU model can address (%llu MiB)",
+        error_set(errp, "-m %lluM: memory ends above what this CPU model can address (%llu MiB)",
                   pc->opts->ram_size / MiB, limit / MiB);
         return false;
     }
