@@ -178,6 +178,7 @@ bool tcg_init(Error **errp)
 {
     const TcgEnvLayout layout = {
         .eip = offsetof(CPUX86State, eip), .exit_request = offsetof(CPUX86State, jit.exit_request),
+        .interrupt_request = offsetof(CPUX86State, interrupt_request),
         .mxcsr_host = offsetof(CPUX86State, jit.mxcsr_host), .mode_key = offsetof(CPUX86State, jit.mode_key),
         .host_pc = offsetof(CPUX86State, jit.host_pc), .host_sp = offsetof(CPUX86State, jit.host_sp),
         .args = offsetof(CPUX86State, jit.args), .jc = offsetof(CPUX86State, jit.jc),
@@ -839,6 +840,7 @@ static TranslationBlock *generate_locked(CPUX86State *env, const TranslateResult
     code.rx = buffer_rx + r->used;
     code.capacity = r->end - r->used;
     code.eip = tb->eip;
+    code.leave = env->jit.smc_single || ram_addr == ~0ull;
     code.cookies = (uintptr_t)tb->exits;
     code.cookie_stride = sizeof(TbExit);
     if (!tcg_backend_generate(ir, &code, &too_complex)) {

@@ -265,8 +265,10 @@ void gen_exit_helper(Translator *t)
     t->done = true;
     if (t->mk & MK_TF) {
         gen_single_step(t, ir_ld(t->ir, IR_I64, ENV_OFF(eip), IR_MO_64));
-    } else {
+    } else if (t->mk & MK_DB) {
         ir_exit_loop(t->ir);
+    } else {
+        ir_exit_lookup(t->ir);
     }
 }
 

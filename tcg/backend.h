@@ -10,7 +10,7 @@
 
 /* Where the back end finds things in the CPU state, and the C functions its slow paths call. */
 typedef struct TcgEnvLayout {
-    size_t eip, exit_request, mxcsr_host, mode_key, host_pc, host_sp, args;     /* args: 8 words for helper arguments */
+    size_t eip, exit_request, interrupt_request, mxcsr_host, mode_key, host_pc, host_sp, args;     /* args: 8 words for helper arguments */
     size_t jc;                      /* JumpCacheEntry[JIT_JC_SIZE] */
     size_t tlb[4];                  /* per MMU mode: TlbEntry[JIT_TLB_SIZE] */
     uint64_t (*slow_ld)(void *env, uint64_t addr, uint32_t memop);
@@ -41,6 +41,7 @@ typedef struct TcgCode {
     const uint8_t *rx;              /* executable view of the same */
     size_t capacity;
     uint64_t eip;                   /* of the block */
+    bool leave;                     /* every exit goes to the execution loop: the block runs once */
     uintptr_t cookies;              /* exit n returns cookies + n * cookie_stride from tcg_backend_run() */
     size_t cookie_stride;
     /* out */

@@ -78,6 +78,7 @@ static void dump_extra(const IrContext *ir, GString *s, const IrOp *op)
     }
     case IRO_exit_chain: dump_exit(s, op); break;
     case IRO_exit_chain_if: g_string_append_printf(s, ",%s", ir_cond_name((IrCond)op->cond)); dump_exit(s, op); break;
+    case IRO_exit_loop: g_string_append(s, op->pos ? " lookup" : ""); break;
     case IRO_exit_loop_at: g_string_append_printf(s, " eip=0x%" PRIx64, op->c[0]); break;
     default: break;
     }

@@ -469,6 +469,11 @@ void ir_exit_loop(IrContext *ir)
     op_new(ir, IRO_exit_loop, IR_I64);
 }
 
+void ir_exit_lookup(IrContext *ir)
+{
+    op_new(ir, IRO_exit_loop, IR_I64)->pos = 1;
+}
+
 void ir_exit_loop_at(IrContext *ir, uint64_t eip)
 {
     op_new(ir, IRO_exit_loop_at, IR_I64)->c[0] = eip;

@@ -182,6 +182,11 @@ void ir_exit_chain_if(IrContext *ir, IrCond c, IrTemp a, IrTemp b, uint64_t eip,
 void ir_exit_jump(IrContext *ir, IrTemp eip, uint64_t dead);
 /* Back to the execution loop (after instructions that change modes or open interrupts). eip was stored by a helper or ir_st. */
 void ir_exit_loop(IrContext *ir);
+/*
+ * As ir_exit_loop where only the mode may have changed: if nobody wants the CPU's attention (exit request, interrupt
+ * request) the next block may be looked up and run at once.
+ */
+void ir_exit_lookup(IrContext *ir);
 /* As ir_exit_loop, with eip = the constant. */
 void ir_exit_loop_at(IrContext *ir, uint64_t eip);
 

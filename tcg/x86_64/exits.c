@@ -73,6 +73,11 @@ static void emit_chain(Host *h, unsigned exit, uint64_t eip, unsigned flags)
 {
     Stub *s;
 
+    if (h->code->leave) {
+        emit_store_eip(h, eip);
+        asm_jmp(&h->a, host_info.exit_loop_rw);
+        return;
+    }
     if (flags & IR_EXIT_CROSS) {
         emit_cross(h, eip, flags & IR_EXIT_LOOP);
         return;
@@ -98,7 +103,7 @@ static void lower_exit_chain_if(Host *h, const IrOp *op)
 
     regs_sync_list(h, &sync, op->c[1]);     /* what this emits leaves the flags alone */
     regs_kill_operands(h, op);
-    if (!sync.n && !(op->pos & (IR_EXIT_LOOP | IR_EXIT_CROSS))) {
+    if (!sync.n && !(op->pos & (IR_EXIT_LOOP | IR_EXIT_CROSS)) && !h->code->leave) {
         s = stub_new(h, STUB_EXIT);         /* the branch itself can be chained */
         s->exit = op->slot;
         s->eip = op->c[0];
@@ -116,6 +121,18 @@ static void lower_exit_chain_if(Host *h, const IrOp *op)
     s->fix[0] = asm_jcc_fix(&h->a, cc);
 }
 
+/* Jump through the cache to the offset in t; idx and tmp are free. */
+static void emit_computed_jump(Host *h, int t, int idx, int tmp, Stub *s)
+{
+    s->addr = t;
+    asm_mov_rr(&h->a, false, idx, t);
+    asm_shift_i(&h->a, false, G2_SHR, idx, 12);
+    asm_g1_rr(&h->a, false, G1_XOR, idx, t);
+    asm_g1_ri(&h->a, false, G1_AND, idx, JIT_JC_SIZE - 1);
+    asm_shift_i(&h->a, false, G2_SHL, idx, 5);
+    emit_probe_compare(h, t, idx, tmp, s);
+}
+
 static void lower_exit_jump(Host *h, const IrOp *op)
 {
     int t, idx, tmp;
@@ -123,17 +140,34 @@ static void lower_exit_jump(Host *h, const IrOp *op)
 
     regs_sync_globals(h, op->c[1]);
     t = regs_use(h, op->arg[0]);
+    if (h->code->leave) {
+        asm_rm(&h->a, 0x89 | X_W, t, ENV_REG, env_disp(host_info.layout.eip));
+        asm_jmp(&h->a, host_info.exit_loop_rw);
+        return;
+    }
     idx = regs_alloc(h, 0);
     tmp = regs_alloc(h, 0);
     s = stub_new(h, STUB_JC_MISS);
-    s->addr = t;
     s->fix[2] = emit_exit_test(h);
-    asm_mov_rr(&h->a, false, idx, t);
-    asm_shift_i(&h->a, false, G2_SHR, idx, 12);
-    asm_g1_rr(&h->a, false, G1_XOR, idx, t);
-    asm_g1_ri(&h->a, false, G1_AND, idx, JIT_JC_SIZE - 1);
-    asm_shift_i(&h->a, false, G2_SHL, idx, 5);
-    emit_probe_compare(h, t, idx, tmp, s);
+    emit_computed_jump(h, t, idx, tmp, s);
+}
+
+/* EIP and mode are in the CPU state. Any scratch register may go. */
+static void lower_exit_loop(Host *h, bool lookup)
+{
+    Stub *s;
+
+    regs_sync_globals(h, 0);
+    if (!lookup || h->code->leave) {
+        asm_jmp(&h->a, host_info.exit_loop_rw);
+        return;
+    }
+    asm_rm(&h->a, 0x8b, RAX, ENV_REG, env_disp(host_info.layout.exit_request));
+    asm_rm(&h->a, 0x0b, RAX, ENV_REG, env_disp(host_info.layout.interrupt_request));
+    asm_rm(&h->a, 0x8b | X_W, RDI, ENV_REG, env_disp(host_info.layout.eip));
+    s = stub_new(h, STUB_JC_MISS);
+    s->fix[2] = asm_jcc_fix(&h->a, CCX_NE);
+    emit_computed_jump(h, RDI, RCX, RDX, s);
 }
 
 void lower_exit(Host *h, const IrOp *op)
@@ -154,8 +188,7 @@ void lower_exit(Host *h, const IrOp *op)
         asm_jmp(&h->a, host_info.exit_loop_rw);
         break;
     default:
-        regs_sync_globals(h, 0);
-        asm_jmp(&h->a, host_info.exit_loop_rw);
+        lower_exit_loop(h, op->pos);
         break;
     }
 }
