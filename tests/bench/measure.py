@@ -164,8 +164,8 @@ class Boot:
         self.peak = 0
 
 
-def measure_programs(vm, boot, scale, programs, limit):
-    vm.send(f'bench-guest {scale} {" ".join(programs)}\n')
+def measure_programs(vm, boot, limit):
+    """Takes the times of a bench-guest that has just been started."""
     start, name = None, None
     while True:
         m = vm.expect(r'^(BEGIN|BENCH|END) ([a-z0-9-]+)(?: ([0-9.]+) s sum=([0-9a-f]+))?\r*\n', limit)
@@ -197,7 +197,8 @@ def run_linux(emulator, kernel, initrd, cpu, scale, programs, limit=300):
         boot.marks['kernel to prompt'] = (prompt_at[0] - kernel_at[0], prompt_at[1] - kernel_at[1])
         boot.marks['start to prompt'] = (prompt_at[0] - vm.started, prompt_at[1])
         if programs is not None:
-            measure_programs(vm, boot, scale, programs, limit)
+            vm.send(f'bench-guest {scale} {" ".join(programs)}\n')
+            measure_programs(vm, boot, limit)
             vm.expect(PROMPT, 30)
         at = time.monotonic()
         vm.send('poweroff -f\n')
@@ -208,10 +209,13 @@ def run_linux(emulator, kernel, initrd, cpu, scale, programs, limit=300):
 
 
 def run_programs_natively(program, scale, programs):
-    """{name: seconds}, {name: checksum} on the host."""
-    out = subprocess.run([program, str(scale)] + programs, stdout=subprocess.PIPE, check=True).stdout.decode()
-    rows = re.findall(r'^BENCH (\S+) (\S+) s sum=(\S+)$', out, re.M)
-    return {r[0]: float(r[1]) for r in rows}, {r[0]: r[2] for r in rows}
+    """A Boot without marks: the programs on the host."""
+    boot = Boot()
+    with Vm([program, str(scale)] + programs, tty=False) as vm:
+        measure_programs(vm, boot, 60)
+        if vm.wait() != 0:
+            raise Failure(f'{program}: status {vm.status}{vm.error_note()}')
+    return boot
 
 
 def program_tables():
