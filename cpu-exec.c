@@ -85,12 +85,7 @@ static void log_block(CPUX86State *env, const TranslationBlock *tb)
                  (uint32_t)env->jit.mode_key);
     }
     if (log_enabled(LOG_CPU)) {
-        FILE *f = log_lock();
-
-        if (f) {
-            cpu_dump_state(env, f);
-            log_unlock(f);
-        }
+        cpu_log_state(env);
     }
 }
 

@@ -9,6 +9,7 @@
 #include "qemu/osdep.h"
 #include "exec/memory.h"
 #include "exec/ram.h"
+#include "qemu/log.h"
 #include "qemu/main-loop.h"
 
 /* Sums of a base and an offset do not fit into 64 bits while a region is only partly inside its container. */
@@ -261,6 +262,8 @@ static bool view_equal(const FlatView *a, const FlatView *b)
     return true;
 }
 
+static void print_view(GString *out, const AddressSpace *as);
+
 static bool address_space_update(AddressSpace *as)
 {
     FlatView *old = as->view, *new = view_render(as->root);
@@ -272,6 +275,12 @@ static bool address_space_update(AddressSpace *as)
     __atomic_store_n(&as->view, new, __ATOMIC_SEQ_CST);
     if (old) {
         view_retire(old);
+    }
+    if (log_enabled(LOG_PAGE)) {
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        print_view(text, as);
+        qemu_log("%s", text->str);
     }
     return true;
 }
@@ -633,11 +642,11 @@ static void print_trees(GString *out)
     g_list_free(targets);
 }
 
-static void print_view(GString *out, const AddressSpace *as, unsigned number)
+static void print_view(GString *out, const AddressSpace *as)
 {
     const FlatView *v = as->view;
 
-    g_string_append_printf(out, "FlatView #%u\n AS \"%s\", root: %s\n Root memory region: %s\n", number, as->name,
+    g_string_append_printf(out, "FlatView #%u\n AS \"%s\", root: %s\n Root memory region: %s\n", as->index, as->name,
                            as->root->name, as->root->name);
     for (unsigned i = 0; i < v->n; i++) {
         const FlatRange *fr = &v->ranges[i];
@@ -657,13 +666,11 @@ static void print_view(GString *out, const AddressSpace *as, unsigned number)
 
 void memory_print_tree(GString *out, bool flat)
 {
-    unsigned number = 0;
-
     if (!flat) {
         print_trees(out);
         return;
     }
     for (AddressSpace *as = address_spaces; as; as = as->next) {
-        print_view(out, as, number++);
+        print_view(out, as);
     }
 }

@@ -4,6 +4,7 @@
  * and readers of such logs know.
  */
 #include "qemu/osdep.h"
+#include "qemu/log.h"
 #include "target-i386/cpu.h"
 #include "target-i386/seg.h"
 
@@ -125,7 +126,7 @@ static void dump_fpu(CPUX86State *env, FILE *f, bool code64)
     }
 }
 
-void cpu_dump_state(CPUX86State *env, FILE *f)
+static void dump_integer(CPUX86State *env, FILE *f)
 {
     static const char *const names[] = { "ES", "CS", "SS", "DS", "FS", "GS", "LDT", "TR" };
     bool code64 = cpu_code64(env), wide = cpu_long_mode(env);
@@ -136,5 +137,23 @@ void cpu_dump_state(CPUX86State *env, FILE *f)
         dump_segment(env, f, names[i], i, wide);
     }
     dump_control(env, f, wide);
-    dump_fpu(env, f, code64);
+}
+
+void cpu_dump_state(CPUX86State *env, FILE *f)
+{
+    dump_integer(env, f);
+    dump_fpu(env, f, cpu_code64(env));
+}
+
+void cpu_log_state(CPUX86State *env)
+{
+    FILE *f = log_lock();
+
+    if (f) {
+        dump_integer(env, f);
+        if (log_enabled(LOG_FPU)) {
+            dump_fpu(env, f, cpu_code64(env));
+        }
+        log_unlock(f);
+    }
 }

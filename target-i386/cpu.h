@@ -282,7 +282,8 @@ void cpu_write_cr3(CPUX86State *env, uint64_t v);
 void cpu_write_cr4(CPUX86State *env, uint64_t v);
 void cpu_enter_smm(CPUX86State *env);
 void cpu_cpuid(CPUX86State *env, uint32_t leaf, uint32_t sub, uint32_t *eax, uint32_t *ebx, uint32_t *ecx, uint32_t *edx);
-void cpu_dump_state(CPUX86State *env, FILE *f);         /* -d cpu, triple-fault report, info registers */
+void cpu_dump_state(CPUX86State *env, FILE *f);         /* -d cpu_reset, triple-fault report, info registers */
+void cpu_log_state(CPUX86State *env);                   /* into the log; x87 and SSE registers only with -d fpu */
 
 /* ---- MXCSR (sse.c): while translated code runs the host's MXCSR carries the guest's rounding, DAZ/FTZ and sticky flags ---- */
 uint32_t mxcsr_get(CPUX86State *env);                   /* folds the host's sticky flags in; call from helpers */

@@ -142,7 +142,7 @@ static void log_event(CPUX86State *env, int vector, bool is_int, uint32_t error,
     } else {
         fprintf(f, " EAX=%016" PRIx64 "\n", env->regs[R_EAX]);
     }
-    cpu_dump_state(env, f);
+    cpu_log_state(env);
     log_unlock(f);
 }
 

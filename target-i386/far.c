@@ -173,6 +173,13 @@ static void read_target(CPUX86State *env, uint16_t sel, uint32_t *lo, uint32_t *
     }
 }
 
+/* -d pcall: what a transfer in protected mode asks for, before any check. */
+static void log_transfer(CPUX86State *env, const char *what, uint16_t sel, uint64_t off, unsigned opsize)
+{
+    qemu_log_mask(LOG_PCALL, "%s %04x:%08" PRIx64 " size %u from CS=%04x CPL=%u\n", what, sel, off, opsize,
+                  env->segs[R_CS].selector, cpu_cpl(env));
+}
+
 void helper_far_jmp(CPUX86State *env, uint32_t selector, uint64_t off, uint32_t opsize, uint64_t next)
 {
     uint16_t sel = selector;
@@ -185,6 +192,7 @@ void helper_far_jmp(CPUX86State *env, uint32_t selector, uint64_t off, uint32_t 
         set_real_cs(env, sel, off);
         return;
     }
+    log_transfer(env, "ljmp", sel, off, opsize);
     read_target(env, sel, &lo, &hi);
     if (hi & DESC_S) {
         if (!(hi & DESC_CODE)) {
@@ -290,6 +298,7 @@ void helper_far_call(CPUX86State *env, uint32_t selector, uint64_t off, uint32_t
         set_real_cs(env, sel, off);
         return;
     }
+    log_transfer(env, "lcall", sel, off, opsize);
     read_target(env, sel, &lo, &hi);
     if (hi & DESC_S) {
         if (!(hi & DESC_CODE)) {
@@ -464,6 +473,7 @@ static void return_to(CPUX86State *env, ReturnFrame *f, Stack *s, bool is_iret, 
     uint32_t lo, hi, ss_lo = 0, ss_hi = 0, mask = 0;
     bool code64;
 
+    log_transfer(env, is_iret ? "iret" : "lret", f->cs, f->eip, opsize);
     check_return_code(env, f->cs, &lo, &hi);
     code64 = code_is_64(env, f->cs, hi);
     if (f->has_stack) {

@@ -85,14 +85,9 @@ void cpu_enter_smm(CPUX86State *env)
 {
     uint8_t area[SMM_AREA_SIZE] = { 0 };
 
-    qemu_log_mask(LOG_INT, "SMM: enter, smbase %08x\n", (uint32_t)env->smbase);
     if (log_enabled(LOG_INT)) {
-        FILE *f = log_lock();
-
-        if (f) {
-            cpu_dump_state(env, f);
-            log_unlock(f);
-        }
+        qemu_log("SMM: enter, smbase %08x\n", (uint32_t)env->smbase);
+        cpu_log_state(env);
     }
     save_state(env, area);
     env->in_smm = true;
