@@ -97,6 +97,21 @@ static inline bool ir_op_observes(const IrOp *op)
     return (ir_def(op)->flags & (OPF_FAULT | OPF_LEAVE)) || ir_op_reads_globals(op);
 }
 
+/*
+ * A vector operation through its C function. What lies beyond src_bytes reads as 0, as when the host's instruction gets
+ * its operand from a narrow load.
+ */
+static inline void ir_vec_call(const IrVecOp *v, void *env, size_t dst, size_t src, uint32_t imm)
+{
+    uint64_t narrow[2] QEMU_ALIGNED(16) = { 0, 0 };
+    const void *s = (uint8_t *)env + src;
+
+    if (v->src_bytes < sizeof(narrow)) {
+        s = memcpy(narrow, s, v->src_bytes);
+    }
+    v->fn(env, (uint8_t *)env + dst, s, imm);
+}
+
 /* Passes, in this order; each leaves a valid list. See docs/tcg.md. */
 void ir_optimize(IrContext *ir);        /* optimize.c: constants, copies, algebra */
 void ir_share_checks(IrContext *ir);    /* share.c: one TLB check for accesses that differ by constants; optional */

@@ -81,7 +81,7 @@ typedef struct IrVecOp {
     uint8_t prefix;                 /* mandatory prefix: 0, 0x66, 0xf2, 0xf3 */
     uint8_t map;                    /* 1: 0F, 2: 0F38, 3: 0F3A */
     uint8_t opcode;
-    uint8_t src_bytes;              /* bytes read of src: 4, 8, 16 */
+    uint8_t src_bytes;              /* bytes read of src: 4, 8, 16; fn sees zeros behind them */
     uint8_t dst_bytes;              /* bytes of dst written: 4, 8, 16 (the rest of dst is kept) */
     bool has_imm;
     bool dst_unread;                /* old dst does not matter (pshufd, sqrtpd, cvt, ...) */

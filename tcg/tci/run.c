@@ -354,7 +354,7 @@ static void vector(Vm *vm, TciHead h, const uint32_t *tail)
 {
     const IrVecOp *v = (const IrVecOp *)(uintptr_t)tail64(tail);
 
-    v->fn(vm->env, vm->env + tail[2], vm->env + tail[3], h.imm);
+    ir_vec_call(v, vm->env, tail[2], tail[3], h.imm);
 }
 
 /* ---- leaving ---- */

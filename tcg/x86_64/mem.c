@@ -432,7 +432,7 @@ static uint64_t vec_trampoline(void *env, uint64_t vop, uint64_t offs, uint64_t 
 {
     const IrVecOp *v = (const IrVecOp *)(uintptr_t)vop;
 
-    v->fn(env, (uint8_t *)env + (uint32_t)offs, (uint8_t *)env + (offs >> 32), (uint32_t)imm);
+    ir_vec_call(v, env, (uint32_t)offs, offs >> 32, (uint32_t)imm);
     return 0;
 }
 

@@ -419,6 +419,8 @@ const IrVecOp fake_vec_ops[] = {
     { "movss", 0xf3, 1, 0x10, 4, 4, false, false, false, IR_VEC_SSE2, v_movss },
     { "movsd", 0xf2, 1, 0x10, 8, 8, false, false, false, IR_VEC_SSE2, v_movsd },
     { "paddd_fn", 0x66, 1, 0xfe, 16, 16, false, false, false, IR_VEC_FN_ONLY, v_paddd },
+    { "pshufd4", 0x66, 1, 0x70, 4, 16, true, true, false, IR_VEC_SSE2, v_pshufd },
+    { "pshufd8_fn", 0x66, 1, 0x70, 8, 16, true, true, false, IR_VEC_FN_ONLY, v_pshufd },
     { "pshufd_fn", 0x66, 1, 0x70, 16, 16, true, true, false, IR_VEC_FN_ONLY, v_pshufd },
 };
 const unsigned fake_n_vec_ops = ARRAY_SIZE(fake_vec_ops);
@@ -681,6 +683,14 @@ static void ref_state_access(const IrContext *ir, FakeCpu *c, const IrOp *op)
     }
 }
 
+static void ref_vec(FakeCpu *c, const IrOp *op, const IrVecOp *v)
+{
+    uint8_t src[16] = { 0 };
+
+    memcpy(src, (uint8_t *)c + (op->c[1] >> 32), v->src_bytes);
+    v->fn(c, (uint8_t *)c + (uint32_t)op->c[1], src, op->pos);
+}
+
 static unsigned label_index(const IrContext *ir, unsigned from, unsigned label)
 {
     for (unsigned i = from; i < ir->n_ops; i++) {
@@ -765,7 +775,7 @@ static Outcome ref_run(const IrContext *ir, FakeCpu *c, bool patched, const uint
         case IRO_gld: case IRO_gst: case IRO_gld128: case IRO_gst128: case IRO_atomic_rmw: case IRO_atomic_cas:
             ref_memory(ir, c, op);
             break;
-        case IRO_vec: v->fn(c, (uint8_t *)c + (uint32_t)op->c[1], (uint8_t *)c + (op->c[1] >> 32), op->pos); break;
+        case IRO_vec: ref_vec(c, op, v); break;
         case IRO_call: ref_call(ir, c, op); break;
         case IRO_exit_chain: return ref_chain(c, op, patched);
         case IRO_exit_chain_if:
