@@ -218,6 +218,11 @@ static void encode_memory(Encoder *e, const IrOp *op)
 
 static void encode_chain(Encoder *e, const IrOp *op)
 {
+    if (e->code->leave) {
+        head(e, op, IRO_exit_loop_at, 0);
+        word64(e, op->c[0]);
+        return;
+    }
     if (op->pos & IR_EXIT_CROSS) {
         head(e, op, TCI_CROSS, op->pos);
     } else {
@@ -295,13 +300,13 @@ static void encode_chain_if(Encoder *e, const IrOp *op)
 
 static void encode_jump(Encoder *e, const IrOp *op)
 {
-    head(e, op, op->opc, 0);
+    head(e, op, op->opc, e->code->leave);
     arguments(e, op);
 }
 
 static void encode_leave(Encoder *e, const IrOp *op)
 {
-    head(e, op, op->opc, 0);
+    head(e, op, op->opc, op->pos && !e->code->leave);
     word64(e, op->c[0]);
 }
 

@@ -364,6 +364,14 @@ static bool exit_requested(const Vm *vm)
     return __atomic_load_n((const int32_t *)(const void *)(vm->env + tci_layout.exit_request), __ATOMIC_RELAXED);
 }
 
+/* By anybody, for anything. */
+static bool wanted(const Vm *vm)
+{
+    const uint32_t *interrupt_request = (const uint32_t *)(const void *)(vm->env + tci_layout.interrupt_request);
+
+    return exit_requested(vm) || __atomic_load_n(interrupt_request, __ATOMIC_RELAXED);
+}
+
 static void set_eip(Vm *vm, uint64_t eip)
 {
     memcpy(vm->env + tci_layout.eip, &eip, 8);
@@ -492,7 +500,7 @@ uintptr_t tci_run(uint8_t *env, const uint32_t *code)
             return (uintptr_t)tail64(arg + 2);
         case TCI_CROSS: case IRO_exit_jump:
             eip = h.opc == TCI_CROSS ? tail64(arg) : get(&vm, arg[0]);
-            if ((h.opc == IRO_exit_jump || (h.imm & IR_EXIT_LOOP)) && exit_requested(&vm)) {
+            if (h.opc == IRO_exit_jump ? h.imm || exit_requested(&vm) : (h.imm & IR_EXIT_LOOP) && exit_requested(&vm)) {
                 set_eip(&vm, eip);
                 return 0;
             }
@@ -505,7 +513,11 @@ uintptr_t tci_run(uint8_t *env, const uint32_t *code)
             set_eip(&vm, tail64(arg));
             return 0;
         case IRO_exit_loop:
-            return 0;
+            pc = h.imm && !wanted(&vm) ? jump(&vm, load64(env + tci_layout.eip)) : NULL;
+            if (!pc) {
+                return 0;
+            }
+            break;
         default:
             g_assert_not_reached();
         }

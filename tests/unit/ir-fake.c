@@ -706,7 +706,7 @@ static Outcome ref_jump(FakeCpu *c, uint64_t eip, uint64_t dead, bool test_reque
 {
     Outcome out = { .kind = OUT_LOOP, .eip = eip, .dead = dead };
 
-    if (test_request && c->jit.exit_request) {
+    if ((test_request && c->jit.exit_request) || c->leave) {
         return out;
     }
     if (!hit) {
@@ -732,7 +732,7 @@ static Outcome ref_chain(FakeCpu *c, const IrOp *op, bool patched)
 {
     bool loop = op->pos & IR_EXIT_LOOP;
 
-    if (op->pos & IR_EXIT_CROSS) {
+    if ((op->pos & IR_EXIT_CROSS) || c->leave) {
         return ref_jump(c, op->c[0], op->c[1], loop, ref_jc_hit(c, op->c[0]));
     }
     if (patched) {
@@ -784,7 +784,11 @@ static Outcome ref_run(const IrContext *ir, FakeCpu *c, bool patched, const uint
             }
             break;
         case IRO_exit_jump: return ref_jump(c, in[0], op->c[1], true, ref_jc_hit(c, in[0]));
-        case IRO_exit_loop: return (Outcome) { .kind = OUT_LOOP, .eip = c->eip };
+        case IRO_exit_loop:
+            if (op->pos && !c->jit.exit_request && !c->interrupt_request) {
+                return ref_jump(c, c->eip, 0, false, ref_jc_hit(c, c->eip));
+            }
+            return (Outcome) { .kind = OUT_LOOP, .eip = c->eip };
         case IRO_exit_loop_at: return (Outcome) { .kind = OUT_LOOP, .eip = op->c[0] };
         default: {
             uint64_t r = fake_eval(op, in, &hi);
@@ -802,13 +806,13 @@ static Outcome ref_run(const IrContext *ir, FakeCpu *c, bool patched, const uint
 
 /* ---- set-up ---- */
 
-static bool generate(IrContext *ir, TcgCode *code, size_t off)
+static bool generate(IrContext *ir, TcgCode *code, size_t off, bool leave)
 {
     bool too_complex = false;
 
     *code = (TcgCode) {
         .rw = code_rw + off, .rx = code_rx + off, .capacity = CODE_SIZE - off, .eip = BLOCK_EIP,
-        .cookies = COOKIE_BASE, .cookie_stride = COOKIE_STEP,
+        .cookies = COOKIE_BASE, .cookie_stride = COOKIE_STEP, .leave = leave,
     };
     return tcg_backend_generate(ir, code, &too_complex);
 }
@@ -817,6 +821,7 @@ static void init_once(void)
 {
     static const TcgEnvLayout layout = {
         .eip = offsetof(FakeCpu, eip), .exit_request = offsetof(FakeCpu, jit.exit_request),
+        .interrupt_request = offsetof(FakeCpu, interrupt_request),
         .mxcsr_host = offsetof(FakeCpu, jit.mxcsr_host), .mode_key = offsetof(FakeCpu, jit.mode_key),
         .host_pc = offsetof(FakeCpu, jit.host_pc), .host_sp = offsetof(FakeCpu, jit.host_sp),
         .args = offsetof(FakeCpu, jit.args),
@@ -861,7 +866,7 @@ static void init_once(void)
     ir_mov(context, fake_cc(1), ir_xor(context, fake_cc(1), ir_const(context, IR_I64, 0x55)));
     ir_exit_loop_at(context, LANDING_EIP);
     ir_liveness(context);
-    if (!generate(context, &landing_code, landing_off)) {
+    if (!generate(context, &landing_code, landing_off, false)) {
         g_error("not even the landing block could be generated");
     }
     block_off = ROUND_UP(landing_off + landing_code.size, 64);
@@ -950,7 +955,7 @@ static void init_cpu(FakeCpu *c, const IrContext *ir, const FakeState *st)
     }
     memcpy(c->mem, mem_pattern, MEM_SIZE);
     memset(c->jit.args, 0xa5, sizeof(c->jit.args));
-    c->eip = 0xdead;
+    c->eip = c->r[7];               /* what exit_lookup finds */
     c->jit.exit_request = st->exit_requested;
     c->jit.mxcsr_host = 0x1f80;
     c->jit.mode_key = st->seed ^ 0x1234567;
@@ -966,6 +971,7 @@ static void init_cpu(FakeCpu *c, const IrContext *ir, const FakeState *st)
     for (unsigned p = 0; p < N_PAGES; p++) {
         fill_tlb(c, p, p != PAGE_ABSENT && p != PAGE_FAULT);
     }
+    c->interrupt_request = st->interrupted ? 2 : 0;
     c->faults = st->faults;
     c->lookup_finds = st->lookup_finds;
     c->n_events = 0;
@@ -1042,12 +1048,13 @@ static void compare_cpus(GString *s, const Outcome *want, const Outcome *got)
 }
 
 /* stop_at: eip of the instruction before which it ends. */
-static Outcome run_reference(const IrContext *ir, const FakeState *st, const uint64_t *stop_at)
+static Outcome run_reference(const IrContext *ir, const FakeState *st, bool leave, const uint64_t *stop_at)
 {
     init_cpu(cpu_ref, ir, st);
     if (sigsetjmp(cpu_ref->env, 0)) {
         return (Outcome) { .kind = OUT_FAULT, .eip = cpu_ref->eip };
     }
+    cpu_ref->leave = leave;
     return ref_run(ir, cpu_ref, st->patched, stop_at);
 }
 
@@ -1076,21 +1083,22 @@ static void patch_exits(const IrContext *ir, bool patched)
     }
 }
 
-static const char *const pass_names[] = {
-    "liveness", "optimize, liveness", "optimize, coalesce, liveness", "coalesce, liveness",
-    "optimize, share, coalesce, liveness",
-    "share, liveness",
+enum { OPTIMIZE = 1, SHARE = 2, COALESCE = 4, LEAVE = 8 };
+static const struct { const char *name; unsigned what; } variants[] = {
+    { "liveness", 0 }, { "optimize, liveness", OPTIMIZE }, { "optimize, coalesce, liveness", OPTIMIZE | COALESCE },
+    { "coalesce, liveness", COALESCE }, { "optimize, share, coalesce, liveness", OPTIMIZE | SHARE | COALESCE },
+    { "share, liveness", SHARE }, { "optimize, coalesce, liveness; runs once", OPTIMIZE | COALESCE | LEAVE },
 };
 
-static void run_passes(IrContext *ir, unsigned variant)
+static void run_passes(IrContext *ir, unsigned what)
 {
-    if (variant == 1 || variant == 2 || variant == 4) {
+    if (what & OPTIMIZE) {
         ir_optimize(ir);
     }
-    if (variant >= 4) {
+    if (what & SHARE) {
         ir_share_checks(ir);
     }
-    if (variant >= 2 && variant <= 4) {
+    if (what & COALESCE) {
         ir_coalesce(ir);
     }
     ir_liveness(ir);
@@ -1103,7 +1111,7 @@ static void report_code(GString *report, unsigned variant, const FakeState *st)
     size_t len;
     FILE *f = open_memstream(&text, &len);
 
-    g_string_append_printf(report, "after passes %s, state seed 0x%" PRIx64 "%s%s%s%s%s\n", pass_names[variant],
+    g_string_append_printf(report, "after passes %s, state seed 0x%" PRIx64 "%s%s%s%s%s\n", variants[variant].name,
                            st->seed, st->faults ? " faults" : "",
                            st->lookup_finds ? " lookup_finds" : "", st->exit_requested ? " exit_requested" : "",
                            st->jc_hits ? " jc_hits" : "",
@@ -1118,13 +1126,15 @@ bool fake_compare(const IrContext *ir, const FakeState *st, unsigned n_states, G
 {
     const char *only = getenv("IR_PASSES");
 
-    for (unsigned variant = 0; variant < ARRAY_SIZE(pass_names); variant++) {
+    for (unsigned variant = 0; variant < ARRAY_SIZE(variants); variant++) {
+        bool leave = variants[variant].what & LEAVE;
+
         if (only && atoi(only) != (int)variant) {
             continue;
         }
         copy_context(work, ir);
-        run_passes(work, variant);
-        if (!generate(work, &block_code, block_off)) {
+        run_passes(work, variants[variant].what);
+        if (!generate(work, &block_code, block_off, leave)) {
             if (report) {
                 g_string_append(report, "the back end finds this too complex\n");
                 report_code(report, variant, st);
@@ -1133,13 +1143,15 @@ bool fake_compare(const IrContext *ir, const FakeState *st, unsigned n_states, G
         }
         for (unsigned i = 0; i < n_states; i++) {
             g_autoptr(GString) diff = g_string_new(NULL);
-            Outcome want = run_reference(ir, &st[i], NULL), got;
+            Outcome want = run_reference(ir, &st[i], leave, NULL), got;
 
-            patch_exits(work, st[i].patched);
+            if (!leave) {
+                patch_exits(work, st[i].patched);
+            }
             got = run_backend(ir, &st[i], &want);
             if (got.kind == OUT_EXIT && block_code.exits[got.exit].plain) {
                 /* A shared check failed: everything is as it was where that instruction starts. */
-                want = run_reference(ir, &st[i], &got.eip);
+                want = run_reference(ir, &st[i], leave, &got.eip);
                 want.exit = got.exit;
             }
             compare_cpus(diff, &want, &got);
@@ -1240,7 +1252,7 @@ void fake_check_many(const IrContext *ir, uint64_t seed)
     for (unsigned i = 0; i < ARRAY_SIZE(st); i++) {
         st[i] = (FakeState) {
             .seed = seed + i, .faults = i & 1, .lookup_finds = i & 2, .jc_hits = i & 4, .patched = i % 3 == 1,
-            .exit_requested = i % 7 == 6,
+            .exit_requested = i % 7 == 6, .interrupted = i % 5 == 4,
         };
     }
     fake_check(ir, st, ARRAY_SIZE(st));

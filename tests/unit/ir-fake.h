@@ -45,6 +45,8 @@ typedef struct FakeCpu {
     bool tlb_ready;
     uint16_t jc_used[IR_MAX_EXITS + N_R];       /* slots of the jump cache that the last run filled */
     unsigned n_jc_used;
+    uint32_t interrupt_request;
+    bool leave;                     /* the reference: exits go to the execution loop */
     bool faults;                    /* the fault page faults, helpers raise */
     bool lookup_finds;
     const TcgCode *code;            /* NULL: the reference runs */
@@ -64,7 +66,7 @@ typedef struct Outcome {
 
 typedef struct FakeState {          /* how a run starts */
     uint64_t seed;
-    bool faults, lookup_finds, exit_requested, jc_hits, patched;
+    bool faults, lookup_finds, exit_requested, interrupted, jc_hits, patched;
     const uint64_t *r;              /* first registers, NULL: random */
     unsigned n_r;
 } FakeState;

@@ -3,7 +3,7 @@
  * Random programs: what the reference computes from a list as written, the back end must compute after every set of
  * passes.
  *
- * IR_SEED=0x.. runs one program (a failure prints its seed), IR_RUNS=n another number of them, IR_PASSES=0..5 one set
+ * IR_SEED=0x.. runs one program (a failure prints its seed), IR_RUNS=n another number of them, IR_PASSES=0..6 one set
  * of passes, IR_OLD_HOST=1 the code for an old host.
  */
 #include "qemu/osdep.h"
@@ -317,7 +317,7 @@ static void gen_final_exit(Gen *g)
     uint64_t eip = exit_eip(g), dead = dead_mask(g);
 
     switch (pick(g, (g->have & NEED_CALLS) ? 6 : 5)) {
-    case 0: ir_exit_loop(g->ir); break;
+    case 0: (chance(g, 50) ? ir_exit_loop : ir_exit_lookup)(g->ir); break;
     case 1: ir_exit_loop_at(g->ir, eip); break;
     case 2: ir_exit_jump(g->ir, value(g, IR_I64), dead); break;
     case 5: ir_call(g->ir, &fake_helpers[fake_n_helpers - 1], value(g, IR_I32)); ir_exit_loop(g->ir); break;
@@ -432,7 +432,7 @@ static void run_one(uint64_t seed)
         st[i] = (FakeState) {
             .seed = seed * 8 + i, .r = r[i], .n_r = N_R, .faults = bits & 0x100, .lookup_finds = bits & 0x200,
             .jc_hits = bits & 0x400, .patched = bits & 0x800,
-            .exit_requested = !(bits & 0xf000),
+            .exit_requested = !(bits & 0xf000), .interrupted = !(bits & 0x70000),
         };
     }
     if (!fake_compare(ir, st, ARRAY_SIZE(st), NULL)) {

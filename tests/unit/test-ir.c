@@ -573,8 +573,8 @@ static void test_exits(void)
 {
     static const uint64_t eips[] = { 0x400200, 0xffffffff80001000, 0x7fffffff, 0x80000000, 0x123456789abc };
 
-    for (unsigned i = 0; i < 5 * 4 * 8 * ARRAY_SIZE(eips); i++) {
-        uint64_t eip = eips[i / 160], dead = i & 4 ? (1ull << fake_r(5) | 1ull << fake_cc(0) | 1ull << fake_w(2)) : 0;
+    for (unsigned i = 0; i < 6 * 4 * 8 * ARRAY_SIZE(eips); i++) {
+        uint64_t eip = eips[i / 192], dead = i & 4 ? (1ull << fake_r(5) | 1ull << fake_cc(0) | 1ull << fake_w(2)) : 0;
         IrContext *ir = begin();
         IrTemp live = i & 8 ? make_dirty(ir) : fake_r(1);
 
@@ -582,8 +582,9 @@ static void test_exits(void)
             ir_exit_chain_if(ir, IR_LT, fake_r(0), fake_r(11), 0x400400, i & 3, dead);
             ir_mov(ir, fake_cc(3), live);
         }
-        switch (i / 32 % 5) {
+        switch (i / 32 % 6) {
         case 0: ir_exit_loop(ir); break;
+        case 5: ir_exit_lookup(ir); break;
         case 1: ir_exit_loop_at(ir, eip); break;
         case 2: ir_exit_jump(ir, operand(ir, IR_I64, (Place)(i % P__COUNT), 0, eip), dead); break;
         default: ir_exit_chain(ir, eip, i & 3, dead); break;
