@@ -106,19 +106,20 @@ def wait_for(is_true, vm, limit):
 
 
 def talk(read, write):
-    """Bytes to the echo kernel and back. It may have said "ready" before anybody was there, and loses what comes before."""
+    """
+    Bytes to the echo kernel and back. It may have said "ready" before anybody was there, and loses what comes before;
+    so it is first asked until it answers. Its last answer is not read: closing a pty takes that away.
+    """
     data, end = b'', time.monotonic() + 20
     while b'<3f>' not in data and time.monotonic() < end:
         write(b'?')
         data += read()
-    write(b'\x00\x7f\xff\r\nq')
-    while not data.endswith(b'<71>'):
-        more = read()
-        data += more
-        if not more and time.monotonic() > end:
-            break
-    if not data.endswith(b'<00><7f><ff><0d><0a><71>'):
+    write(b'\x00\x7f\xff\r\n!')
+    while not data.endswith(b'<21>') and time.monotonic() < end:
+        data += read()
+    if not data.endswith(b'<00><7f><ff><0d><0a><21>'):
         raise Failure(f'the guest answered {data!r}')
+    write(b'q')
 
 
 def read_soon(fd):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Debian's kernel with a shell: booted, looked at, rebooted, switched off. Several tests talk to one guest."""
+import os
 import re
 import signal
+import subprocess
 import time
 
 import build
@@ -66,6 +68,17 @@ def test_the_kernel_log_has_nothing_to_be_afraid_of(ctx):
                      r'Marking clocksource|nobody cared|spurious|timed out|TIMER NOT|out of sync).*$', out, re.M)
     if bad:
         raise Failure('the kernel complains:\n' + '\n'.join(bad))
+
+
+def test_the_kernel_log_has_no_warning_that_a_peer_does_not_cause(ctx):
+    peer = '/usr/bin/qemu-system-x86_64'
+    if not ctx.long or not os.access(peer, os.X_OK):
+        raise build.Skip('needs SLOW=1 and an installed QEMU')
+    r = subprocess.run([os.path.join(os.path.dirname(os.path.abspath(__file__)), 'compare-dmesg'), '-cpu', 'qemu64'],
+                       env=dict(os.environ, QEMU=ctx.qemu, BUILD=ctx.build), stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
+    if r.returncode:
+        raise Failure(r.stdout.decode())
 
 
 @on_both_back_ends
