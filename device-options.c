@@ -10,6 +10,7 @@
 
 static const char *const bus_names[BUS__COUNT] = {
     [BUS_NONE] = "none", [BUS_SYSTEM] = "system", [BUS_ISA] = "ISA", [BUS_PCI] = "PCI",
+    [BUS_IDE] = "IDE",
 };
 
 static const char *const prop_kind_names[] = {

@@ -632,6 +632,23 @@ MemTxResult dma_memory_write(hwaddr addr, const void *buf, uint64_t len)
     return address_space_rw(address_space_memory, addr, (void *)buf, len, true);
 }
 
+void *dma_memory_map(hwaddr addr, size_t *len, bool is_write, ram_addr_t *ram)
+{
+    MemorySection s = address_space_resolve(address_space_memory, addr);
+
+    if (!s.host || (is_write && s.readonly)) {
+        return NULL;
+    }
+    *len = MIN(*len, s.len);
+    *ram = s.ram_addr;
+    return s.host;
+}
+
+void dma_memory_written(ram_addr_t ram, size_t len)
+{
+    ram_written(ram, len);
+}
+
 /* ---- ports ------------------------------------------------------------------------------------------------------ */
 
 /*
@@ -681,4 +698,36 @@ void port_out(uint32_t port, uint64_t val, unsigned size)
         }
         unlock_if(locked);
     }
+}
+
+/* Only an access that one callback takes as a whole can be part of a string. */
+static bool string_resolve(uint32_t port, unsigned size, MemorySection *s, bool *locked)
+{
+    return port_resolve(port, s, locked) && region_chunk(s->mr, s->offset, size) == size;
+}
+
+size_t port_in_string(uint32_t port, unsigned size, void *buf, size_t count)
+{
+    MemorySection s;
+    size_t done = 0;
+    bool locked;
+
+    if (string_resolve(port, size, &s, &locked) && s.mr->ops->read_string) {
+        done = s.mr->ops->read_string(s.mr->opaque, s.offset, buf, size, count);
+    }
+    unlock_if(locked);
+    return done;
+}
+
+size_t port_out_string(uint32_t port, unsigned size, const void *buf, size_t count)
+{
+    MemorySection s;
+    size_t done = 0;
+    bool locked;
+
+    if (string_resolve(port, size, &s, &locked) && s.mr->ops->write_string) {
+        done = s.mr->ops->write_string(s.mr->opaque, s.offset, buf, size, count);
+    }
+    unlock_if(locked);
+    return done;
 }

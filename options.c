@@ -12,6 +12,7 @@
 #include "hw/i386/x86-board.h"
 #include "hw/nvram/firmware.h"
 #include "qemu/log.h"
+#include "sysemu/blockdev.h"
 #include "sysemu/options.h"
 #include "trace/trace.h"
 
@@ -547,11 +548,25 @@ static bool opt_net(void *dest, const char *arg, Error **errp)
     return only_none("network", arg, errp);
 }
 
-static bool opt_disk_image(void *dest, const char *arg, Error **errp)
+/* ---- drives ------------------------------------------------------------------------------------------------------ */
+
+static bool opt_drive(void *dest, const char *arg, Error **errp)
 {
-    error_set(errp, "disk image '%s': disks are not supported by this version, start a kernel with -kernel", arg);
-    return false;
+    return drive_add(arg, errp);
 }
+
+#define DRIVE_OPTION(name, interface, index, is_cdrom)                                                      \
+static bool opt_##name(void *dest, const char *arg, Error **errp)                                           \
+{                                                                                                           \
+    return drive_add_file(interface, index, is_cdrom, arg, errp);                                           \
+}
+DRIVE_OPTION(hda, DRIVE_IDE, 0, false)      /* also: a word that is no option */
+DRIVE_OPTION(hdb, DRIVE_IDE, 1, false)
+DRIVE_OPTION(hdc, DRIVE_IDE, 2, false)
+DRIVE_OPTION(hdd, DRIVE_IDE, 3, false)
+DRIVE_OPTION(cdrom, DRIVE_IDE, 2, true)
+DRIVE_OPTION(fda, DRIVE_FLOPPY, 0, false)
+DRIVE_OPTION(fdb, DRIVE_FLOPPY, 1, false)
 
 /* ---- when things end --------------------------------------------------------------------------------------------- */
 
@@ -690,6 +705,16 @@ const OptionDef vm_option_table[] = {
       FN(opt_firmware_dir) },
     { "boot", .arg = "[order=]DRIVES[,...]", .help = "what the firmware boots from", .keys = boot_keys, FN(opt_boot) },
 
+    { .group = "Drives" },
+    { "hda", .arg = "FILE", .help = "image of the first hard disk; -hdb, -hdc, -hdd: of the others", FN(opt_hda) },
+    { "hdb", .arg = "FILE", FN(opt_hdb) },
+    { "hdc", .arg = "FILE", FN(opt_hdc) },
+    { "hdd", .arg = "FILE", FN(opt_hdd) },
+    { "cdrom", .arg = "FILE", .help = "image in the CD-ROM drive (in the place of -hdc)", FN(opt_cdrom) },
+    { "fda", .arg = "FILE", .help = "image in floppy drive A; -fdb: in drive B", FN(opt_fda) },
+    { "fdb", .arg = "FILE", FN(opt_fdb) },
+    { "drive", .arg = "[file=FILE][,...]", .help = "a drive and its image", .keys = drive_keys, FN(opt_drive) },
+
     { .group = "Devices" },
     { "serial", .arg = "DEV",
       .help = "connect the next serial port (up to 4) to the host's DEV: stdio, mon:stdio, null, none, "
@@ -737,8 +762,6 @@ const OptionDef vm_option_table[] = {
     { "help-man", FN(opt_help_man) },
 
     /* Known to users, missing here. */
-    REFUSED("hda", "FILE"), REFUSED("hdb", "FILE"), REFUSED("hdc", "FILE"), REFUSED("hdd", "FILE"),
-    REFUSED("cdrom", "FILE"), REFUSED("fda", "FILE"), REFUSED("fdb", "FILE"), REFUSED("drive", "..."),
     REFUSED("blockdev", "..."), REFUSED("snapshot", NULL), REFUSED("pflash", "FILE"), REFUSED("sd", "FILE"),
     REFUSED("mtdblock", "FILE"), REFUSED("fsdev", "..."), REFUSED("virtfs", "..."), REFUSED("iscsi", "..."),
     REFUSED("netdev", "..."), REFUSED("vnc", "..."), REFUSED("spice", "..."), REFUSED("full-screen", NULL),
@@ -789,7 +812,7 @@ bool vm_options_parse(VmOptions *o, int argc, char **argv, Error **errp)
         .machine = machine_find(NULL),
     };
     assert(o->machine);
-    if (!options_parse(vm_option_table, o, argc, argv, opt_disk_image, errp) || !check_together(o, errp)) {
+    if (!options_parse(vm_option_table, o, argc, argv, opt_hda, errp) || !check_together(o, errp)) {
         return false;
     }
     o->board.machine = o->machine->name;

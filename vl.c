@@ -6,12 +6,14 @@
  */
 #include "qemu/osdep.h"
 #include <signal.h>
+#include "block/backend.h"
 #include "chardev/char.h"
 #include "exec/memory.h"
 #include "exec/translate-all.h"
 #include "hw/core/device.h"
 #include "qemu/log.h"
 #include "qemu/main-loop.h"
+#include "sysemu/blockdev.h"
 #include "sysemu/cpus.h"
 #include "sysemu/options.h"
 #include "sysemu/runstate.h"
@@ -127,7 +129,7 @@ static bool build_machine(VmOptions *o, Error **errp)
     opt_no_shutdown = o->no_shutdown;
 
     memory_init();
-    if (!tcg_init(errp) || !open_chardevs(o, errp) || !o->machine->init(&o->board, errp) || !create_devices(o, errp)) {
+    if (!tcg_init(errp) || !open_chardevs(o, errp) || !drives_open(errp) || !o->machine->init(&o->board, errp) || !create_devices(o, errp)) {
         return false;
     }
     if (o->pidfile && !write_pidfile(o->pidfile, errp)) {
@@ -138,6 +140,14 @@ static bool build_machine(VmOptions *o, Error **errp)
         vcpu_start_thread(v);
     }
     return true;
+}
+
+/* What the guest asked for before it was stopped happens before anybody looks at the images. */
+static void drain_when_stopped(void *opaque, bool running, RunState s)
+{
+    if (!running) {
+        blk_drain_all();
+    }
 }
 
 static void log_statistics(void)
@@ -181,12 +191,14 @@ int main(int argc, char **argv)
         error_report_err(err);
         exit(1);
     }
+    runstate_add_notifier(drain_when_stopped, NULL);
     if (!options.start_stopped) {
         vm_start();
     }
     status = main_loop();
 
     vcpus_shutdown();
+    blk_close_all();
     log_statistics();
     big_unlock();
     restore_host();

@@ -491,9 +491,18 @@ static void check_port(const StringOp *s, uint32_t port)
     }
 }
 
-static bool io_next(const StringOp *s)
+static bool io_next(const StringOp *s, uint64_t n)
 {
-    return !(s->how & STRING_ONCE) && string_next(s, 1);
+    return !(s->how & STRING_ONCE) && string_next(s, n);
+}
+
+/* Upwards, in plain RAM, and nobody watches ports: the device may take what lies in this page at once. */
+static uint64_t bulk_limit(const StringOp *s, uint64_t n)
+{
+    if (s->how & STRING_ONCE || s->down || s->env->dr[7] & 0xff) {
+        return 0;
+    }
+    return MIN(chunk_limit(s), n);
 }
 
 void helper_rep_ins(CPUX86State *env, uint32_t how)
@@ -501,18 +510,26 @@ void helper_rep_ins(CPUX86State *env, uint32_t how)
     StringOp s = string_open(env, how);
     Side dst = { .reg = R_EDI, .seg = R_ES, .write = true };
     uint32_t port = (uint16_t)env->regs[R_EDX];
+    uint64_t n;
 
     if (!(how & STRING_ONCE) && count_is_zero(&s, false, true)) {
         return;
     }
     check_port(&s, port);
     do {
-        side_open(&s, &dst);
-        /* The port must not be read when the store would fault. */
-        cpu_probe(env, dst.linear, s.size, true, s.mmu_idx);
-        side_store(&s, &dst, helper_in(env, port, s.size));
-        reg_move(&s, R_EDI, 1);
-    } while (io_next(&s));
+        uint8_t *p;
+
+        n = bulk_limit(&s, side_open(&s, &dst));
+        p = n > 1 ? side_host(&s, &dst, n) : NULL;
+        n = p ? port_in_string(port, s.size, p, n) : 0;
+        if (!n) {
+            n = 1;
+            /* The port must not be read when the store would fault. */
+            cpu_probe(env, dst.linear, s.size, true, s.mmu_idx);
+            side_store(&s, &dst, helper_in(env, port, s.size));
+        }
+        reg_move(&s, R_EDI, n);
+    } while (io_next(&s, n));
 }
 
 void helper_rep_outs(CPUX86State *env, uint32_t how)
@@ -520,14 +537,22 @@ void helper_rep_outs(CPUX86State *env, uint32_t how)
     StringOp s = string_open(env, how);
     Side src = { .reg = R_ESI, .seg = STRING_SEG(how) };
     uint32_t port = (uint16_t)env->regs[R_EDX];
+    uint64_t n;
 
     if (!(how & STRING_ONCE) && count_is_zero(&s, true, false)) {
         return;
     }
     check_port(&s, port);
     do {
-        side_open(&s, &src);
-        helper_out(env, port, s.size, (uint32_t)side_load(&s, &src));
-        reg_move(&s, R_ESI, 1);
-    } while (io_next(&s));
+        const uint8_t *p;
+
+        n = bulk_limit(&s, side_open(&s, &src));
+        p = n > 1 ? side_host(&s, &src, n) : NULL;
+        n = p ? port_out_string(port, s.size, p, n) : 0;
+        if (!n) {
+            n = 1;
+            helper_out(env, port, s.size, (uint32_t)side_load(&s, &src));
+        }
+        reg_move(&s, R_ESI, n);
+    } while (io_next(&s, n));
 }

@@ -4,12 +4,13 @@
  *
  * Follows: what SeaBIOS reads (docs/firmware.md lists it) and the PC/AT's use of CMOS cells, as in the IBM PC/AT
  * Technical Reference, "CMOS RAM".
- * Left out: disk types in CMOS (firmware asks the disks), NUMA nodes.
+ * Left out: NUMA nodes.
  */
 #include "qemu/osdep.h"
 #include "qemu/bitops.h"
 #include "hw/i386/pc-firmware.h"
 #include "hw/i386/x86-board.h"
+#include "hw/ide/ide.h"
 #include "hw/nvram/fw_cfg.h"
 
 #define E820_ENTRY          20
@@ -17,7 +18,8 @@
 #define E820_RESERVED       2
 
 enum CmosCell {
-    CMOS_FLOPPY = 0x10, CMOS_EQUIPMENT = 0x14, CMOS_BASE_MEM = 0x15, CMOS_EXT_MEM = 0x17, CMOS_EXT_MEM_POST = 0x30,
+    CMOS_FLOPPY = 0x10, CMOS_DISKS = 0x12, CMOS_DISK_TYPE = 0x19, CMOS_DISK_TABLE = 0x1b,
+    CMOS_TRANSLATION = 0x39, CMOS_EQUIPMENT = 0x14, CMOS_BASE_MEM = 0x15, CMOS_EXT_MEM = 0x17, CMOS_EXT_MEM_POST = 0x30,
     CMOS_MEM_16M = 0x34, CMOS_BOOT_THIRD = 0x38, CMOS_BOOT_FIRST = 0x3d, CMOS_MEM_4G = 0x5b, CMOS_CPUS = 0x5f,
 };
 #define EQUIPMENT_FLOPPY    0x01
@@ -108,19 +110,58 @@ static void add_numbers(PcState *pc)
     add_hpet_item(pc);
 }
 
+/* ---- boot order ------------------------------------------------------------------------------------------------- */
+
+typedef struct BootEntry {
+    uint32_t index;
+    char *path;
+} BootEntry;
+
+static gint compare_boot_entries(gconstpointer a, gconstpointer b)
+{
+    const BootEntry *x = a, *y = b;
+
+    return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static void add_ide_entry(uint32_t index, unsigned channel, unsigned unit, void *entries)
+{
+    BootEntry e = { index, g_strdup_printf("/pci@i0cf8/ide@1,1/drive@%u/disk@%u", channel, unit) };
+
+    g_array_append_val((GArray *)entries, e);
+}
+
 /* Device paths, one per line, NUL at the end. Empty: firmware goes by CMOS. */
-static void add_boot_order(PcState *pc)
+static void set_boot_order(PcState *pc)
 {
     g_autoptr(GString) order = g_string_new(NULL);
+    g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(BootEntry));
+
+    if (pc->ide) {
+        ide_foreach_bootindex(pc->ide, add_ide_entry, entries);
+    }
+    g_array_sort(entries, compare_boot_entries);
+    if (pc->boot_rom) {
+        g_string_append_printf(order, "/rom@%s\n", pc->boot_rom);
+    }
+    for (unsigned i = 0; i < entries->len; i++) {
+        BootEntry *e = &g_array_index(entries, BootEntry, i);
+
+        g_string_append_printf(order, "%s\n", e->path);
+        g_free(e->path);
+    }
+    if (order->len && pc->opts->boot_strict) {
+        g_string_append(order, "HALT\n");
+    }
+    g_string_truncate(order, order->len ? order->len - 1 : 0);
+    fw_cfg_set_file(pc->fw_cfg, "bootorder", order->str, order->len ? order->len + 1 : 0);
+}
+
+static void add_boot_files(PcState *pc)
+{
     static const uint8_t forever[4] = { 0xff, 0xff, 0xff, 0xff };
 
-    if (pc->boot_rom) {
-        g_string_append_printf(order, "/rom@%s", pc->boot_rom);
-        if (pc->opts->boot_strict) {
-            g_string_append(order, "\nHALT");
-        }
-    }
-    fw_cfg_add_file(pc->fw_cfg, "bootorder", order->str, order->len ? order->len + 1 : 0);
+    fw_cfg_add_file(pc->fw_cfg, "bootorder", "", 0);
     fw_cfg_add_file(pc->fw_cfg, "etc/boot-fail-wait", forever, sizeof(forever));    /* nothing to boot: stay there */
 }
 
@@ -159,6 +200,49 @@ static void cmos_set_equipment(PcState *pc)
     }
     rtc_set_cmos(pc->rtc, CMOS_FLOPPY, pc->floppy_type[0] << 4 | pc->floppy_type[1]);
     rtc_set_cmos(pc->rtc, CMOS_EQUIPMENT, equipment);
+}
+
+/*
+ * Type 47, "user defined", and its parameters, for the two drives of the first channel. Translation, 2 bits for every
+ * drive: none for what fits a BIOS call's 1024 cylinders, else "large" or, when that does not reach the end, LBA.
+ */
+static void cmos_set_disk(PcState *pc, unsigned unit, uint16_t cyls, uint8_t heads, uint8_t secs)
+{
+    uint8_t cell = CMOS_DISK_TABLE + 9 * unit;
+    uint8_t table[9] = {
+        cyls, cyls >> 8, heads, 0xff, 0xff, 0xc0 | (heads > 8) << 3, cyls, cyls >> 8, secs,
+    };
+
+    rtc_set_cmos(pc->rtc, CMOS_DISK_TYPE + unit, 47);
+    for (unsigned i = 0; i < sizeof(table); i++) {
+        rtc_set_cmos(pc->rtc, cell + i, table[i]);
+    }
+}
+
+static uint8_t translation_of(uint16_t cyls, uint8_t heads)
+{
+    return cyls <= 1024 && heads <= 16 ? 0 : (uint32_t)cyls * heads <= 131072 ? 2 : 1;
+}
+
+static void cmos_set_disks(PcState *pc)
+{
+    uint8_t types = 0, translation = 0;
+
+    for (unsigned i = 0; pc->ide && i < IDE_CHANNELS * IDE_UNITS; i++) {
+        uint16_t cyls;
+        uint8_t heads, secs;
+
+        if (!ide_disk_geometry(pc->ide, i / IDE_UNITS, i % IDE_UNITS, &cyls, &heads, &secs)) {
+            continue;
+        }
+        translation |= translation_of(cyls, heads) << (2 * i);
+        if (i < IDE_UNITS) {
+            types |= i ? 0x0f : 0xf0;
+            cmos_set_disk(pc, i, cyls, heads, secs);
+        }
+    }
+    rtc_set_cmos(pc->rtc, CMOS_DISKS, types);
+    rtc_set_cmos(pc->rtc, CMOS_TRANSLATION, translation);
 }
 
 static uint8_t boot_code(char letter)
@@ -209,6 +293,19 @@ static void end_boot_once(void *opaque)
     }
 }
 
+/* Users' devices come after the board: the reset that starts the machine is the first moment when all are there. */
+static void describe_drives(void *opaque)
+{
+    static bool done;
+    PcState *pc = opaque;
+
+    if (!done) {
+        done = true;
+        set_boot_order(pc);
+        cmos_set_disks(pc);
+    }
+}
+
 /* ---- entry ------------------------------------------------------------------------------------------------------- */
 
 bool pc_firmware_init(PcState *pc, Error **errp)
@@ -222,8 +319,9 @@ bool pc_firmware_init(PcState *pc, Error **errp)
     if (!pc_load_kernel(pc, errp)) {
         return false;
     }
-    add_boot_order(pc);
+    add_boot_files(pc);
     pc_set_cmos(pc);
+    reset_handler_add(describe_drives, pc);
     if (pc->opts->boot_once) {
         reset_handler_add(end_boot_once, pc);
     }

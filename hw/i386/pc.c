@@ -16,12 +16,14 @@
 #include "hw/char/serial.h"
 #include "hw/i386/pc-firmware.h"
 #include "hw/i386/x86-board.h"
+#include "hw/ide/ide.h"
 #include "hw/intc/apic.h"
 #include "hw/isa/piix3.h"
 #include "hw/nvram/firmware.h"
 #include "hw/nvram/fw_cfg.h"
 #include "hw/pci/i440fx.h"
 #include "qemu/main-loop.h"
+#include "sysemu/blockdev.h"
 
 #define IOAPIC_ADDR         0xfec00000u
 #define PIT_GSI             0
@@ -272,6 +274,32 @@ static bool create_isa_devices(PcState *pc, Error **errp)
            device_realize(pc->fw_cfg, NULL, errp);
 }
 
+/* ---- drives ------------------------------------------------------------------------------------------------------ */
+
+static bool create_ide_drive(PcState *pc, unsigned index, const DriveInfo *info, Error **errp)
+{
+    Device *dev = ide_drive_new(pc->ide, !info || info->is_cdrom, index / IDE_UNITS, index % IDE_UNITS);
+
+    if (info && (!device_set_prop(dev, "drive", info->name, errp) ||
+                 (info->serial && !device_set_prop(dev, "serial", info->serial, errp)))) {
+        return false;
+    }
+    return device_realize(dev, &pc->ide->parent, errp);
+}
+
+static bool create_ide(PcState *pc, Error **errp)
+{
+    pc->ide = piix3_ide_create(pc->bus, 1 << 3 | 1, errp);
+    for (unsigned i = 0; pc->ide && i < IDE_CHANNELS * IDE_UNITS; i++) {
+        const DriveInfo *info = drive_get(DRIVE_IDE, i);
+
+        if (info && !create_ide_drive(pc, i, info, errp)) {
+            return false;
+        }
+    }
+    return pc->ide;
+}
+
 static bool pc_init(const MachineOptions *o, Error **errp)
 {
     PcState *pc = &pc_state;
@@ -280,7 +308,8 @@ static bool pc_init(const MachineOptions *o, Error **errp)
     pc->gsi = irq_new_array(gsi_set, pc, IOAPIC_NUM_PINS);
     return create_ram(pc, errp) && i440fx_init(pc, errp) && create_cpus(pc, errp) &&
            check_ram_is_addressable(pc, errp) && piix3_init(pc, errp) && load_bios(pc, errp) &&
-           create_isa_devices(pc, errp) && piix4_pm_init(pc, errp) && pc_firmware_init(pc, errp);
+           create_isa_devices(pc, errp) && create_ide(pc, errp) && piix4_pm_init(pc, errp) &&
+           pc_firmware_init(pc, errp);
 }
 
 /* ---- machine types ----------------------------------------------------------------------------------------------- */

@@ -29,6 +29,12 @@ typedef struct MemoryRegionOps {
     struct { uint8_t min, max; } size;      /* what the callbacks take; 0,0 means 1..4 */
     struct { uint8_t min, max; } access;    /* what the guest may do at once; others read as all ones / are dropped. 0,0: any */
     bool no_lock;                           /* the device guards itself: called without the big lock */
+    /*
+     * For data ports, may be NULL: count accesses of size bytes to one address at once, from or to memory in guest
+     * order. They answer how many they did; the caller does at least one more the plain way.
+     */
+    size_t (*read_string)(void *opaque, hwaddr addr, void *buf, unsigned size, size_t count);
+    size_t (*write_string)(void *opaque, hwaddr addr, const void *buf, unsigned size, size_t count);
 } MemoryRegionOps;
 
 struct MemoryRegion {
@@ -118,10 +124,19 @@ void stq_phys(AddressSpace *as, hwaddr a, uint64_t v);
 /* Device DMA: as address_space_rw on system memory; MMIO and holes are harmless. */
 MemTxResult dma_memory_read(hwaddr addr, void *buf, uint64_t len);
 MemTxResult dma_memory_write(hwaddr addr, const void *buf, uint64_t len);
+/*
+ * For transfers that take time: the host memory behind a guest address, as far as it is one piece of RAM (*len is
+ * shortened), or NULL. It stays valid. Whoever writes there says so afterwards, with the address put into *ram.
+ */
+void *dma_memory_map(hwaddr addr, size_t *len, bool is_write, ram_addr_t *ram);
+void dma_memory_written(ram_addr_t ram, size_t len);
 
 /* Ports, for vCPUs. size 1, 2, 4. */
 uint64_t port_in(uint32_t port, unsigned size);
 void port_out(uint32_t port, uint64_t val, unsigned size);
+/* As many of count equal accesses as the device does in bulk: how many. 0: none, use the functions above. */
+size_t port_in_string(uint32_t port, unsigned size, void *buf, size_t count);
+size_t port_out_string(uint32_t port, unsigned size, const void *buf, size_t count);
 
 void memory_print_tree(GString *out, bool flat);    /* info mtree [-f] */
 

@@ -6,6 +6,7 @@
  *   translation lock    code buffer, block descriptors, page lists    translate-all.c
  *   vCPU work lock      the queue of work for one vCPU                cpus.c
  *   sync lock           who stands, who waits, exclusive sections     cpus.c
+ *   worker lock         the queue of blocking calls                   util/worker.c
  *   timer lock          the sorted lists of timers                    util/timer.c
  *   log lock            one write to the log file                     util/log.c
  *

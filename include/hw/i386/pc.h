@@ -34,7 +34,7 @@ typedef struct PcState {
     Irq *gsi;                               /* 24: what drives PIC (0..15) and IO-APIC together */
     Device *pic, *ioapic, *pit, *rtc, *fw_cfg, *kbd, *dma;
     PciBus *bus;
-    PciDevice *i440fx, *piix3, *piix4_pm;
+    PciDevice *i440fx, *piix3, *piix4_pm, *ide;
     const MachineOptions *opts;
     const char *boot_rom;                   /* fw_cfg file of -kernel's boot ROM: first in the boot order */
     uint8_t uuid[16];                       /* as typed, big endian fields */

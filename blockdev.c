@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Drives from the command line: -drive, and the short forms -hda, -cdrom, -fda
+ *
+ * Left out: snapshot=on, throttling, copy-on-read, -blockdev graphs.
+ */
+#include "qemu/osdep.h"
+#include "sysemu/blockdev.h"
+
+static const struct {
+    const char *name;
+    int units;                  /* drives on one bus; index = bus * units + unit */
+    int max;
+} interfaces[DRIVE_IF__COUNT] = { [DRIVE_IDE] = { "ide", 2, 4 }, [DRIVE_FLOPPY] = { "floppy", 2, 2 },
+                                  [DRIVE_NONE] = { "none", 0, 0 } };
+
+static const struct {
+    const char *name;
+    BlockCache cache;
+} cache_modes[] = {
+    { "writeback", BLOCK_CACHE_WRITEBACK }, { "none", BLOCK_CACHE_NONE }, { "off", BLOCK_CACHE_NONE },
+    { "writethrough", BLOCK_CACHE_WRITETHROUGH }, { "directsync", BLOCK_CACHE_DIRECTSYNC },
+    { "unsafe", BLOCK_CACHE_UNSAFE },
+};
+
+static GPtrArray *drives;       /* DriveInfo *, in the order given */
+
+const KeyDef drive_keys[] = {
+    { "file", KEY_STRING, .help = "the image; without it the drive is empty" },
+    { "if", KEY_STRING, .values = "ide|floppy|none",
+      .help = "what it is connected to (default: ide); none waits for -device ...,drive=ID" },
+    { "index", KEY_UINT, .help = "its place: 0 primary master .. 3 secondary slave; 0 drive A, 1 drive B" },
+    { "bus", KEY_UINT, .help = "with unit=: the channel" },
+    { "unit", KEY_UINT, .help = "0 master, 1 slave" },
+    { "media", KEY_STRING, .values = "disk|cdrom", .help = "what kind of drive (default: disk)" },
+    { "format", KEY_STRING, .help = "raw; without it the image is looked at" },
+    { "readonly", KEY_BOOL, .help = "never write to the image (default: off; cdrom: on)" },
+    { "read-only", KEY_BOOL, .help = "the same" },
+    { "id", KEY_STRING, .help = "a name for it" },
+    { "serial", KEY_STRING, .help = "serial number the guest sees" },
+    { "cache", KEY_STRING, .values = "writeback|none|off|writethrough|directsync|unsafe",
+      .help = "writeback: the guest's flushes reach the disk (default); none: past the host's page cache; "
+      "writethrough, directsync: so does every write; unsafe: flushes are ignored" },
+    { "discard", KEY_STRING, .values = "ignore|off|unmap|on",
+      .help = "unmap: give back to the host what the guest trims" },
+    { "snapshot", KEY_STRING, .values = "off", .help = "write to a temporary file instead: not in this version" },
+    { "aio", KEY_STRING, .values = "threads|native|io_uring", .help = "accepted: worker threads in any case" },
+    { "werror", KEY_STRING, .values = "report|enospc", .help = "accepted: errors are reported to the guest" },
+    { "rerror", KEY_STRING, .values = "report", .help = "accepted: errors are reported to the guest" },
+    { "detect-zeroes", KEY_STRING, .values = "off", .help = "accepted" },
+    { "locking", KEY_STRING, .values = "auto|on|off", .help = "keep other programs from using the image (default: auto)" },
+    { .name = NULL },
+};
+
+static void drive_free(gpointer p)
+{
+    DriveInfo *d = p;
+
+    g_free(d->name);
+    g_free(d->file);
+    g_free(d->format);
+    g_free(d->serial);
+    g_free(d);
+}
+
+DriveInfo *drive_get(DriveIf interface, int index)
+{
+    for (unsigned i = 0; drives && i < drives->len; i++) {
+        DriveInfo *d = g_ptr_array_index(drives, i);
+
+        if (d->interface == interface && d->index == index) {
+            return d;
+        }
+    }
+    return NULL;
+}
+
+/* ---- places and names ----------------------------------------------------------------------------------------------- */
+
+static bool choose_place(DriveInfo *d, const KeyList *l, Error **errp)
+{
+    int units = interfaces[d->interface].units, max = interfaces[d->interface].max;
+    bool has_index = keylist_get(l, "index"), has_bus = keylist_get(l, "bus"), has_unit = keylist_get(l, "unit");
+    uint64_t index = keylist_get_uint(l, "index", 0), bus = keylist_get_uint(l, "bus", 0);
+    uint64_t unit = keylist_get_uint(l, "unit", 0);
+
+    if (d->interface == DRIVE_NONE) {
+        d->index = -1;
+        return true;
+    }
+    if (has_index && (has_bus || has_unit)) {
+        error_set(errp, "index cannot be used with bus and unit");
+        return false;
+    }
+    if (has_unit && unit >= (uint64_t)units) {
+        error_set(errp, "unit %" PRIu64 " too big (max is %d)", unit, units - 1);
+        return false;
+    }
+    if (has_bus || has_unit) {
+        index = MIN(bus, 1000) * units + unit;
+    }
+    if (has_bus && !has_unit) {
+        while (index < (bus + 1) * units - 1 && drive_get(d->interface, index)) {
+            index++;
+        }
+    } else if (!has_index && !has_unit) {
+        while ((int)index < max && drive_get(d->interface, index)) {
+            index++;
+        }
+    }
+    if (index >= (uint64_t)max) {
+        error_set(errp, "there are only %d %s drives: index %" PRIu64 " does not exist", max,
+                  interfaces[d->interface].name, index);
+        return false;
+    }
+    if (drive_get(d->interface, index)) {
+        error_set(errp, "drive with bus=%d, unit=%d (index=%d) exists", (int)index / units, (int)index % units,
+                  (int)index);
+        return false;
+    }
+    d->index = index;
+    return true;
+}
+
+static char *default_name(const DriveInfo *d)
+{
+    static unsigned n_none;
+
+    if (d->interface == DRIVE_NONE) {
+        return g_strdup_printf("none%u", n_none++);
+    }
+    if (d->interface == DRIVE_FLOPPY) {
+        return g_strdup_printf("floppy%d", d->index);
+    }
+    return g_strdup_printf("ide%d-%s%d", d->index / 2, d->is_cdrom ? "cd" : "hd", d->index % 2);
+}
+
+static bool name_is_free(const char *name, Error **errp)
+{
+    for (unsigned i = 0; i < drives->len; i++) {
+        const DriveInfo *d = g_ptr_array_index(drives, i);
+
+        if (!strcmp(d->name, name)) {
+            error_set(errp, "there is already a drive with id '%s'", name);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- one option ------------------------------------------------------------------------------------------------------ */
+
+static void read_open_options(DriveInfo *d, const KeyList *l)
+{
+    const char *cache = keylist_get(l, "cache"), *discard = keylist_get(l, "discard");
+
+    d->open.readonly = keylist_get_bool(l, "readonly", keylist_get_bool(l, "read-only", d->is_cdrom));
+    d->open.auto_readonly = d->interface == DRIVE_FLOPPY;
+    d->open.no_lock = !g_strcmp0(keylist_get(l, "locking"), "off");
+    d->open.discard = discard && (g_str_equal(discard, "unmap") || g_str_equal(discard, "on"));
+    for (unsigned i = 0; cache && i < ARRAY_SIZE(cache_modes); i++) {
+        if (g_str_equal(cache, cache_modes[i].name)) {
+            d->open.cache = cache_modes[i].cache;
+        }
+    }
+}
+
+static bool drive_read(DriveInfo *d, const KeyList *l, Error **errp)
+{
+    const char *interface = keylist_get(l, "if"), *id = keylist_get(l, "id");
+
+    for (d->interface = DRIVE_IDE; interface && strcmp(interface, interfaces[d->interface].name); d->interface++) {
+    }
+    d->is_cdrom = !g_strcmp0(keylist_get(l, "media"), "cdrom");
+    if (d->is_cdrom && d->interface == DRIVE_FLOPPY) {
+        error_set(errp, "a floppy drive takes no CD-ROM: media=cdrom goes with if=ide or if=none");
+        return false;
+    }
+    d->file = g_strdup(keylist_get(l, "file"));
+    d->format = g_strdup(keylist_get(l, "format"));
+    d->serial = g_strdup(keylist_get(l, "serial"));
+    if (d->format && !block_format_known(d->format)) {
+        error_set(errp, "unknown image format '%s'", d->format);
+        return false;
+    }
+    if (d->file && !*d->file) {
+        g_clear_pointer(&d->file, g_free);
+    }
+    read_open_options(d, l);
+    if (!choose_place(d, l, errp)) {
+        return false;
+    }
+    d->name = id ? g_strdup(id) : default_name(d);
+    return name_is_free(d->name, errp);
+}
+
+bool drive_add(const char *arg, Error **errp)
+{
+    g_autoptr(KeyList) l = keylist_parse(arg, NULL, drive_keys, errp);
+    DriveInfo *d;
+
+    if (!l) {
+        return false;
+    }
+    if (!drives) {
+        drives = g_ptr_array_new_with_free_func(drive_free);
+    }
+    d = g_new0(DriveInfo, 1);
+    if (!drive_read(d, l, errp)) {
+        drive_free(d);
+        return false;
+    }
+    g_ptr_array_add(drives, d);
+    return true;
+}
+
+bool drive_add_file(DriveIf interface, int index, bool is_cdrom, const char *file, Error **errp)
+{
+    g_auto(GStrv) parts = g_strsplit(file, ",", -1);
+    g_autofree char *escaped = g_strjoinv(",,", parts);
+    g_autofree char *arg = g_strdup_printf("if=%s,index=%d,media=%s,file=%s", interfaces[interface].name, index,
+                                           is_cdrom ? "cdrom" : "disk", escaped);
+
+    return drive_add(arg, errp);
+}
+
+/* ---- opening ---------------------------------------------------------------------------------------------------------- */
+
+static bool drive_open(DriveInfo *d, Error **errp)
+{
+    BlockNode *node = NULL;
+
+    if (d->file) {
+        d->open.format = d->format;
+        d->open.warn_probed = true;
+        node = block_open(d->file, &d->open, errp);
+        if (!node) {
+            return false;
+        }
+    }
+    d->blk = blk_new(d->name);
+    if (!d->blk) {
+        error_set(errp, "there is already a drive with id '%s'", d->name);
+        block_unref(node);
+        return false;
+    }
+    if (node) {
+        blk_insert(d->blk, node);
+    }
+    return true;
+}
+
+bool drives_open(Error **errp)
+{
+    for (unsigned i = 0; drives && i < drives->len; i++) {
+        DriveInfo *d = g_ptr_array_index(drives, i);
+
+        if (!drive_open(d, errp)) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Block back ends: the drive as a device sees it, with or without a medium (a BlockNode) in it. Big lock held.
+ *
+ * Offsets and lengths are bytes and multiples of 512. Requests outside the medium, or without one, are answered with an
+ * error, like any other through the callback.
+ */
+#ifndef BLOCK_BACKEND_H
+#define BLOCK_BACKEND_H
+
+#include "block/block.h"
+
+typedef struct BlockBackend BlockBackend;
+
+/* What the device is asked or told. Any member may be NULL. */
+typedef struct BlkDeviceOps {
+    void (*media_changed)(void *opaque, bool loaded);   /* after the change */
+    bool (*is_tray_open)(void *opaque);
+    bool (*is_locked)(void *opaque);                    /* the guest forbids removal */
+    void (*eject_request)(void *opaque, bool force);    /* the user pressed the button */
+} BlkDeviceOps;
+
+typedef struct BlkStats {
+    uint64_t read_bytes, write_bytes, reads, writes, flushes, failed;
+} BlkStats;
+
+BlockBackend *blk_new(const char *name);            /* NULL when the name is taken. Lives until blk_close_all() */
+BlockBackend *blk_find(const char *name);
+BlockBackend *blk_next(BlockBackend *blk);          /* NULL: the first */
+const char *blk_name(const BlockBackend *blk);
+
+/* One device per back end: false with an Error when it has one. */
+bool blk_attach(BlockBackend *blk, const BlkDeviceOps *ops, void *opaque, Error **errp);
+void blk_detach(BlockBackend *blk, void *opaque);
+
+void blk_insert(BlockBackend *blk, BlockNode *node);    /* takes the reference; no medium may be in it */
+void blk_eject(BlockBackend *blk);                      /* drains; no medium: nothing happens */
+BlockNode *blk_node(const BlockBackend *blk);           /* NULL: no medium */
+uint64_t blk_size(const BlockBackend *blk);             /* 0: no medium */
+bool blk_is_readonly(const BlockBackend *blk);
+bool blk_is_tray_open(const BlockBackend *blk);
+bool blk_is_locked(const BlockBackend *blk);
+/* The device's volatile write cache: off makes every write reach the disk before it is answered. */
+void blk_set_write_cache(BlockBackend *blk, bool on);
+bool blk_write_cache(const BlockBackend *blk);
+const BlkStats *blk_stats(const BlockBackend *blk);
+
+void blk_readv(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov, BlockDone *cb, void *opaque);
+void blk_writev(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov, BlockDone *cb, void *opaque);
+void blk_flush(BlockBackend *blk, BlockDone *cb, void *opaque);
+void blk_discard(BlockBackend *blk, uint64_t offset, uint64_t bytes, BlockDone *cb, void *opaque);
+int blk_pread_sync(BlockBackend *blk, uint64_t offset, void *buf, size_t len);  /* start-up only */
+
+/* Run the loop until nothing is under way; IO thread. New requests may follow from callbacks: those are awaited too. */
+void blk_drain(BlockBackend *blk);
+void blk_drain_all(void);
+void blk_close_all(void);       /* orderly exit: drains, flushes, closes */
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A bounded pool of threads for calls that block: file I/O. A job's run() is called in a worker, without the big lock;
+ * done() follows in the IO thread, with it. Threads are started when they are needed and then stay.
+ */
+#ifndef QEMU_WORKER_H
+#define QEMU_WORKER_H
+
+#include "qemu/osdep.h"
+
+#define WORKERS_MAX 16
+
+typedef struct WorkerJob WorkerJob;
+struct WorkerJob {          /* part of the caller's request, which stays until done() */
+    int (*run)(WorkerJob *job);
+    void (*done)(WorkerJob *job, int ret);      /* ret: what run() returned */
+    int ret;
+    WorkerJob *next;
+};
+
+void worker_submit(WorkerJob *job);             /* any thread */
+/* For a job whose work is done already: done() follows as if a worker had run it. Any thread. */
+void worker_complete(WorkerJob *job, int ret);
+
+#endif

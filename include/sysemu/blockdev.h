@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * -drive, -hda and their kin: which image is in which drive. Options are checked one by one (drive_add), then opened
+ * together (drives_open), then the board and -device take them. Start-up, main thread.
+ */
+#ifndef SYSEMU_BLOCKDEV_H
+#define SYSEMU_BLOCKDEV_H
+
+#include "block/backend.h"
+#include "qemu/option.h"
+
+typedef enum DriveIf { DRIVE_IDE, DRIVE_FLOPPY, DRIVE_NONE, DRIVE_IF__COUNT } DriveIf;
+
+typedef struct DriveInfo {
+    DriveIf interface;
+    int index;                  /* -1: if=none */
+    bool is_cdrom;
+    char *name;                 /* of the back end: id=, or ide0-hd0, ide1-cd0, floppy0 */
+    char *file;                 /* NULL: no medium */
+    char *format, *serial;
+    BlockOpenOptions open;
+    BlockBackend *blk;          /* after drives_open() */
+} DriveInfo;
+
+extern const KeyDef drive_keys[];
+
+/* One -drive argument. The place is checked and, when index= and unit= are missing, chosen. */
+bool drive_add(const char *arg, Error **errp);
+/* -hda FILE and so on: the file's name stands for itself, commas and all. */
+bool drive_add_file(DriveIf interface, int index, bool is_cdrom, const char *file, Error **errp);
+bool drives_open(Error **errp);
+DriveInfo *drive_get(DriveIf interface, int index);     /* NULL: nothing there */
+
+#endif
