@@ -89,7 +89,8 @@ def build_guest_program(work):
     if not is_fresh(out, src):
         sources = [os.path.join(src, f) for f in sorted(os.listdir(src)) if f.endswith('.c')]
         run_tool(os.environ.get('CC', 'gcc').split() + WARNINGS +
-                 ['-std=gnu11', '-O2', '-static', '-pthread', '-ffp-contract=off', '-fno-strict-aliasing', '-o', out] + sources)
+                 ['-std=gnu11', '-O2', '-static', '-pthread', '-ffp-contract=off', '-fno-strict-aliasing', '-o', out] +
+                 sources)
     return out
 
 

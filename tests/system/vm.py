@@ -149,7 +149,7 @@ class Vm:
         return ', '.join(f'{n} {b!r} -> {a!r}' for n, b, a in zip(names, self.terminal_before, now) if a != b)
 
     def cpu_seconds(self):
-        """CPU time of all its threads so far, to the nanosecond (the clock of another process, see clock_getcpuclockid)."""
+        """CPU time of all its threads so far, to the nanosecond; the number is clock_getcpuclockid() of it."""
         return time.clock_gettime(~self.process.pid << 3 | 2)
 
     def peak_memory(self):

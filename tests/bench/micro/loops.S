@@ -200,7 +200,7 @@ LOOP lockadd
     jnz 1b
 ENDLOOP
 
-/* ---- vectors and floating point: all numbers stay normal, so that no denormal slows the host down ------------------ */
+/* ---- vectors and floating point: all numbers stay normal, so that no denormal slows the host down ---------------- */
 
     .macro FP_START
     mov rax, 0x3ff199999999999a         /* 1.1 */
@@ -320,7 +320,7 @@ ENDLOOP
     .section .data.loops, "aw"
 loop_table_end:
 
-/* ---- void loop_call(void (*loop)(void), void *buffer, uint64_t iterations) ----------------------------------------- */
+/* ---- void loop_call(void (*loop)(void), void *buffer, uint64_t iterations) --------------------------------------- */
 
     .text
     .globl loop_call

@@ -18,7 +18,8 @@ int main(int argc, char **argv)
 {
     const Loop *loop = argc == 3 ? loop_find(argv[1]) : NULL;
     uint64_t n = loop ? strtoull(argv[2], NULL, 10) : 0;
-    void *buffer = mmap(NULL, LOOP_BUFFER_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    void *buffer = mmap(NULL, LOOP_BUFFER_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
+                        -1, 0);
     double start;
 
     if (!n || buffer == MAP_FAILED) {
