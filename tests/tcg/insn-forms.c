@@ -282,10 +282,10 @@ typedef struct Chooser {
     bool legacy;                /* registers 0 to 7 only and no REX prefix */
 } Chooser;
 
-/* In sequences RBX RBP RSP R12 R13 hold pointers and stay as they are. */
+/* In sequences RBX RBP RSP R12 R13 hold pointers and R15 counts; they stay as they are. */
 static unsigned choose_reg(const Chooser *c)
 {
-    static const uint8_t free_regs[] = { RAX, RCX, RDX, RSI, RDI, 8, 9, 10, 11, 14, 15 };
+    static const uint8_t free_regs[] = { RAX, RCX, RDX, RSI, RDI, 8, 9, 10, 11, 14 };
     unsigned n = c->legacy || c->f->bits != 64 ? 8 : 16;
 
     if (!c->sequence) {
@@ -331,6 +331,13 @@ static void choose_mem_sequence(const Chooser *c, MemRef *m)
 {
     static const int8_t bases[] = { RBX, RBP, 13 };
 
+    if (rng_one_in(c->r, 40)) {     /* somewhere that may fault */
+        static const uint32_t at[] = { MISSING_BASE, READONLY_BASE, DATA2_BASE, MISSING_BASE + 0x800, READONLY_BASE + 0x800 };
+
+        m->disp = (int32_t)at[rng_below(c->r, ARRAY_SIZE(at))];
+        m->disp -= c->f->attr & FORM_ALIGN ? 0 : (int32_t)rng_below(c->r, MAX(m->size, 2u));
+        return;
+    }
     m->base = bases[rng_below(c->r, c->legacy || c->f->bits != 64 ? 2 : 3)];
     m->index = !c->legacy && c->f->bits == 64 && rng_one_in(c->r, 3) ? 12 : -1;
     m->scale = 1u << rng_below(c->r, 4);

@@ -16,23 +16,102 @@ typedef struct Sequence {
     unsigned attrs;
 } Sequence;
 
-/* False when a flag is read that is undefined there. */
-static bool check_flags(Sequence *s)
+/*
+ * Steps that make a sequence more than a straight line. A jump over some steps goes to "7:", a loop begins at "6:".
+ * Each is there at most once.
+ */
+#define SKIP    " 7f"
+#define SKIP_TO "7:"
+#define LOOP    " 6:"
+#define LOOP_TO " 6b"
+
+static bool has(const char *step, const char *end)
 {
-    uint32_t undefined = 0;
+    return g_str_has_suffix(step, end);
+}
+
+/* False when a flag is read that may be undefined there. loop: flags undefined at the end of the loop's last round. */
+static bool check_flags_once(Sequence *s, uint32_t *loop)
+{
+    uint32_t undefined = 0, skipped = 0;
 
     s->undefined_ever = 0;
     for (unsigned i = 0; i < s->texts->len; i++) {
-        FlagUse u = flag_use(s->texts->pdata[i]);
+        const char *step = s->texts->pdata[i];
+        FlagUse u = flag_use(step);
 
+        if (has(step, LOOP)) {
+            undefined |= *loop;
+        } else if (has(step, SKIP_TO)) {
+            undefined |= skipped;
+        }
         if (u.reads & undefined && !native_is_intel()) {
             return false;
         }
         undefined = (undefined & ~u.sets) | u.undefined;
         s->undefined_ever |= undefined;
+        if (has(step, SKIP)) {
+            skipped = undefined;
+        } else if (has(step, LOOP_TO)) {
+            *loop |= undefined;
+        }
     }
     s->undefined_end = undefined;
     return true;
+}
+
+static bool check_flags(Sequence *s)
+{
+    uint32_t loop = 0;
+
+    return check_flags_once(s, &loop) && check_flags_once(s, &loop) && check_flags_once(s, &loop);
+}
+
+static bool is_complete(const Sequence *s)
+{
+    int skip = 0, loop = 0;
+
+    for (unsigned i = 0; i < s->texts->len; i++) {
+        skip += has(s->texts->pdata[i], SKIP) - has(s->texts->pdata[i], SKIP_TO);
+        loop += has(s->texts->pdata[i], LOOP) - has(s->texts->pdata[i], LOOP_TO);
+    }
+    return !skip && !loop;
+}
+
+static void insert_two(Sequence *s, Rng *r, const char *first, const char *second)
+{
+    unsigned at = rng_below(r, s->texts->len), len = 1 + rng_below(r, s->texts->len - at);
+
+    g_ptr_array_insert(s->texts, (int)(at + len), g_strdup(second));
+    g_ptr_array_insert(s->texts, (int)at, g_strdup(first));
+}
+
+static void add_jumps(Sequence *s, Rng *r, unsigned bits)
+{
+    static const char *const cc[] = { "o", "no", "b", "nb", "z", "nz", "be", "nbe", "s", "ns", "p", "np", "l", "nl", "le", "nle" };
+    bool in_memory = bits != 64 || rng_one_in(r, 2);
+
+    if (rng_one_in(r, 2)) {
+        g_autofree char *jump = g_strdup_printf("j%s 7f", cc[rng_below(r, 16)]);
+
+        insert_two(s, r, jump, "7:");
+    }
+    if (rng_one_in(r, 2)) {     /* may begin inside of what is jumped over: the counter is small from the start */
+        g_autofree char *begin = g_strdup_printf(in_memory ? "mov dword ptr [stack], %u; 6:" : "mov r15d, %u; 6:", 1 + rng_below(r, 5));
+
+        insert_two(s, r, begin, in_memory ? "dec dword ptr [stack]; jg 6b" : "dec r15d; jg 6b");
+    }
+}
+
+/* Puts something that defines all flags before steps that would read undefined ones. */
+static void repair_flags(Sequence *s, unsigned bits)
+{
+    for (unsigned i = 0; i < s->texts->len && !check_flags(s); i++) {
+        if (flag_use(s->texts->pdata[i]).reads) {
+            g_ptr_array_insert(s->texts, (int)i++, g_strdup(bits == 64 ? "cmp rax, rcx" : "cmp eax, ecx"));
+        }
+    }
+    g_assert(check_flags(s));
 }
 
 static void sequence_free(gpointer p)
@@ -56,12 +135,10 @@ static Sequence *sequence_make(GPtrArray *forms, uint64_t seed)
         Instance in = instance_make(f, &r, true);
 
         g_ptr_array_add(s->texts, in.text);
-        if (!check_flags(s)) {
-            g_ptr_array_insert(s->texts, (int)s->texts->len - 1, g_strdup(bits == 64 ? "cmp rax, rcx" : "cmp eax, ecx"));
-        }
         s->attrs |= f->attr;
     }
-    check_flags(s);
+    add_jumps(s, &r, bits);
+    repair_flags(s, bits);
     return s;
 }
 
@@ -93,7 +170,7 @@ static char *try_sequence(Sequence *s, unsigned bits, const CpuState *in, uint8_
     g_autofree char *text = sequence_text(s);
     char *diff;
 
-    if (!check_flags(s)) {
+    if (!is_complete(s) || !check_flags(s)) {
         return NULL;
     }
     assemble(&text, 1, bits, code, arena);
@@ -113,7 +190,7 @@ static void report_small(Sequence *s, unsigned bits, const CpuState *in)
 {
     g_autofree uint8_t *arena = g_malloc0(CODE_SIZE);
     g_autofree char *diff = NULL, *text = NULL, *what = NULL;
-    Code code;
+    Code code = { 0 };
 
     diff = try_sequence(s, bits, in, arena, &code);
     for (int i = (int)s->texts->len - 1; diff && i >= 0 && s->texts->len > 1; i--) {
@@ -158,6 +235,7 @@ static unsigned run_batch(GPtrArray *sequences, unsigned bits)
             }
             current_test = texts->pdata[done + i];
             area_fill(initial_area, &r);
+            memcpy(initial_area + STACK_BASE - DATA_BASE, &(uint32_t) { 3 }, 4);    /* loop counter */
             for (unsigned k = 0; k < STATES; k++) {
                 CpuState in;
                 g_autofree char *diff = NULL;

@@ -377,6 +377,7 @@ void state_for_sequence(CpuState *s, Rng *r, unsigned attr, unsigned bits)
     s->gpr[RBP] = DATA2_BASE + 0x600;
     s->gpr[13] = DATA_BASE + PAGE;
     s->gpr[12] = rng_below(r, 8) * 16;
+    s->gpr[15] = rng_below(r, 4);
     for (unsigned i = 0; bits == 32 && i < 16; i++) {
         s->gpr[i] = (uint32_t)s->gpr[i];
     }
