@@ -22,6 +22,7 @@
 #include "hw/nvram/firmware.h"
 #include "hw/nvram/fw_cfg.h"
 #include "hw/pci/i440fx.h"
+#include "hw/timer/hpet.h"
 #include "qemu/main-loop.h"
 #include "sysemu/blockdev.h"
 
@@ -222,7 +223,11 @@ static bool create_timers(PcState *pc, Error **errp)
     pc->rtc = device_new("mc146818rtc");
     device_set_prop_uint(pc->rtc, "base-offset", (uint64_t)pc->opts->rtc_base_offset_s);
     device_set_prop_uint(pc->rtc, "localtime", pc->opts->rtc_localtime);
-    return device_realize(pc->pit, NULL, errp) && device_realize(pc->rtc, NULL, errp) && portb_create(pc->pit, errp);
+    if (!device_realize(pc->pit, NULL, errp) || !device_realize(pc->rtc, NULL, errp) || !portb_create(pc->pit, errp)) {
+        return false;
+    }
+    pc->has_hpet = !pc->opts->no_hpet;
+    return !pc->has_hpet || hpet_create(pc->pit, pc->rtc, device_irq_in(pc->ioapic, PIT_IOAPIC_PIN), errp);
 }
 
 static bool create_serial_ports(PcState *pc, Error **errp)
