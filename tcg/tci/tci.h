@@ -39,7 +39,10 @@ typedef struct TciHead {
     uint8_t opc;
     bool is64, cmp64;
     uint8_t cond;               /* IrCond; IrRmw of an atomic_rmw; numbers of arguments of a call */
-    /* field position and length, memop, exit flags (exit_jump: 1 = to the loop; exit_loop: 1 = look up first), IrExt, immediate of a vec, types of a call's arguments */
+    /*
+     * Field position and length, memop, exit flags (exit_jump: 1 = to the loop; exit_loop: 1 = look up first), IrExt,
+     * immediate of a vec, types of a call's arguments.
+     */
     uint16_t imm;
 } TciHead;
 
