@@ -58,7 +58,7 @@ bool parse_size(const char *text, uint64_t unit, uint64_t *out, Error **errp)
     /* In hex, 'b' and 'e' are digits. */
     size_t n_int = strspn(digits, is_hex ? "0123456789abcdefABCDEF" : "0123456789"), n_frac = 0;
     const char *p = digits + n_int, *suffix;
-    uint64_t value;
+    uint64_t value = 0;
 
     if (n_int > 0 && !is_hex && *p == '.') {
         fraction = p + 1;
