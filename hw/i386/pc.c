@@ -281,6 +281,8 @@ static bool create_isa_devices(PcState *pc, Error **errp)
 
 /* ---- drives ------------------------------------------------------------------------------------------------------ */
 
+#define IDE_INDEX_CDROM     2       /* secondary master: an empty CD-ROM drive when nothing else is asked for */
+
 static bool create_ide_drive(PcState *pc, unsigned index, const DriveInfo *info, Error **errp)
 {
     Device *dev = ide_drive_new(pc->ide, !info || info->is_cdrom, index / IDE_UNITS, index % IDE_UNITS);
@@ -298,7 +300,7 @@ static bool create_ide(PcState *pc, Error **errp)
     for (unsigned i = 0; pc->ide && i < IDE_CHANNELS * IDE_UNITS; i++) {
         const DriveInfo *info = drive_get(DRIVE_IDE, i);
 
-        if (info && !create_ide_drive(pc, i, info, errp)) {
+        if ((info || (i == IDE_INDEX_CDROM && !pc->opts->nodefaults)) && !create_ide_drive(pc, i, info, errp)) {
             return false;
         }
     }

@@ -74,6 +74,11 @@ void ide_block_ready(IdeDrive *d, bool interrupt)
     }
 }
 
+void ide_drq_later(IdeDrive *d)
+{
+    later(d, DELAYED_DRQ);
+}
+
 void ide_reply(IdeDrive *d, uint32_t len)
 {
     d->xfer = XFER_REPLY;
@@ -419,7 +424,7 @@ static bool drive_post_load(void *opaque, int version, Error **errp)
 
     if (d->pos > d->block_end || d->block_end > XFER_BUF || d->fill > XFER_BUF || d->xfer >= XFER__COUNT ||
         d->delayed >= DELAYED__COUNT || d->multiple > MULTIPLE_MAX || !d->current.heads || d->current.heads > 16 ||
-        !d->current.secs || !is_power_of_2(d->multiple | !d->multiple) || d->left > 65536 ||
+        !d->current.secs || !is_power_of_2(d->multiple | !d->multiple) || d->left > 0x100000 ||
         (d->cd_bytes && d->cd_bytes > CD_RAW) || d->lba > 1ull << 48) {
         error_set(errp, "state of IDE drive %u.%u is impossible", d->channel_nr, d->unit);
         return false;

@@ -179,6 +179,7 @@ void ide_done(IdeDrive *d);                             /* good end: ready, INTR
 void ide_done_later(IdeDrive *d);                       /* busy for some microseconds, then that */
 void ide_fail(IdeDrive *d, uint8_t error);              /* ERR, INTRQ, now */
 void ide_abort(IdeDrive *d);                            /* ABRT, some microseconds from now */
+void ide_drq_later(IdeDrive *d);                        /* busy for some microseconds, then DRQ and INTRQ */
 void ide_reply(IdeDrive *d, uint32_t len);              /* buf[0..len) to the host in one block, then idle */
 void ide_block_ready(IdeDrive *d, bool interrupt);      /* pos..block_end is set: DRQ */
 void ide_block_ended(IdeDrive *d);                      /* the host has moved it all */
