@@ -157,18 +157,31 @@ static void update_levels(Hpet *s)
     }
 }
 
+/*
+ * An edge: the line dips and stays up, as the 8254's does (docs/timers.md, "Line 0"). Somebody else may have held it
+ * up, and an 8259 forgets a request whose line falls before the CPU has taken it.
+ */
+static void make_edge(HpetTimer *t)
+{
+    Irq line = timer_line(t);
+
+    irq_lower(line);
+    irq_raise(line);
+    if (line == t->hpet->gsi2) {
+        t->hpet->gsi2_level = 1;
+    }
+}
+
 static void timer_fire(HpetTimer *t)
 {
     Hpet *s = t->hpet;
-    Irq line = timer_line(t);
 
     trace_hpet_fire(t->n, t->comparator);
     if (t->config & TN_LEVEL) {
         s->status |= 1u << t->n;
         update_levels(s);
     } else if (t->config & TN_ENABLE) {
-        irq_lower(line);                /* somebody else may hold the line up: make an edge in any case */
-        irq_pulse(line);
+        make_edge(t);
     }
 }
 
