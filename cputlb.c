@@ -290,7 +290,7 @@ void tlb_write_protect(ram_addr_t start, uint64_t len)
 
 static void set_write_tag(TlbEntry *e, const TlbFull *f)
 {
-    bool fast = (f->prot & PROT_W) && !f->io && !f->rom && ram_dirty_get_all(f->ram_addr);
+    bool fast = (f->prot & PROT_W) && !f->io && !f->rom && !f->watched && ram_dirty_get_all(f->ram_addr);
 
     __atomic_store_n(&e->write, fast ? f->page : JIT_TLB_NEVER(f->page), __ATOMIC_SEQ_CST);
     if (fast && !ram_dirty_get_all(f->ram_addr)) {      /* protected meanwhile */
@@ -311,10 +311,10 @@ static void entry_set(CPUX86State *env, vaddr addr, int mmu, const MmuResult *r)
 
     *f = (TlbFull) {
         .page = page, .phys = phys, .prot = r->prot, .global = r->global, .io = !s.host || !whole, .rom = s.readonly,
-        .ram_addr = s.host && whole ? s.ram_addr : ~0ull,
+        .ram_addr = s.host && whole ? s.ram_addr : ~0ull, .watched = cpu_page_has_breakpoint(env, page),
     };
     e->host = (uintptr_t)s.host;
-    e->read = (r->prot & PROT_R) && !f->io ? page : JIT_TLB_NEVER(page);
+    e->read = (r->prot & PROT_R) && !f->io && !f->watched ? page : JIT_TLB_NEVER(page);
     e->code = (r->prot & PROT_X) && !f->io ? page : JIT_TLB_NEVER(page);
     set_write_tag(e, f);
     f->page_bits = r->page_size > TARGET_PAGE_SIZE ? (uint8_t)ctz64(r->page_size) : TARGET_PAGE_BITS;
@@ -391,6 +391,9 @@ static uint64_t page_load(CPUX86State *env, vaddr addr, unsigned size, int mmu, 
 {
     TlbFull *f = tlb_get(env, addr, access, mmu);
 
+    if (unlikely(f->watched) && access != MMU_FETCH) {
+        cpu_check_breakpoint_data(env, addr, size, false);
+    }
     if (unlikely(f->io)) {
         return io_load(env, f->phys | PAGE_OFFSET(addr), size);
     }
@@ -441,6 +444,9 @@ static void page_store(CPUX86State *env, vaddr addr, uint64_t v, unsigned size, 
     TlbFull *f = tlb_get(env, addr, MMU_STORE, mmu);
     unsigned off = PAGE_OFFSET(addr);
 
+    if (unlikely(f->watched)) {
+        cpu_check_breakpoint_data(env, addr, size, true);
+    }
     if (unlikely(f->io)) {
         io_store(env, f->phys | off, v, size);
         return;
@@ -512,7 +518,7 @@ static void store(CPUX86State *env, vaddr addr, uint64_t v, unsigned size, int m
 static void check_access(CPUX86State *env, vaddr addr, uint32_t mo)
 {
     if (unlikely((mo & IR_MO_ALIGN) && (addr & (ir_mo_bytes((IrMemOp)mo) - 1)))) {
-        raise_exception_err(env, EXC_GP, 0);
+        raise_misaligned(env, ir_mo_bytes((IrMemOp)mo));
     }
 }
 
@@ -690,6 +696,9 @@ static uint64_t locked_slow(CPUX86State *env, const Locked *l, vaddr addr, int m
         cpu_restart_exclusive(env);
     }
     f = tlb_get(env, addr, MMU_STORE, mmu);
+    if (f->watched) {
+        cpu_check_breakpoint_data(env, addr, l->size, true);
+    }
     if (f->io) {
         return locked_io(env, l, f->phys | PAGE_OFFSET(addr));
     }

@@ -334,7 +334,8 @@ TranslationBlock *tb_find(CPUX86State *env, bool plain)
          tb = __atomic_load_n(&tb->hash_next, __ATOMIC_ACQUIRE)) {
         if (tb->ram_addr == ram_addr && tb->eip == eip && tb->mode_key == key && tb->plain == plain && !tb->invalid
             && second_page_matches(env, tb, linear)) {
-            if (!plain && cacheable(env)) {
+            /* INVLPG of a second page would not find it in the jump cache. */
+            if (!plain && tb->page[1] == ~0ull && cacheable(env)) {
                 jc_fill(env, tb, global);
             }
             return tb;
@@ -349,11 +350,14 @@ static const void *jit_lookup(void *opaque)
     CPUX86State *env = opaque;
     TranslationBlock *tb;
 
+    if (unlikely(cpu_code64(env) && !addr_is_canonical(env->eip))) {
+        cpu_bad_jump(env);
+    }
     env->jit.stat_jc_miss++;
-    if (!cacheable(env)) {
+    env->jit.host_pc = 0;
+    if (!cacheable(env) || __atomic_load_n(&env->jit.exit_request, __ATOMIC_RELAXED)) {
         return NULL;
     }
-    env->jit.host_pc = 0;
     tb = tb_find(env, false);
     return tb ? tb->rx : NULL;
 }

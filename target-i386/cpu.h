@@ -213,6 +213,7 @@ struct CPUX86State {
     bool exception_is_int; uint64_t exception_next_eip;
     int old_exception;              /* for double-fault detection while delivering */
     uint8_t pending_db;             /* DR6 bits for the #DB to raise at the end of this instruction */
+    bool rep_interrupted;           /* eip is at a repeated string instruction that has begun: images pushed now have RF */
     bool a20_masked;                /* A20 gate closed: bit 20 of physical addresses is forced to 0 */
 
     /* x87, SSE */
@@ -254,9 +255,14 @@ void cpu_load_eflags(CPUX86State *env, uint32_t val, uint32_t mask);
 QEMU_NORETURN void raise_exception(CPUX86State *env, int vector);               /* #UD, #DE, ... no error code */
 QEMU_NORETURN void raise_exception_err(CPUX86State *env, int vector, uint32_t error);   /* #GP(err), ... */
 QEMU_NORETURN void raise_page_fault(CPUX86State *env, vaddr addr, uint32_t error);
+/* An access of size bytes is not aligned though it must be: #GP(0) for 16 bytes, else #AC(0). */
+QEMU_NORETURN void raise_misaligned(CPUX86State *env, unsigned size);
 /* An access at addr goes on behind FFFFFFFF, outside 64-bit mode: raises unless its segment makes that legal. */
 void cpu_check_flat_wrap(CPUX86State *env, vaddr addr);
 QEMU_NORETURN void raise_interrupt(CPUX86State *env, int vector, uint64_t next_eip);   /* INT n, INT3, INTO */
+static inline bool addr_is_canonical(uint64_t a) { return (uint64_t)((int64_t)(a << 16) >> 16) == a; }
+/* Translated code goes to eip, which is not canonical: the fault of the jump, or of running into it. jit.host_pc is set. */
+QEMU_NORETURN void cpu_bad_jump(CPUX86State *env);
 /* Execution loop's side. */
 void cpu_deliver_exception(CPUX86State *env);           /* exception_index etc.; handles #DF and triple fault */
 bool cpu_process_interrupts(CPUX86State *env);          /* SMI, NMI, INTR, INIT, SIPI: true when state changed. Takes the big lock itself where needed */
@@ -275,6 +281,13 @@ bool mmu_translate(CPUX86State *env, vaddr addr, MmuAccess access, int mmu_idx, 
 hwaddr mmu_debug_translate(CPUX86State *env, vaddr addr);
 AddressSpace *cpu_address_space(CPUX86State *env);      /* memory, or SMM's */
 int cpu_mmu_index(const CPUX86State *env);              /* for explicit data accesses now */
+
+/*
+ * Data breakpoints (debug.c): the slow path tells of accesses to pages that have one. Hits collect in pending_db until the
+ * instruction ends.
+ */
+bool cpu_page_has_breakpoint(const CPUX86State *env, vaddr page);
+void cpu_check_breakpoint_data(CPUX86State *env, vaddr addr, unsigned len, bool write);
 
 /* ---- system (sysregs.c msr.c smm.c cpuid.c) ---- */
 void cpu_write_cr0(CPUX86State *env, uint64_t v);       /* checks, #GP, flushes */

@@ -5,7 +5,7 @@
  * While a breakpoint is armed the mode key has MK_DB, and every instruction is a block of its own that calls
  * helper_insn_breakpoint() first and helper_single_step() last. Data breakpoints are found by the slow path of loads
  * and stores: pages that hold one are not entered in the fast part of the TLB. Hits collect in pending_db until the
- * instruction ends. Left out: branch stepping (DEBUGCTL.BTF) steps every instruction; RTM.
+ * instruction ends. Left out: RTM.
  */
 #include "qemu/osdep.h"
 #include "target-i386/cpu.h"
@@ -18,7 +18,7 @@
 #define DR6_FIXED_1  0xffff0ff0u
 #define DR6_WRITABLE 0x0000e00full
 #define DR6_BD       (1u << 13)
-#define DR6_BS       (1u << 14)
+#define DEBUGCTL_BTF 2u
 
 enum { BP_EXEC, BP_WRITE, BP_IO, BP_ACCESS };
 
@@ -101,7 +101,7 @@ void helper_insn_breakpoint(CPUX86State *env, uint64_t eip)
     uint64_t addr = cpu_code64(env) ? eip : (uint32_t)(env->segs[R_CS].base + eip);
     uint32_t hits = 0;
 
-    if (env->eflags & RF_MASK) {
+    if (env->eflags & RF_MASK || env->hflags_inhibit & INHIBIT_MOV_SS) {
         return;
     }
     for (int n = 0; n < 4; n++) {
@@ -115,15 +115,12 @@ void helper_insn_breakpoint(CPUX86State *env, uint64_t eip)
     }
 }
 
-/*
- * After an instruction that began with TF set, or with breakpoints armed. TF counts as it stood when the instruction
- * began; the key may be newer (POPF), but without MK_DB only a block of MK_TF calls us.
- */
-void helper_single_step(CPUX86State *env, uint64_t next)
+/* TF counts as it stood when the instruction began. With DEBUGCTL.BTF it stops at transfers only. */
+void helper_single_step(CPUX86State *env, uint64_t next, uint32_t how)
 {
     uint32_t bits = env->pending_db;
 
-    if ((env->jit.mode_key & (MK_TF | MK_DB)) != MK_DB) {
+    if ((how & STEP_TF) && (!(env->debugctl & DEBUGCTL_BTF) || (how & STEP_BRANCH))) {
         bits |= DR6_BS;
     }
     if (bits) {

@@ -64,6 +64,11 @@ void raise_page_fault(CPUX86State *env, vaddr addr, uint32_t error)
     raise_event(env, EXC_PF, error);
 }
 
+void raise_misaligned(CPUX86State *env, unsigned size)
+{
+    raise_event(env, size == 16 ? EXC_GP : EXC_AC, 0);
+}
+
 void raise_interrupt(CPUX86State *env, int vector, uint64_t next_eip)
 {
     env->exception_index = vector;
@@ -73,11 +78,18 @@ void raise_interrupt(CPUX86State *env, int vector, uint64_t next_eip)
     cpu_loop_exit_restore(env);
 }
 
-void raise_debug(CPUX86State *env, uint32_t dr6_bits, bool trap)
+/* What a #DB does to the registers (SDM vol. 3B, "Debug Exceptions"). */
+static void debug_begin(CPUX86State *env, uint32_t dr6_bits)
 {
     env->dr[6] |= dr6_bits;
     env->dr[7] &= ~(1ull << 13);    /* GD: the handler may use the registers */
+    env->debugctl &= ~2ull;         /* BTF */
     env->pending_db = 0;
+}
+
+void raise_debug(CPUX86State *env, uint32_t dr6_bits, bool trap)
+{
+    debug_begin(env, dr6_bits);
     env->exception_index = EXC_DB;
     env->exception_error = 0;
     env->exception_is_int = false;
@@ -187,10 +199,13 @@ static QEMU_NORETURN void raise_idt(CPUX86State *env, int exception, const Event
     raise_exception_err(env, exception, ev->vector * 8 + 2 + ev->ext);
 }
 
-/* Image of RF (SDM vol. 3B, "Debug Exceptions"): set for faults, so that a breakpoint does not fire again on return. */
+/*
+ * Image of RF (SDM vol. 3B, "Debug Exceptions"): set for faults and between the iterations of a string instruction, so that a
+ * breakpoint does not fire again on return.
+ */
 static uint32_t event_flags(CPUX86State *env, const Event *ev)
 {
-    uint32_t flags = cpu_compute_eflags(env);
+    uint32_t flags = cpu_compute_eflags(env) | (env->rep_interrupted && !ev->is_int ? RF_MASK : 0);
 
     if (ev->is_int || ev->is_hw || ev->vector == EXC_DB || ev->vector == EXC_BP || ev->vector == EXC_OF) {
         return flags;
@@ -476,6 +491,7 @@ void cpu_do_interrupt(CPUX86State *env, int vector, bool is_int, bool is_hw, boo
     }
     env->hflags_inhibit = 0;
     env->pending_db = 0;
+    env->rep_interrupted = false;
     cpu_update_mode(env);
 }
 
@@ -531,8 +547,8 @@ static bool event_hard(CPUX86State *env)
 /* Data breakpoints hit by the instruction that has just ended. */
 static void event_debug_trap(CPUX86State *env)
 {
-    env->dr[6] = (env->dr[6] & ~15ull) | env->pending_db;
-    env->dr[7] &= ~(1ull << 13);
+    env->dr[6] &= ~15ull;
+    debug_begin(env, env->pending_db);
     env->old_exception = EXC_DB;
     cpu_do_interrupt(env, EXC_DB, false, false, false, 0, env->eip);
     env->old_exception = -1;

@@ -627,6 +627,14 @@ void helper_iret(CPUX86State *env, uint32_t opsize, uint64_t next)
 
 /* ---- SYSCALL, SYSRET --------------------------------------------------------------------------------------------- */
 
+/* Single-stepping of these two goes by TF as they leave it: SYSRET traps before the first instruction it returns to. */
+static void step_by_new_flags(CPUX86State *env)
+{
+    if (unlikely(env->eflags & TF_MASK)) {
+        raise_debug(env, DR6_BS, true);
+    }
+}
+
 void helper_syscall(CPUX86State *env, uint64_t next)
 {
     uint16_t sel = env->star >> 32 & 0xfffc;
@@ -660,6 +668,7 @@ void helper_syscall(CPUX86State *env, uint64_t next)
         seg_set_flat_stack(env, sel + 8, 0);
     }
     cpu_update_mode(env);
+    step_by_new_flags(env);
 }
 
 void helper_sysret(CPUX86State *env, uint32_t rex_w)
@@ -693,6 +702,7 @@ void helper_sysret(CPUX86State *env, uint32_t rex_w)
         seg_set_flat_stack(env, (sel + 8) | 3, 3);
     }
     finish_return(env);
+    step_by_new_flags(env);
 }
 
 /* ---- SYSENTER, SYSEXIT ------------------------------------------------------------------------------------------- */

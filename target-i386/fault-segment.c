@@ -3,6 +3,8 @@
  * Which segment was it? Translated code does not keep that for segments without limits; where an access cannot be right
  * the instruction is decoded again. Such faults are rare, and so the fast path stays free of it.
  *
+ * A jump to a non-canonical address is the jump's fault (SDM vol. 2, JMP, CALL, RET); translated code finds out when it has jumped.
+ *
  * 64-bit mode: a non-canonical address raises #SS(0) when it was reached through SS and #GP(0) otherwise (SDM vol. 1, "Canonical
  * Addressing"). Elsewhere: the last byte of a flat segment is FFFFFFFF, and what goes beyond is a limit violation.
  */
@@ -84,4 +86,19 @@ void cpu_check_flat_wrap(CPUX86State *env, vaddr addr)
             raise_exception_err(env, seg == R_SS ? EXC_SS : EXC_GP, 0);
         }
     }
+}
+
+void cpu_bad_jump(CPUX86State *env)
+{
+    uint64_t target = env->eip;
+    Insn in;
+
+    cpu_restore_eip(env);
+    env->jit.host_pc = 0;
+    if (decode_at_eip(env, &in) && in.row->emit == emit_ret) {
+        env->regs[R_ESP] -= in.opsize + (in.row->o0 == Iw ? in.imm : 0);
+    } else if (in.row->emit != emit_jmp_ind) {      /* calls check beforehand, direct jumps were checked when translated */
+        env->eip = target;
+    }
+    raise_exception_err(env, EXC_GP, 0);
 }

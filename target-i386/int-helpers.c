@@ -9,6 +9,7 @@
 #include "exec/cpu-mem.h"
 #include "exec/translate-all.h"
 #include "target-i386/helper-int.h"
+#include "target-i386/seg.h"
 
 DEFINE_HELPERS(HELPERS_INT)
 
@@ -345,13 +346,13 @@ void helper_cmpxchg16b(CPUX86State *env, uint64_t addr)
 
 void helper_start_shadow(CPUX86State *env)
 {
-    env->hflags_inhibit |= MK_INHIBIT;
+    env->hflags_inhibit |= MK_INHIBIT | INHIBIT_MOV_SS;
     cpu_update_mode(env);
 }
 
 void helper_end_shadow(CPUX86State *env)
 {
-    env->hflags_inhibit &= ~(MK_INHIBIT | MK_RF);
+    env->hflags_inhibit = 0;
     env->eflags &= ~RF_MASK;
     cpu_update_mode(env);
 }

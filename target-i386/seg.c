@@ -165,6 +165,13 @@ void stack_init_desc(CPUX86State *env, Stack *s, uint32_t ss_lo, uint32_t ss_hi,
                    .lo = sc.w_lo, .span = sc.w_span, .mmu_idx = cpu_mmu_index_cpl(env, cpl), .error = error };
 }
 
+static inline void stack_check_alignment(CPUX86State *env, const Stack *s, uint64_t addr, unsigned size)
+{
+    if (unlikely(env->jit.mode_key & MK_AC) && s->mmu_idx == MMU_USER && (addr & (size - 1))) {
+        raise_misaligned(env, size);
+    }
+}
+
 static uint64_t stack_linear(CPUX86State *env, const Stack *s, unsigned size)
 {
     uint64_t off = s->sp & s->mask;
@@ -173,12 +180,15 @@ static uint64_t stack_linear(CPUX86State *env, const Stack *s, unsigned size)
         if (unlikely(!addr_canonical(off) || !addr_canonical(off + size - 1))) {
             raise_exception_err(env, EXC_SS, s->error);
         }
+        stack_check_alignment(env, s, off, size);
         return off;
     }
     if (unlikely(off - s->lo + (size - 1) > s->span)) {
         raise_exception_err(env, EXC_SS, s->error);
     }
-    return (uint32_t)(s->base + off);
+    off = (uint32_t)(s->base + off);
+    stack_check_alignment(env, s, off, size);
+    return off;
 }
 
 void stack_push(CPUX86State *env, Stack *s, uint64_t val, unsigned size)

@@ -12,6 +12,9 @@
 #include "exec/cpu-exec.h"
 
 #define SEG_UNUSABLE_LO (1ull << 62)
+/* In hflags_inhibit beside MK_INHIBIT, never in the key: the shadow is that of MOV SS, which breakpoints do not pass either. */
+#define INHIBIT_MOV_SS  (1u << 31)
+#define DR6_BS          (1u << 14)
 
 /* ---- descriptors: lo and hi are the two dwords as they stand in memory ---- */
 static inline uint32_t desc_base(uint32_t lo, uint32_t hi) { return lo >> 16 | (hi & 0xff) << 16 | (hi & 0xff000000u); }
@@ -26,7 +29,7 @@ static inline unsigned desc_type(uint32_t hi) { return hi >> DESC_TYPE_SHIFT & 1
 enum { SYS_TSS16 = 1, SYS_LDT = 2, SYS_TSS16_BUSY = 3, SYS_CALL16 = 4, SYS_TASK_GATE = 5, SYS_INT16 = 6, SYS_TRAP16 = 7,
        SYS_TSS32 = 9, SYS_TSS32_BUSY = 11, SYS_CALL32 = 12, SYS_INT32 = 14, SYS_TRAP32 = 15 };
 
-static inline bool addr_canonical(uint64_t a) { return (uint64_t)((int64_t)(a << 16) >> 16) == a; }
+static inline bool addr_canonical(uint64_t a) { return addr_is_canonical(a); }
 static inline bool cpu_protected(const CPUX86State *env) { return (env->cr0 & CR0_PE) && !(env->eflags & VM_MASK); }
 static inline bool cpu_long_mode(const CPUX86State *env) { return env->efer & EFER_LMA; }
 static inline unsigned cpu_iopl(const CPUX86State *env) { return (env->eflags & IOPL_MASK) >> IOPL_SHIFT; }
@@ -142,12 +145,6 @@ bool tss_int_redirected(CPUX86State *env, unsigned vector);     /* VME: true whe
 
 /* ---- debug registers (debug.c) ---- */
 void cpu_update_breakpoints(CPUX86State *env);                  /* after a change of DR0-3, DR7 or CR4.DE */
-/*
- * Data breakpoints: the slow path of loads and stores calls this after a successful access to a page for which
- * cpu_page_has_breakpoint() said true when it was filled. Hits collect in pending_db.
- */
-bool cpu_page_has_breakpoint(const CPUX86State *env, vaddr page);
-void cpu_check_breakpoint_data(CPUX86State *env, vaddr addr, unsigned len, bool write);
 void cpu_check_breakpoint_io(CPUX86State *env, unsigned port, unsigned size);
 /* #DB with these DR6 bits. trap: eip stays where it is (already the next instruction); else it is a fault. */
 QEMU_NORETURN void raise_debug(CPUX86State *env, uint32_t dr6_bits, bool trap);

@@ -34,6 +34,7 @@ static StringOp string_open(CPUX86State *env, uint32_t how)
 {
     unsigned asize = STRING_ASIZE(how);
 
+    env->rep_interrupted = false;
     return (StringOp) {
         .env = env, .how = how, .size = STRING_SIZE(how), .down = env->df < 0, .mmu_idx = cpu_mmu_index(env),
         .amask = asize == 8 ? ~0ull : (1ull << (asize * 8)) - 1,
@@ -117,6 +118,9 @@ static uint64_t side_open(const StringOp *s, Side *side)
     if (!cpu_code64(s->env)) {
         side->linear = (uint32_t)side->linear;
     }
+    if (unlikely(s->env->jit.mode_key & MK_AC) && (side->linear & (s->size - 1))) {
+        raise_misaligned(s->env, s->size);
+    }
     return MIN(n, within_page(s, side));
 }
 
@@ -152,12 +156,15 @@ static bool string_next(const StringOp *s, uint64_t n)
     if (!left) {
         return false;
     }
-    if (s->how & STRING_STEP) {
+    if (unlikely(s->how & STRING_STEP || env->pending_db)) {
         cpu_restore_eip(env);
-        helper_single_step(env, env->eip);
+        env->rep_interrupted = true;
+        helper_single_step(env, env->eip, s->how & STRING_STEP ? STEP_TF : 0);
+        env->rep_interrupted = false;
     }
     if (unlikely(__atomic_load_n(&env->jit.exit_request, __ATOMIC_RELAXED))) {
         cpu_restore_eip(env);
+        env->rep_interrupted = true;
         cpu_loop_exit(env);
     }
     return true;

@@ -425,6 +425,9 @@ void helper_hlt(CPUX86State *env, uint64_t next)
     env->eip = next;
     env->hflags_inhibit &= ~MK_INHIBIT;     /* the shadow of STI covered HLT itself */
     env->eflags &= ~RF_MASK;
+    if (unlikely(env->eflags & TF_MASK)) {
+        raise_debug(env, DR6_BS, true);     /* the trap ends the halt as soon as it begins */
+    }
     cpu_update_mode(env);
     env->halted = true;
     env->exception_index = EXCP_HLT;

@@ -207,13 +207,21 @@ static bool fault_on_target(Translator *t, uint64_t target)
     return false;
 }
 
-/* A computed target: truncated to the operand size, checked against the limit of CS. */
+/*
+ * A computed target: truncated to the operand size, checked against the limit of CS. A non-canonical one is found when the jump
+ * has missed the jump cache and is taken back then (cpu_bad_jump), but for calls, which store, and where the cache is not used.
+ */
 static IrTemp indirect_target(Translator *t, Insn *in, IrTemp val)
 {
+    IrContext *ir = t->ir;
     IrTemp target = wide(t, val);
 
-    if (!t->code64 && !(t->mk & MK_FLAT_CS)) {
-        gen_fault_if(t, in, IR_GTU, target, ir_const(t->ir, IR_I64, (int64_t)(uint64_t)t->cs_limit), FAULT_GP0, 0);
+    if (t->code64) {
+        if (in->row->emit == emit_call_ind || (t->mk & (MK_TF | MK_DB | MK_INHIBIT | MK_RF))) {
+            gen_fault_if(t, in, IR_GTU, ir_addi(ir, ir_sari(ir, target, 47), 1), ir_const(ir, IR_I64, 1), FAULT_GP0, 0);
+        }
+    } else if (!(t->mk & MK_FLAT_CS)) {
+        gen_fault_if(t, in, IR_GTU, target, ir_const(ir, IR_I64, (int64_t)(uint64_t)t->cs_limit), FAULT_GP0, 0);
     }
     return target;
 }

@@ -446,12 +446,14 @@ void emit_wrfsgsbase(Translator *t, Insn *in)
 void emit_syscall(Translator *t, Insn *in)
 {
     ir_call(t->ir, &ir_helper_syscall, next_const(t, in));
+    t->no_step = true;              /* the helper knows better */
     gen_exit_helper(t);
 }
 
 void emit_sysret(Translator *t, Insn *in)
 {
     ir_call(t->ir, &ir_helper_sysret, k32(t, in->rex_w));
+    t->no_step = true;
     gen_exit_helper(t);
 }
 

@@ -6,7 +6,7 @@
  * conditional jump not taken goes on inside the block. What raises out of line is collected and emitted after the
  * last instruction, since control flow in the IR goes forward only.
  * Follows docs/cpu-frontend.md; commit order: include/tcg/ir.h, "Precise state".
- * Left out: jumps within the page are not followed into; a transfer to a non-canonical address faults at its target.
+ * Left out: jumps within the page are not followed into.
  */
 #include "qemu/osdep.h"
 #include "exec/cpu-mem.h"
@@ -179,9 +179,21 @@ static bool exits_to_loop(const Translator *t)
     return t->mk & (MK_INHIBIT | MK_RF) || t->force_end;
 }
 
-static void gen_single_step(Translator *t, IrTemp eip)
+/* Debug traps may be due after this instruction. */
+static bool steps(const Translator *t)
 {
-    ir_call(t->ir, &ir_helper_single_step, eip);
+    return (t->mk & (MK_TF | MK_DB)) && !t->no_step;
+}
+
+static IrTemp step_how(Translator *t, bool transfer)
+{
+    return ir_const(t->ir, IR_I32, (t->mk & MK_TF ? STEP_TF : 0) | (transfer ? STEP_BRANCH : 0));
+}
+
+static void gen_single_step(Translator *t, IrTemp eip, IrTemp how)
+{
+    t->done = true;
+    ir_call(t->ir, &ir_helper_single_step, eip, how);
     ir_st(t->ir, eip, ENV_OFF(eip), IR_MO_64);
     ir_exit_loop(t->ir);
 }
@@ -198,7 +210,10 @@ static unsigned exit_flags(const Translator *t, uint64_t eip)
 
 bool jump_allowed(const Translator *t, uint64_t eip)
 {
-    return t->code64 || (t->mk & MK_FLAT_CS) || eip <= t->cs_limit;
+    if (t->code64) {
+        return addr_is_canonical(eip) || eip == t->insn->next;      /* running into it is the next instruction's fault */
+    }
+    return (t->mk & MK_FLAT_CS) || eip <= t->cs_limit;
 }
 
 static void exit_const(Translator *t, uint64_t eip, unsigned extra_flags)
@@ -208,8 +223,8 @@ static void exit_const(Translator *t, uint64_t eip, unsigned extra_flags)
     t->done = true;
     if (!jump_allowed(t, eip)) {
         gen_exception_err(t, EXC_GP, 0);
-    } else if ((t->mk & MK_TF) && !t->no_step) {
-        gen_single_step(t, ir_const(ir, IR_I64, (int64_t)eip));
+    } else if (steps(t)) {
+        gen_single_step(t, ir_const(ir, IR_I64, (int64_t)eip), step_how(t, eip != t->insn->next));
     } else if (exits_to_loop(t)) {
         ir_exit_loop_at(ir, eip);
     } else {
@@ -228,29 +243,13 @@ void gen_exit_polled(Translator *t, uint64_t eip)
     exit_const(t, eip, IR_EXIT_LOOP);
 }
 
-/* Leaves for a constant EIP if the condition holds; the block goes on otherwise. */
-void gen_exit_if(Translator *t, const Insn *in, IrCond c, IrTemp a, IrTemp b, uint64_t eip)
-{
-    IrContext *ir = t->ir;
-
-    if (!jump_allowed(t, eip)) {
-        gen_fault_if(t, in, c, a, b, FAULT_GP0, 0);
-    } else if ((t->mk & (MK_TF | MK_INHIBIT | MK_RF)) && !t->no_step) {
-        gen_exit_to(t, ir_movcond(ir, c, a, b, ir_const(ir, IR_I64, (int64_t)eip),
-                                  ir_const(ir, IR_I64, (int64_t)in->next)));
-    } else {
-        ir_exit_chain_if(ir, c, a, b, eip, exit_flags(t, eip), flags_dead_mask(t, eip, in_first_page(t, eip)));
-    }
-}
-
-/* Leaves for a computed EIP (I64, truncated by the caller); the limit of CS was checked. */
-void gen_exit_to(Translator *t, IrTemp eip)
+static void leave_for(Translator *t, IrTemp eip, IrTemp how)
 {
     IrContext *ir = t->ir;
 
     t->done = true;
-    if ((t->mk & MK_TF) && !t->no_step) {
-        gen_single_step(t, eip);
+    if (steps(t)) {
+        gen_single_step(t, eip, how);
     } else if (exits_to_loop(t)) {
         ir_st(ir, eip, ENV_OFF(eip), IR_MO_64);
         ir_exit_loop(ir);
@@ -259,13 +258,35 @@ void gen_exit_to(Translator *t, IrTemp eip)
     }
 }
 
+/* Leaves for a constant EIP if the condition holds; the block goes on otherwise. */
+void gen_exit_if(Translator *t, const Insn *in, IrCond c, IrTemp a, IrTemp b, uint64_t eip)
+{
+    IrContext *ir = t->ir;
+
+    if (!jump_allowed(t, eip)) {
+        gen_fault_if(t, in, c, a, b, FAULT_GP0, 0);
+    } else if (steps(t) || (t->mk & (MK_INHIBIT | MK_RF))) {
+        IrTemp how = ir_movcond(ir, c, a, b, step_how(t, true), step_how(t, false));
+
+        leave_for(t, ir_movcond(ir, c, a, b, ir_const(ir, IR_I64, (int64_t)eip), ir_const(ir, IR_I64, (int64_t)in->next)), how);
+    } else {
+        ir_exit_chain_if(ir, c, a, b, eip, exit_flags(t, eip), flags_dead_mask(t, eip, in_first_page(t, eip)));
+    }
+}
+
+/* Leaves for a computed EIP (I64, truncated by the caller); the limit of CS was checked. */
+void gen_exit_to(Translator *t, IrTemp eip)
+{
+    leave_for(t, eip, step_how(t, true));
+}
+
 /* A helper has set env->eip (and perhaps the mode). */
 void gen_exit_helper(Translator *t)
 {
     t->done = true;
-    if (t->mk & MK_TF) {
-        gen_single_step(t, ir_ld(t->ir, IR_I64, ENV_OFF(eip), IR_MO_64));
-    } else if (t->mk & MK_DB) {
+    if (steps(t)) {
+        gen_single_step(t, ir_ld(t->ir, IR_I64, ENV_OFF(eip), IR_MO_64), step_how(t, true));
+    } else if (t->mk & (MK_TF | MK_DB)) {
         ir_exit_loop(t->ir);
     } else {
         ir_exit_lookup(t->ir);

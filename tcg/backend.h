@@ -19,7 +19,10 @@ typedef struct TcgEnvLayout {
     void (*slow_st128)(void *env, uint64_t addr, uint32_t memop, uint64_t src_off);
     uint64_t (*atomic_rmw)(void *env, uint64_t addr, uint64_t val, uint64_t memop_rmw);
     uint64_t (*atomic_cas)(void *env, uint64_t addr, uint64_t expected, uint64_t val, uint64_t memop);
-    /* Finds the block for the CPU's current eip and mode: code to run, or NULL to go back to the execution loop. */
+    /*
+     * Finds the block for the CPU's current eip and mode: code to run, or NULL to go back to the execution loop: also when an exit
+     * is requested. May raise the fault of a computed jump: host_pc says whose.
+     */
     const void *(*lookup)(void *env);
 } TcgEnvLayout;
 

@@ -37,6 +37,7 @@ typedef struct TlbFull {
     uint8_t prot;                   /* PROT_R/W/X */
     uint8_t page_bits;              /* log2 of the size of the page it is a piece of */
     bool global, io, rom;
+    bool watched;                   /* a data breakpoint lies in it: every load and store is looked at */
 } TlbFull;
 
 enum { JIT_LOCAL = 1, JIT_GLOBAL = 2 };     /* a translation that an address-space switch drops, or keeps */

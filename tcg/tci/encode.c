@@ -300,6 +300,7 @@ static void encode_chain_if(Encoder *e, const IrOp *op)
 
 static void encode_jump(Encoder *e, const IrOp *op)
 {
+    note_restore(e);
     head(e, op, op->opc, e->code->leave);
     arguments(e, op);
 }

@@ -377,6 +377,21 @@ static void set_eip(Vm *vm, uint64_t eip)
     memcpy(vm->env + tci_layout.eip, &eip, 8);
 }
 
+/* Where the interpreter is: finds the guest instruction. */
+static void note_place(Vm *vm, const uint32_t *arg)
+{
+    uint64_t here = (uintptr_t)arg;
+
+    memcpy(vm->env + tci_layout.host_pc, &here, 8);
+}
+
+/* The look-up checks where a computed jump leads, and sees exit requests itself. */
+static const uint32_t *looked_up(Vm *vm, uint64_t eip)
+{
+    set_eip(vm, eip);
+    return tci_layout.lookup(vm->env);
+}
+
 /* The block at this offset, or NULL: back to the execution loop, which finds eip stored. */
 static const uint32_t *jump(Vm *vm, uint64_t eip)
 {
@@ -387,8 +402,7 @@ static const uint32_t *jump(Vm *vm, uint64_t eip)
     if (e->eip == eip && e->mode_key == load64(vm->env + tci_layout.mode_key)) {
         code = e->code;
     } else {
-        set_eip(vm, eip);
-        code = tci_layout.lookup(vm->env);
+        code = looked_up(vm, eip);
     }
     vm->block = (const uint8_t *)code;
     return code;
@@ -450,9 +464,8 @@ uintptr_t tci_run(uint8_t *env, const uint32_t *code)
                 [IRO_gst128] = guest_store128,
                 [IRO_atomic_rmw] = atomic_rmw, [IRO_atomic_cas] = atomic_cas,
             };
-            uint64_t here = (uintptr_t)arg;
 
-            memcpy(env + tci_layout.host_pc, &here, 8);
+            note_place(&vm, arg);
             fns[h.opc](&vm, h, arg);
             pc += h.opc == IRO_atomic_cas ? 5 : h.opc == IRO_atomic_rmw ? 4 : 3;
             break;
@@ -498,13 +511,25 @@ uintptr_t tci_run(uint8_t *env, const uint32_t *code)
         case TCI_STUB:
             set_eip(&vm, tail64(arg));
             return (uintptr_t)tail64(arg + 2);
-        case TCI_CROSS: case IRO_exit_jump:
-            eip = h.opc == TCI_CROSS ? tail64(arg) : get(&vm, arg[0]);
-            if (h.opc == IRO_exit_jump ? h.imm || exit_requested(&vm) : (h.imm & IR_EXIT_LOOP) && exit_requested(&vm)) {
+        case TCI_CROSS:
+            eip = tail64(arg);
+            if ((h.imm & IR_EXIT_LOOP) && exit_requested(&vm)) {
                 set_eip(&vm, eip);
                 return 0;
             }
             pc = jump(&vm, eip);
+            if (!pc) {
+                return 0;
+            }
+            break;
+        case IRO_exit_jump:
+            eip = get(&vm, arg[0]);
+            if (h.imm) {
+                set_eip(&vm, eip);
+                return 0;
+            }
+            note_place(&vm, arg);
+            pc = exit_requested(&vm) ? looked_up(&vm, eip) : jump(&vm, eip);
             if (!pc) {
                 return 0;
             }

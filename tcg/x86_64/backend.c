@@ -151,12 +151,13 @@ static void emit_slow_thunk(Asm *a, StubKind kind, void *fn)
     a8(a, 0xc3);
 }
 
-/* EIP is stored: find the block, or leave. */
+/* EIP is stored: find the block, or leave. Called, so that it knows the instruction; never returns. */
 static void emit_jc_miss_thunk(Asm *a)
 {
     uint8_t *none;
 
     host_info.jc_miss_rw = a->p;
+    asm_rm(a, 0x8f, 0, ENV_REG, env_disp(host_info.layout.host_pc));    /* POP */
     move_pinned(a, host_info.pinned_mask, true);
     asm_rm(a, 0x8d | X_W, RDI, ENV_REG, -JIT_ENV_BIAS);
     asm_movi(a, RAX, (uintptr_t)host_info.layout.lookup);

@@ -148,6 +148,7 @@ static void lower_exit_jump(Host *h, const IrOp *op)
     idx = regs_alloc(h, 0);
     tmp = regs_alloc(h, 0);
     s = stub_new(h, STUB_JC_MISS);
+    s->loop = true;
     s->fix[2] = emit_exit_test(h);
     emit_computed_jump(h, t, idx, tmp, s);
 }
@@ -217,9 +218,13 @@ static void emit_jc_miss(Host *h, const Stub *s)
 
     asm_fix(s->fix[0], h->a.p);
     asm_fix(s->fix[1], h->a.p);
+    if (s->loop) {                  /* a computed jump: the look-up checks where it leads, and sees the exit request too */
+        asm_fix(s->fix[2], h->a.p);
+    }
     asm_rm(&h->a, 0x89 | X_W, s->addr, ENV_REG, eip);
-    asm_jmp(&h->a, host_info.jc_miss_rw);
-    if (s->fix[2]) {
+    asm_call(&h->a, host_info.jc_miss_rw);
+    note_restore(h, s->insn_eip);
+    if (s->fix[2] && !s->loop) {
         asm_fix(s->fix[2], h->a.p);
         asm_rm(&h->a, 0x89 | X_W, s->addr, ENV_REG, eip);
         asm_jmp(&h->a, host_info.exit_loop_rw);

@@ -57,6 +57,7 @@ Stub *stub_new(Host *h, StubKind kind)
     s->kind = kind;
     s->fix[0] = s->fix[1] = s->fix[2] = NULL;
     s->n_saved = 0;
+    s->loop = false;
     s->sync.n = 0;
     s->insn_eip = h->insn_eip;
     return s;

@@ -262,7 +262,7 @@ static const void *fake_lookup(void *env)
     FakeCpu *c = env;
 
     event(c, EV_LOOKUP)->a[0] = c->eip;
-    return c->lookup_finds ? code_rx + landing_off : NULL;
+    return c->lookup_finds && !c->jit.exit_request ? code_rx + landing_off : NULL;
 }
 
 /* ---- helpers: each leaves a trail of its arguments; results are hashes of them ---- */
@@ -783,7 +783,8 @@ static Outcome ref_run(const IrContext *ir, FakeCpu *c, bool patched, const uint
                 return ref_chain(c, op, patched);
             }
             break;
-        case IRO_exit_jump: return ref_jump(c, in[0], op->c[1], true, ref_jc_hit(c, in[0]));
+        case IRO_exit_jump:     /* with an exit request it is the look-up that says no */
+            return ref_jump(c, in[0], op->c[1], false, !c->jit.exit_request && ref_jc_hit(c, in[0]));
         case IRO_exit_loop:
             if (op->pos && !c->jit.exit_request && !c->interrupt_request) {
                 return ref_jump(c, c->eip, 0, false, ref_jc_hit(c, c->eip));
