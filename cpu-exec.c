@@ -144,7 +144,9 @@ int cpu_exec(CPUX86State *env)
     return result;
 }
 
-/* In a block of its own that nobody else finds, without atomic operations: the others stand. Faults are left pending. */
+/*
+ * In a block of its own that nobody else finds, without atomic operations: the others stand. Faults are left pending.
+ */
 void cpu_exec_exclusive(CPUX86State *env)
 {
     sigjmp_buf here, *outer = unwind_target;

@@ -3,10 +3,11 @@
  * The software TLB: fill, flush, and everything translated code does not do inline.
  *
  * Each MMU mode has a direct-mapped table. An entry's tags say which accesses may go straight to host memory; what else
- * is known of the page stands in TlbFull under the same index. A flush walks the log of filled slots, not the tables; a change
- * of address space leaves global pages alone.
+ * is known of the page stands in TlbFull under the same index. A flush walks the log of filled slots, not the tables; a
+ * change of address space leaves global pages alone.
  *
- * Only the owning vCPU changes its TLB, but for one thing: tlb_write_protect() makes write tags slow in every vCPU's TLB.
+ * Only the owning vCPU changes its TLB, but for one thing: tlb_write_protect() makes write tags slow in all of
+ * them.
  */
 #include "qemu/osdep.h"
 #include "exec/cpu-exec.h"
@@ -426,8 +427,8 @@ static void code_store_begin(CPUX86State *env, ram_addr_t addr, unsigned size, b
 }
 
 /*
- * And after it those go that another vCPU has made of the old bytes meanwhile. It set the protection before it read them, we
- * look at it after they have changed: one of the two sees the other.
+ * And after it those go that another vCPU has made of the old bytes meanwhile. It set the protection before it read
+ * them, we look at it after they have changed: one of the two sees the other.
  */
 static void code_store_end(CPUX86State *env, ram_addr_t addr, unsigned size)
 {
@@ -542,7 +543,9 @@ uint64_t jit_slow_ld(void *opaque, uint64_t addr, uint32_t mo)
 
     env->jit.stat_slow++;
     check_access(env, addr, mo);
-    return extend(load(env, addr, ir_mo_bytes((IrMemOp)mo), ir_mo_mmu((IrMemOp)mo), mo & IR_MO_RMW ? MMU_STORE : MMU_LOAD), mo);
+    return extend(load(env, addr, ir_mo_bytes((IrMemOp)mo), ir_mo_mmu((IrMemOp)mo),
+                       mo & IR_MO_RMW ? MMU_STORE : MMU_LOAD),
+                  mo);
 }
 
 void jit_slow_st(void *opaque, uint64_t addr, uint32_t mo, uint64_t val)
@@ -637,7 +640,9 @@ static uint64_t host_cas(void *p, uint64_t expected, uint64_t val, unsigned size
     }
 }
 
-/* A locked operation: compare with expected and store val when it is equal (op < 0), or combine val with what is there. */
+/*
+ * A locked operation: compare with expected and store val when it is equal (op < 0), or combine val with what is there.
+ */
 typedef struct Locked {
     int op;                     /* IrRmw or -1 */
     uint64_t expected, val;
@@ -651,7 +656,10 @@ static uint64_t size_mask(unsigned size)
 
 static uint64_t locked_result(const Locked *l, uint64_t old)
 {
-    return l->op >= 0 ? rmw_result((IrRmw)l->op, old, l->val) : old == (l->expected & size_mask(l->size)) ? l->val : old;
+    if (l->op >= 0) {
+        return rmw_result((IrRmw)l->op, old, l->val);
+    }
+    return old == (l->expected & size_mask(l->size)) ? l->val : old;
 }
 
 static uint64_t locked_ram(const Locked *l, void *p)

@@ -162,7 +162,9 @@ static void flat_range_set(FlatRange *fr, hwaddr start, hwaddr last, MemoryRegio
     }
 }
 
-/* Fills what is still free of [start, last]: whoever came before has a higher priority. base: address of mr's offset 0. */
+/*
+ * Fills what is still free of [start, last]: whoever came before has a higher priority. base: address of mr's offset 0.
+ */
 static void view_fill_gaps(FlatView *v, hwaddr start, hwaddr last, MemoryRegion *mr, Wide base, bool readonly)
 {
     unsigned i = 0;
@@ -187,7 +189,9 @@ static void view_fill_gaps(FlatView *v, hwaddr start, hwaddr last, MemoryRegion 
     }
 }
 
-/* Renders mr, whose offset 0 is at base, into [lo, hi] of the view. Children come first: they lie above their parent. */
+/*
+ * Renders mr, whose offset 0 is at base, into [lo, hi] of the view. Children come first: they lie above their parent.
+ */
 static void render(FlatView *v, MemoryRegion *mr, Wide base, Wide lo, Wide hi, bool readonly)
 {
     Wide last = base + mr->size_minus1;

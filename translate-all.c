@@ -3,13 +3,13 @@
  * The block cache: translate, find, chain, invalidate, evict.
  *
  * A block is found by (RAM address of its first byte, EIP, mode key) in a hash table that readers walk without a lock;
- * per-vCPU jump caches stand before it. Writers hold the lock. The code buffer is one memory mapped twice, writable here and
- * executable there, and divided in regions: when the one in use is full the oldest is emptied and becomes the new one.
- * Blocks are unlinked from everything that could start them when they are invalidated, and freed with their region, when no
- * vCPU can be inside them any more (exclusive section).
+ * per-vCPU jump caches stand before it. Writers hold the lock. The code buffer is one memory mapped twice, writable
+ * here and executable there, and divided in regions: when the one in use is full the oldest is emptied and becomes the
+ * new one. Blocks are unlinked from everything that could start them when they are invalidated, and freed with their
+ * region, when no vCPU can be inside them any more (exclusive section).
  *
- * Each RAM page with translations has a list of the blocks that have bytes in it. Stores to such a page take the slow path
- * of the TLB and drop exactly the blocks they overlap.
+ * Each RAM page with translations has a list of the blocks that have bytes in it. Stores to such a page take the slow
+ * path of the TLB and drop exactly the blocks they overlap.
  */
 #include "qemu/osdep.h"
 #include <sys/mman.h>
@@ -71,8 +71,8 @@ bool tcg_opt_singlestep, tcg_opt_nochain, tcg_opt_no_passes;
 uint64_t tcg_opt_buffer_size;
 
 /*
- * Guards all below. Recursive: fetching code may set an accessed bit in a page table that holds code itself. A fetch fault
- * unwinds out of translation with the lock held; cpu_exec() then calls tb_unwound().
+ * Guards all below. Recursive: fetching code may set an accessed bit in a page table that holds code itself. A fetch
+ * fault unwinds out of translation with the lock held; cpu_exec() then calls tb_unwound().
  */
 static pthread_mutex_t tb_mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static __thread unsigned tb_lock_depth;
@@ -182,7 +182,8 @@ bool tcg_init(Error **errp)
         .mxcsr_host = offsetof(CPUX86State, jit.mxcsr_host), .mode_key = offsetof(CPUX86State, jit.mode_key),
         .host_pc = offsetof(CPUX86State, jit.host_pc), .host_sp = offsetof(CPUX86State, jit.host_sp),
         .args = offsetof(CPUX86State, jit.args), .jc = offsetof(CPUX86State, jit.jc),
-        .tlb = { offsetof(CPUX86State, jit.tlb[0]), offsetof(CPUX86State, jit.tlb[1]), offsetof(CPUX86State, jit.tlb[2]) },
+        .tlb = { offsetof(CPUX86State, jit.tlb[0]), offsetof(CPUX86State, jit.tlb[1]),
+                 offsetof(CPUX86State, jit.tlb[2]) },
         .slow_ld = jit_slow_ld, .slow_st = jit_slow_st, .slow_ld128 = jit_slow_ld128, .slow_st128 = jit_slow_st128,
         .atomic_rmw = jit_atomic_rmw, .atomic_cas = jit_atomic_cas, .lookup = jit_lookup,
     };
@@ -190,7 +191,8 @@ bool tcg_init(Error **errp)
     if (ir) {
         return true;
     }
-    buffer_size = ROUND_UP(tcg_opt_buffer_size ? MAX(tcg_opt_buffer_size, 4 * MiB) : DEFAULT_BUFFER_SIZE, NUM_REGIONS * 4096);
+    buffer_size = tcg_opt_buffer_size ? MAX(tcg_opt_buffer_size, 4 * MiB) : DEFAULT_BUFFER_SIZE;
+    buffer_size = ROUND_UP(buffer_size, NUM_REGIONS * 4096);
     if (!buffer_map(errp)) {
         return false;
     }
@@ -284,8 +286,8 @@ static bool second_page_matches(CPUX86State *env, const TranslationBlock *tb, va
 {
     bool global;
 
-    return tb->page[1] == ~0ull
-           || (tlb_code_ram_addr(env, (linear & TARGET_PAGE_MASK) + TARGET_PAGE_SIZE, &global) & TARGET_PAGE_MASK) == tb->page[1];
+    linear = (linear & TARGET_PAGE_MASK) + TARGET_PAGE_SIZE;
+    return tb->page[1] == ~0ull || (tlb_code_ram_addr(env, linear, &global) & TARGET_PAGE_MASK) == tb->page[1];
 }
 
 static void jc_fill(CPUX86State *env, TranslationBlock *tb, bool global)
@@ -393,7 +395,8 @@ void tb_chain(uintptr_t cookie, TranslationBlock *tb)
         return;
     }
     tb_lock();
-    if (!e->target && !e->tb->invalid && !e->tb->owner && !tb->invalid && tb->ram_addr != ~0ull && tb->page[1] == ~0ull) {
+    if (!e->target && !e->tb->invalid && !e->tb->owner && !tb->invalid && tb->ram_addr != ~0ull &&
+        tb->page[1] == ~0ull) {
         e->target = tb;
         e->next_in = tb->incoming;
         tb->incoming = e;
@@ -541,7 +544,9 @@ static void region_evict_locked(Region *r)
     stats.evictions++;
 }
 
-/* Lock held on entry and exit; given up in between when others have to be stopped. True: they passed a block boundary. */
+/*
+ * Lock held on entry and exit; given up in between when others have to be stopped. True: they passed a block boundary.
+ */
 static bool stop_others(void)
 {
     if (exclusive_held()) {
@@ -827,8 +832,8 @@ static void reclaim_single(const CPUX86State *env)
 }
 
 /* Emits code for what ir holds. NULL: try again with fewer instructions. */
-static TranslationBlock *generate_locked(CPUX86State *env, const TranslateResult *res, vaddr linear, ram_addr_t ram_addr,
-                                         bool plain, bool log)
+static TranslationBlock *generate_locked(CPUX86State *env, const TranslateResult *res, vaddr linear,
+                                         ram_addr_t ram_addr, bool plain, bool log)
 {
     Region *r;
     TranslationBlock *tb;
@@ -866,9 +871,9 @@ static TranslationBlock *generate_locked(CPUX86State *env, const TranslateResult
 }
 
 /*
- * Stores to the page must reach us before its bytes are read. Another vCPU may stand between its TLB check and its store: if
- * one could write there without us until now, all have to pass a block boundary. The lock is given up meanwhile, and
- * whoever else translates from the page then waits likewise. True: the lock was given up.
+ * Stores to the page must reach us before its bytes are read. Another vCPU may stand between its TLB check and its
+ * store: if one could write there without us until now, all have to pass a block boundary. The lock is given up
+ * meanwhile, and whoever else translates from the page then waits likewise. True: the lock was given up.
  */
 static bool protect_page(ram_addr_t page)
 {
@@ -992,7 +997,8 @@ void tcg_print_stats(GString *out)
 
         g_string_append_printf(out,
             "CPU %d: TLB misses %" PRIu64 ", slow accesses %" PRIu64 ", I/O %" PRIu64 ", TLB flushes %" PRIu64
-            ", page flushes %" PRIu64 ", jump cache misses %" PRIu64 ", hash look-ups %" PRIu64 ", self-modifying restarts %" PRIu64 "\n",
+            ", page flushes %" PRIu64 ", jump cache misses %" PRIu64 ", hash look-ups %" PRIu64
+            ", self-modifying restarts %" PRIu64 "\n",
             v->index, j->stat_tlb_miss, j->stat_slow, j->stat_io, j->stat_flush, j->stat_flush_page, j->stat_jc_miss,
             j->stat_lookup, j->stat_smc);
     }

@@ -129,7 +129,8 @@ static bool build_machine(VmOptions *o, Error **errp)
     opt_no_shutdown = o->no_shutdown;
 
     memory_init();
-    if (!tcg_init(errp) || !open_chardevs(o, errp) || !drives_open(errp) || !o->machine->init(&o->board, errp) || !create_devices(o, errp)) {
+    if (!tcg_init(errp) || !open_chardevs(o, errp) || !drives_open(errp) || !o->machine->init(&o->board, errp) ||
+        !create_devices(o, errp)) {
         return false;
     }
     if (o->pidfile && !write_pidfile(o->pidfile, errp)) {

@@ -94,8 +94,8 @@ enum { R_ES, R_CS, R_SS, R_DS, R_FS, R_GS, R_LDTR, R_TR, NUM_SEGS };
 #define DESC_ATTR_MASK 0x00f0ff00u
 
 typedef enum Exception {
-    EXC_DE = 0, EXC_DB = 1, EXC_NMI = 2, EXC_BP = 3, EXC_OF = 4, EXC_BR = 5, EXC_UD = 6, EXC_NM = 7, EXC_DF = 8, EXC_TS = 10,
-    EXC_NP = 11, EXC_SS = 12, EXC_GP = 13, EXC_PF = 14, EXC_MF = 16, EXC_AC = 17, EXC_MC = 18, EXC_XM = 19,
+    EXC_DE = 0, EXC_DB = 1, EXC_NMI = 2, EXC_BP = 3, EXC_OF = 4, EXC_BR = 5, EXC_UD = 6, EXC_NM = 7, EXC_DF = 8,
+    EXC_TS = 10, EXC_NP = 11, EXC_SS = 12, EXC_GP = 13, EXC_PF = 14, EXC_MF = 16, EXC_AC = 17, EXC_MC = 18, EXC_XM = 19,
 } Exception;
 
 /*
@@ -130,7 +130,10 @@ typedef enum CcOp {
     CC_OP_SUBB, CC_OP_SUBW, CC_OP_SUBL, CC_OP_SUBQ,     /* dst = result, src = subtrahend */
     CC_OP_SBBB, CC_OP_SBBW, CC_OP_SBBL, CC_OP_SBBQ,     /* dst = result, src = subtrahend, src2 = borrow in */
     CC_OP_LOGICB, CC_OP_LOGICW, CC_OP_LOGICL, CC_OP_LOGICQ, /* dst = result */
-    /* Over another operation, which keeps C: bits 15:8 of cc_op, result in cc_inc (docs/cpu-flags.md). Alone: dst = result, src = C */
+    /*
+     * Over another operation, which keeps C: bits 15:8 of cc_op, result in cc_inc (docs/cpu-flags.md).
+     * Alone: dst = result, src = C
+     */
     CC_OP_INCB, CC_OP_INCW, CC_OP_INCL, CC_OP_INCQ,
     CC_OP_DECB, CC_OP_DECW, CC_OP_DECL, CC_OP_DECQ,
     CC_OP_SHLB, CC_OP_SHLW, CC_OP_SHLL, CC_OP_SHLQ,     /* dst = result, src = see docs/cpu-flags.md: packed C and O */
@@ -265,9 +268,11 @@ static inline bool addr_is_canonical(uint64_t a) { return (uint64_t)((int64_t)(a
 QEMU_NORETURN void cpu_bad_jump(CPUX86State *env);
 /* Execution loop's side. */
 void cpu_deliver_exception(CPUX86State *env);           /* exception_index etc.; handles #DF and triple fault */
-bool cpu_process_interrupts(CPUX86State *env);          /* SMI, NMI, INTR, INIT, SIPI: true when state changed. Takes the big lock itself where needed */
+/* SMI, NMI, INTR, INIT, SIPI: true when state changed. Takes the big lock itself where needed */
+bool cpu_process_interrupts(CPUX86State *env);
 bool cpu_has_work(CPUX86State *env);                    /* would wake from HLT */
-void cpu_do_interrupt(CPUX86State *env, int vector, bool is_int, bool is_hw, bool has_error, uint32_t error, uint64_t next_eip);
+void cpu_do_interrupt(CPUX86State *env, int vector, bool is_int, bool is_hw, bool has_error, uint32_t error,
+                      uint64_t next_eip);
 
 /* ---- memory as helpers see it (exec/cpu-mem.h has the loads and stores) ---- */
 typedef struct MmuResult { hwaddr phys; uint64_t page_size; uint8_t prot; bool global; } MmuResult;
@@ -276,7 +281,8 @@ typedef struct MmuResult { hwaddr phys; uint64_t page_size; uint8_t prot; bool g
 #define PROT_X 4
 typedef enum MmuAccess { MMU_LOAD, MMU_STORE, MMU_FETCH } MmuAccess;
 /* Walks the page tables, sets A/D. true: *r filled. false: *error is the #PF error code. No side effects when probe. */
-bool mmu_translate(CPUX86State *env, vaddr addr, MmuAccess access, int mmu_idx, bool probe, MmuResult *r, uint32_t *error);
+bool mmu_translate(CPUX86State *env, vaddr addr, MmuAccess access, int mmu_idx, bool probe, MmuResult *r,
+                   uint32_t *error);
 /* For the monitor: no A/D, no rights; -1 when unmapped. */
 hwaddr mmu_debug_translate(CPUX86State *env, vaddr addr);
 AddressSpace *cpu_address_space(CPUX86State *env);      /* memory, or SMM's */
@@ -294,11 +300,12 @@ void cpu_write_cr0(CPUX86State *env, uint64_t v);       /* checks, #GP, flushes 
 void cpu_write_cr3(CPUX86State *env, uint64_t v);
 void cpu_write_cr4(CPUX86State *env, uint64_t v);
 void cpu_enter_smm(CPUX86State *env);
-void cpu_cpuid(CPUX86State *env, uint32_t leaf, uint32_t sub, uint32_t *eax, uint32_t *ebx, uint32_t *ecx, uint32_t *edx);
+void cpu_cpuid(CPUX86State *env, uint32_t leaf, uint32_t sub, uint32_t *eax, uint32_t *ebx, uint32_t *ecx,
+               uint32_t *edx);
 void cpu_dump_state(CPUX86State *env, FILE *f);         /* -d cpu_reset, triple-fault report, info registers */
 void cpu_log_state(CPUX86State *env);                   /* into the log; x87 and SSE registers only with -d fpu */
 
-/* ---- MXCSR (sse.c): while translated code runs the host's MXCSR carries the guest's rounding, DAZ/FTZ and sticky flags ---- */
+/* ---- MXCSR (sse.c): in translated code the host's carries the guest's rounding, DAZ/FTZ and sticky flags ---- */
 uint32_t mxcsr_get(CPUX86State *env);                   /* folds the host's sticky flags in; call from helpers */
 void mxcsr_set(CPUX86State *env, uint32_t v);           /* v checked by the caller */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Turns the helper tables (helper-sys.h, helper-int.h, helper-fpu.h, helper-sse.h: HELPERS_X(H) lists) into prototypes and
- * IrHelper descriptors. A list's owner defines the descriptors once with DEFINE_HELPERS(HELPERS_X) in one .c file.
+ * Turns the helper tables (helper-sys.h, helper-int.h, helper-fpu.h, helper-sse.h: HELPERS_X(H) lists) into prototypes
+ * and IrHelper descriptors. A list's owner defines the descriptors once with DEFINE_HELPERS(HELPERS_X) in one .c file.
  */
 #ifndef TARGET_I386_HELPER_H
 #define TARGET_I386_HELPER_H
@@ -30,7 +30,8 @@ enum { HELPER_RET_void = -1, HELPER_RET_i32 = IR_I32, HELPER_RET_i64 = IR_I64 };
 #define HELPER_PROTO(name, ret, flags, ...) \
     HelperT_##ret helper_##name(CPUX86State *env HELPER_ARGS(__VA_ARGS__)); extern const IrHelper ir_helper_##name;
 #define HELPER_DESC(name, ret, flags_, ...) \
-    const IrHelper ir_helper_##name = { #name, (void *)helper_##name, HELPER_COUNT(__VA_ARGS__), HELPER_RET_##ret, IR_CALL_##flags_ };
+    const IrHelper ir_helper_##name = { #name, (void *)helper_##name, HELPER_COUNT(__VA_ARGS__), HELPER_RET_##ret, \
+                                        IR_CALL_##flags_ };
 #define DEFINE_HELPERS(list) list(HELPER_DESC)
 
 HELPERS_SYS(HELPER_PROTO)

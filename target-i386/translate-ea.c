@@ -2,9 +2,9 @@
 /*
  * Registers and memory operands: effective addresses, segment checks, loads and stores.
  *
- * Follows SDM vol. 1, "Operand Addressing", and vol. 3A, "Limit Checking". In 64-bit mode only FS and GS have a base and
- * nothing has a limit; elsewhere the mode key says which segments are flat, and the others are checked inline against
- * the ranges of their hidden part (cpu.h, SegmentCache).
+ * Follows SDM vol. 1, "Operand Addressing", and vol. 3A, "Limit Checking". In 64-bit mode only FS and GS have a base
+ * and nothing has a limit; elsewhere the mode key says which segments are flat, and the others are checked inline
+ * against the ranges of their hidden part (cpu.h, SegmentCache).
  */
 #include "qemu/osdep.h"
 #include "target-i386/decode.h"

@@ -4,7 +4,8 @@
  *
  * Routes the four PCI interrupt lines to ISA lines and holds the reset control register (CF9).
  * Follows: Intel 82371SB datasheet, "PIRQRC[A:D]" and "Reset Control Register".
- * Left out: what the other registers would do (ISA timing, chip selects, SMI timers): storage, as their reset values say.
+ * Left out: what the other registers would do (ISA timing, chip selects, SMI timers): storage, as their reset values
+ * say.
  */
 #include "qemu/osdep.h"
 #include "hw/isa/piix3.h"

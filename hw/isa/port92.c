@@ -83,7 +83,9 @@ static void port92_write(void *opaque, hwaddr addr, uint64_t val, unsigned size)
     }
 }
 
-static const MemoryRegionOps port92_ops = { .read = port92_read, .write = port92_write, .size = { .min = 1, .max = 1 } };
+static const MemoryRegionOps port92_ops = {
+    .read = port92_read, .write = port92_write, .size = { .min = 1, .max = 1 },
+};
 
 static bool port92_realize(Device *dev, Error **errp)
 {

@@ -83,7 +83,8 @@ void pci_print_device(Device *d, GString *out, int indent)
     const PciDevice *dev = container_of(d, PciDevice, parent);
     const uint8_t *c = dev->config;
 
-    g_string_append_printf(out, "%*saddr = %02x.%x\n%*sclass ", indent, "", dev->devfn >> 3, dev->devfn & 7, indent, "");
+    g_string_append_printf(out, "%*saddr = %02x.%x\n%*sclass ", indent, "", dev->devfn >> 3, dev->devfn & 7, indent,
+                           "");
     append_class(out, dev);
     g_string_append_printf(out, ", addr 00:%02x.%x, pci id %04x:%04x (sub %04x:%04x)\n", dev->devfn >> 3,
                            dev->devfn & 7, load_le16(c + PCI_VENDOR_ID), load_le16(c + PCI_DEVICE_ID),

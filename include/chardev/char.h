@@ -9,7 +9,9 @@
 #include "qemu/error.h"
 
 typedef struct Chardev Chardev;
-typedef enum ChardevEvent { CHR_EVENT_OPENED, CHR_EVENT_CLOSED, CHR_EVENT_BREAK, CHR_EVENT_MUX_IN, CHR_EVENT_MUX_OUT } ChardevEvent;
+typedef enum ChardevEvent {
+    CHR_EVENT_OPENED, CHR_EVENT_CLOSED, CHR_EVENT_BREAK, CHR_EVENT_MUX_IN, CHR_EVENT_MUX_OUT
+} ChardevEvent;
 
 typedef struct ChardevFrontend {
     int (*can_read)(void *opaque);                              /* bytes it can take now */
@@ -22,12 +24,14 @@ typedef struct ChardevFrontend {
 
 /*
  * Opens the back end a -serial/-debugcon/-monitor argument names: stdio, null, none (NULL result, no error), file:PATH,
- * pipe:PATH, pty, unix:PATH[,server=on|off][,wait=on|off], tcp:HOST:PORT[,server][,nowait], mon:stdio (mux), vc (null for now).
- * Two users of stdio: refused with a message that names "mon:stdio" as the way out.
+ * pipe:PATH, pty, unix:PATH[,server=on|off][,wait=on|off], tcp:HOST:PORT[,server][,nowait], mon:stdio (mux), vc (null
+ * for now). Two users of stdio: refused with a message that names "mon:stdio" as the way out.
  */
 Chardev *chardev_open(const char *label, const char *spec, Error **errp);
 Chardev *chardev_find(const char *label);
-/* The argument of -chardev: BACKEND,id=ID[,path=..][,host=..][,port=..][,server=on][,wait=off][,mux=on][,signal=off]... */
+/*
+ * The argument of -chardev: BACKEND,id=ID[,path=..][,host=..][,port=..][,server=on][,wait=off][,mux=on][,signal=off]...
+ */
 Chardev *chardev_open_option(const char *arg, Error **errp);
 bool chardev_is_mux(const Chardev *chr);
 const char *chardev_label(const Chardev *chr);
@@ -36,11 +40,13 @@ const char *chardev_label(const Chardev *chr);
  * end has a peer already, CHR_EVENT_OPENED comes from within this call.
  */
 void chardev_attach(Chardev *chr, const ChardevFrontend *fe);
-int chardev_write(Chardev *chr, const uint8_t *buf, int len);   /* bytes taken, never blocks; rest: wait for writable() */
+/* bytes taken, never blocks; rest: wait for writable() */
+int chardev_write(Chardev *chr, const uint8_t *buf, int len);
 int chardev_write_all(Chardev *chr, const uint8_t *buf, int len);   /* may block briefly; for debug consoles */
 void chardev_accept_input(Chardev *chr);                        /* the front end has room again */
 void chardev_send_break(Chardev *chr);                          /* as if the peer had sent a break */
-void chardev_free(Chardev *chr);                                /* closes it; the front end must have been disconnected */
+/* closes it; the front end must have been disconnected */
+void chardev_free(Chardev *chr);
 void chardev_mux_set_escape(int key);                           /* -echr; 1 (Ctrl-A) unless set */
 void chardev_cleanup(void);                                     /* restores the terminal; also safe from exit paths */
 void chardev_print(GString *out);                               /* info chardev */

@@ -20,8 +20,8 @@
 /*
  * Tags are page addresses. addr ^ tag is the offset in the page on a hit, and larger than a page on a miss; one
  * unsigned compare against PAGE_SIZE - size covers the miss and the access that crosses the page.
- * A tag that must never match (entry unused, access not allowed, or every access wants the slow path: I/O, code, watchpoint)
- * is a page of the neighbouring index, which no address that selects this entry can equal.
+ * A tag that must never match (entry unused, access not allowed, or every access wants the slow path: I/O, code,
+ * watchpoint) is a page of the neighbouring index, which no address that selects this entry can equal.
  */
 #define JIT_TLB_NEVER(page) (((page) & TARGET_PAGE_MASK) ^ TARGET_PAGE_SIZE)
 #define JIT_NO_PAGE         (~0ull)     /* TlbFull.page of an unused entry: no page address */
@@ -52,7 +52,8 @@ typedef struct CpuJit {
     int32_t exit_request;           /* atomic: leave translated code at the next loop */
     uint32_t mxcsr_host;            /* what the host's MXCSR holds while translated code runs */
     uint64_t mode_key;
-    uint64_t host_pc;               /* return address of the slow path or helper being run: finds the guest instruction */
+    /* return address of the slow path or helper being run: finds the guest instruction */
+    uint64_t host_pc;
     uint64_t host_sp;               /* stack of the entry thunk */
     /* rarely touched from here on */
     uint64_t args[8];               /* of the helper being called */
@@ -64,7 +65,9 @@ typedef struct CpuJit {
     uint16_t tlb_log[JIT_NB_MMU * JIT_TLB_SIZE], jc_log[JIT_JC_SIZE];
     uint8_t tlb_logged[JIT_NB_MMU * JIT_TLB_SIZE], jc_logged[JIT_JC_SIZE];  /* 0 no, JIT_LOCAL, JIT_GLOBAL */
     uint32_t tlb_log_len, jc_log_len;
-    /* What spares INVLPG the walks. large: covers all large pages filled, per half of the address space; mask 0 = none. */
+    /*
+     * What spares INVLPG the walks. large: covers all large pages filled, per half of the address space; mask 0 = none.
+     */
     struct { uint64_t base, mask; } tlb_large[2];
     uint64_t jc_pages[JIT_JC_PAGE_BITS / 64];   /* Bloom filter: pages with jump-cache entries */
     bool tlb_ready;                 /* tables were initialised */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Guest-linear loads and stores for helpers: through the software TLB, with faults as exceptions of the running
- * instruction (they unwind, eip restored from jit.host_pc). mmu_idx says whose rights. Little endian. Own vCPU thread only.
+ * instruction (they unwind, eip restored from jit.host_pc). mmu_idx says whose rights. Little endian. Own vCPU thread
+ * only.
  */
 #ifndef EXEC_CPU_MEM_H
 #define EXEC_CPU_MEM_H
@@ -12,9 +13,13 @@ typedef struct CPUX86State CPUX86State;
 
 uint64_t cpu_ld(CPUX86State *env, vaddr addr, unsigned size, int mmu_idx);      /* size 1, 2, 4, 8; zero extended */
 void cpu_st(CPUX86State *env, vaddr addr, uint64_t val, unsigned size, int mmu_idx);
-void cpu_ld_bytes(CPUX86State *env, vaddr addr, void *buf, unsigned len, int mmu_idx);  /* any length <= 4096; faults before reading is not promised */
+/* any length <= 4096; faults before reading is not promised */
+void cpu_ld_bytes(CPUX86State *env, vaddr addr, void *buf, unsigned len, int mmu_idx);
 void cpu_st_bytes(CPUX86State *env, vaddr addr, const void *buf, unsigned len, int mmu_idx);
-/* Checks that [addr, addr+len) may be accessed (len <= 4096, may cross one page), raising the fault if not. write: for writing. */
+/*
+ * Checks that [addr, addr+len) may be accessed (len <= 4096, may cross one page), raising the fault if not. write: for
+ * writing.
+ */
 void cpu_probe(CPUX86State *env, vaddr addr, unsigned len, bool write, int mmu_idx);
 /*
  * Host pointer to [addr, addr+len) when it lies in one page of plain RAM that may be accessed so without side effects

@@ -3,8 +3,8 @@
  * Guest-physical memory and I/O ports: a tree of regions rendered to a sorted flat view per address space.
  *
  * Topology changes need the big lock (before the vCPUs start, any thread) and take effect when the outermost
- * transaction commits. Readers take a snapshot of the flat view without a lock; retired views are freed after a grace period.
- * Access functions without "_locked" take the big lock themselves when they reach an I/O region that needs it.
+ * transaction commits. Readers take a snapshot of the flat view without a lock; retired views are freed after a grace
+ * period. Access functions without "_locked" take the big lock themselves when they reach an I/O region that needs it.
  */
 #ifndef EXEC_MEMORY_H
 #define EXEC_MEMORY_H
@@ -27,7 +27,8 @@ typedef struct MemoryRegionOps {
     uint64_t (*read)(void *opaque, hwaddr addr, unsigned size);
     void (*write)(void *opaque, hwaddr addr, uint64_t val, unsigned size);
     struct { uint8_t min, max; } size;      /* what the callbacks take; 0,0 means 1..4 */
-    struct { uint8_t min, max; } access;    /* what the guest may do at once; others read as all ones / are dropped. 0,0: any */
+    /* what the guest may do at once; others read as all ones / are dropped. 0,0: any */
+    struct { uint8_t min, max; } access;
     bool no_lock;                           /* the device guards itself: called without the big lock */
     /*
      * For data ports, may be NULL: count accesses of size bytes to one address at once, from or to memory in guest
@@ -74,7 +75,8 @@ ram_addr_t memory_region_ram_addr(MemoryRegion *mr);
 uint64_t memory_region_size(const MemoryRegion *mr);                /* UINT64_MAX for 2^64 */
 
 void memory_transaction_begin(void);    /* nest */
-void memory_transaction_commit(void);   /* the outermost renders, then vCPUs flush their TLBs and stale translations go */
+/* the outermost renders, then vCPUs flush their TLBs and stale translations go */
+void memory_transaction_commit(void);
 
 /*
  * commit() runs after a transaction that changed what some address resolves to, never otherwise: vCPUs flush their TLBs
@@ -82,7 +84,9 @@ void memory_transaction_commit(void);   /* the outermost renders, then vCPUs flu
  */
 void memory_listener_add(void (*commit)(void *opaque), void *opaque);
 
-/* What an address resolves to: valid until the next topology change (vCPUs cache it in the TLB and are flushed by one). */
+/*
+ * What an address resolves to: valid until the next topology change (vCPUs cache it in the TLB and are flushed by one).
+ */
 typedef struct MemorySection {
     MemoryRegion *mr;       /* terminating region; NULL when unassigned */
     hwaddr offset;          /* in mr */

@@ -24,7 +24,10 @@ void tb_invalidate_phys_range(ram_addr_t start, ram_addr_t end);
 void tb_flush_all(void);
 
 /* ---- between the execution loop, the TLB and the block cache ---- */
-/* The block for the CPU's eip and mode; NULL when it is not translated yet. May raise a fetch fault. Fills the jump cache. */
+/*
+ * The block for the CPU's eip and mode; NULL when it is not translated yet. May raise a fetch fault. Fills the jump
+ * cache.
+ */
 /* plain: the variant without shared TLB checks, which runs where such a check has failed (tcg/share.c). */
 TranslationBlock *tb_find(CPUX86State *env, bool plain);
 TranslationBlock *tb_generate(CPUX86State *env, bool plain);    /* translates it; may raise */
@@ -45,7 +48,9 @@ bool tb_eip_after_store(uint64_t host_pc, uint64_t *eip);
 bool tb_invalidate_for_store(ram_addr_t addr, unsigned len, uint64_t host_pc);
 /* tlb.c's part of code protection: the listener of ram_code_protect(). */
 void tlb_write_protect(ram_addr_t start, uint64_t len);
-/* Set by it: a vCPU that is running now could store to the pages without a slow path until then. The caller clears it. */
+/*
+ * Set by it: a vCPU that is running now could store to the pages without a slow path until then. The caller clears it.
+ */
 extern __thread bool tlb_write_rights_taken;
 /* Physical RAM address of the code at a linear address: -1 when it is no RAM. Raises the fetch fault. */
 ram_addr_t tlb_code_ram_addr(CPUX86State *env, vaddr addr, bool *global);
@@ -67,7 +72,10 @@ typedef struct TranslateResult {
     uint64_t lo, hi;            /* linear address range [lo, hi) of all guest bytes decoded */
     unsigned guest_bytes;
 } TranslateResult;
-/* Emits IR for one block. Fetch faults at the first instruction raise; later ones end the block before that instruction. */
+/*
+ * Emits IR for one block. Fetch faults at the first instruction raise; later ones end the block before that
+ * instruction.
+ */
 void x86_translate_block(const TranslateRequest *rq, TranslateResult *res);
 void x86_translate_init(IrContext *ir);             /* registers the globals */
 

@@ -23,7 +23,8 @@ typedef struct VmOptions {
     const char *monitor, *debugcon;
     GPtrArray *devices;         /* KeyList *: -device */
     const char *pidfile;
-    bool nographic;             /* -nographic; board.nographic is what the firmware is told, -machine graphics= decides */
+    /* -nographic; board.nographic is what the firmware is told, -machine graphics= decides */
+    bool nographic;
     bool graphics_given;
     bool start_stopped, no_reboot, no_shutdown, no_user_config;
 } VmOptions;

@@ -8,10 +8,13 @@
 
 #include "qemu/osdep.h"
 
-typedef enum RunState { RUN_STATE_PRELAUNCH, RUN_STATE_RUNNING, RUN_STATE_PAUSED, RUN_STATE_SHUTDOWN, RUN_STATE_SUSPENDED,
-                        RUN_STATE_INTERNAL_ERROR } RunState;
-typedef enum ShutdownCause { SHUTDOWN_NONE, SHUTDOWN_GUEST, SHUTDOWN_HOST_SIGNAL, SHUTDOWN_QUIT, SHUTDOWN_GUEST_RESET,
-                             SHUTDOWN_DEBUG_EXIT } ShutdownCause;
+typedef enum RunState {
+    RUN_STATE_PRELAUNCH, RUN_STATE_RUNNING, RUN_STATE_PAUSED, RUN_STATE_SHUTDOWN, RUN_STATE_SUSPENDED,
+    RUN_STATE_INTERNAL_ERROR
+} RunState;
+typedef enum ShutdownCause {
+    SHUTDOWN_NONE, SHUTDOWN_GUEST, SHUTDOWN_HOST_SIGNAL, SHUTDOWN_QUIT, SHUTDOWN_GUEST_RESET, SHUTDOWN_DEBUG_EXIT
+} ShutdownCause;
 
 extern bool opt_no_reboot, opt_no_shutdown;
 

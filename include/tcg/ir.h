@@ -5,7 +5,8 @@
  * A block is a list of typed three-address operations. Values live in
  *   globals    guest state with a home in the CPU state (a guest register, the lazy flags); some are pinned to a
  *              host register across blocks, which the front end need not know;
- *   locals     single-assignment results of the builder functions, dead at the end of the block, never live across a label;
+ *   locals     single-assignment results of the builder functions, dead at the end of the block, never live across a
+ *              label;
  *   variables  ir_var_new(): locals that may be written more than once and stay valid across labels (slower);
  *   constants  ir_const(): usable wherever a value is.
  * Control flow inside a block goes forward only (ir_br, ir_brcond, to a label set later). It leaves by exits.
@@ -30,7 +31,8 @@ typedef uint16_t IrTemp;
 typedef enum IrCond {
     IR_EQ, IR_NE, IR_LT, IR_GE, IR_LE, IR_GT, IR_LTU, IR_GEU, IR_LEU, IR_GTU, IR_TSTEQ, IR_TSTNE, IR_COND__COUNT,
 } IrCond;
-static inline IrCond ir_cond_invert(IrCond c) { return (IrCond)(c ^ 1); }   /* pairs: EQ/NE LT/GE LE/GT LTU/GEU LEU/GTU TST */
+/* pairs: EQ/NE LT/GE LE/GT LTU/GEU LEU/GTU TST */
+static inline IrCond ir_cond_invert(IrCond c) { return (IrCond)(c ^ 1); }
 
 /* How narrow values widen. */
 typedef enum IrExt { IR_U8, IR_S8, IR_U16, IR_S16, IR_U32, IR_S32 } IrExt;
@@ -87,16 +89,23 @@ typedef struct IrVecOp {
     bool dst_unread;                /* old dst does not matter (pshufd, sqrtpd, cvt, ...) */
     bool mmx;                       /* 64-bit MMX operands: fn only unless prefix etc. fit */
     uint32_t host_feature;          /* CPUID requirement of the copy, see IR_VEC_* */
-    void (*fn)(void *env, void *dst, const void *src, uint32_t imm);    /* uses the host's current rounding mode and MXCSR-like flags */
+    /* uses the host's current rounding mode and MXCSR-like flags */
+    void (*fn)(void *env, void *dst, const void *src, uint32_t imm);
 } IrVecOp;
-enum { IR_VEC_SSE2 = 0, IR_VEC_SSE3 = 1, IR_VEC_SSSE3 = 2, IR_VEC_SSE41 = 3, IR_VEC_SSE42 = 4, IR_VEC_AES = 5, IR_VEC_PCLMUL = 6, IR_VEC_FN_ONLY = 255 };
+enum {
+    IR_VEC_SSE2 = 0, IR_VEC_SSE3 = 1, IR_VEC_SSSE3 = 2, IR_VEC_SSE41 = 3, IR_VEC_SSE42 = 4, IR_VEC_AES = 5,
+    IR_VEC_PCLMUL = 6, IR_VEC_FN_ONLY = 255
+};
 
 typedef enum IrRmw { IR_RMW_XCHG, IR_RMW_ADD, IR_RMW_AND, IR_RMW_OR, IR_RMW_XOR } IrRmw;
 
 typedef struct IrContext IrContext;
 
 /* ---- values ---- */
-/* off: byte offset of the home in the CPU state; pin: preference order for pinning (0 = first, -1 = never). At start-up only. */
+/*
+ * off: byte offset of the home in the CPU state; pin: preference order for pinning (0 = first, -1 = never). At start-up
+ * only.
+ */
 IrTemp ir_global_new(IrContext *ir, IrType type, size_t off, const char *name, int pin);
 IrTemp ir_const(IrContext *ir, IrType type, int64_t value);     /* I32: low 32 bits count */
 IrTemp ir_var_new(IrContext *ir, IrType type);
@@ -138,7 +147,8 @@ IrTemp ir_deposit(IrContext *ir, IrTemp base, IrTemp val, unsigned pos, unsigned
 IrTemp ir_extract(IrContext *ir, IrTemp a, unsigned pos, unsigned len);
 IrTemp ir_sextract(IrContext *ir, IrTemp a, unsigned pos, unsigned len);
 IrTemp ir_setcond(IrContext *ir, IrCond c, IrTemp a, IrTemp b);                 /* I32: 0 or 1 */
-IrTemp ir_movcond(IrContext *ir, IrCond c, IrTemp a, IrTemp b, IrTemp if_true, IrTemp if_false);    /* a,b share a type; the values share a type */
+/* a,b share a type; the values share a type */
+IrTemp ir_movcond(IrContext *ir, IrCond c, IrTemp a, IrTemp b, IrTemp if_true, IrTemp if_false);
 
 /* ---- CPU state fields that are no globals ---- */
 IrTemp ir_ld(IrContext *ir, IrType type, size_t off, IrMemOp size_sign);
@@ -147,7 +157,8 @@ void ir_st(IrContext *ir, IrTemp val, size_t off, IrMemOp size);
 /* ---- guest memory; addr is I64 and canonical checks are the slow path's ---- */
 IrTemp ir_gld(IrContext *ir, IrType type, IrTemp addr, IrMemOp mo);
 void ir_gst(IrContext *ir, IrTemp addr, IrTemp val, IrMemOp mo);
-void ir_gld128(IrContext *ir, size_t dst_off, IrTemp addr, IrMemOp mo);  /* 16 bytes to the CPU state; faults before writing */
+/* 16 bytes to the CPU state; faults before writing */
+void ir_gld128(IrContext *ir, size_t dst_off, IrTemp addr, IrMemOp mo);
 void ir_gst128(IrContext *ir, size_t src_off, IrTemp addr, IrMemOp mo);
 /* Atomic against other vCPUs. Return the old value, zero- or sign-extended by mo to the operand's type. */
 IrTemp ir_atomic_rmw(IrContext *ir, IrRmw op, IrTemp addr, IrTemp val, IrMemOp mo);
@@ -156,7 +167,10 @@ void ir_fence(IrContext *ir);                   /* MFENCE */
 
 /* ---- vector and calls ---- */
 void ir_vec(IrContext *ir, const IrVecOp *op, size_t dst_off, size_t src_off, uint8_t imm);
-/* n values follow, converted by the caller to what the helper takes (I32 for uint32_t, I64 for uint64_t). Result or IR_NONE. */
+/*
+ * n values follow, converted by the caller to what the helper takes (I32 for uint32_t, I64 for uint64_t). Result or
+ * IR_NONE.
+ */
 IrTemp ir_call(IrContext *ir, const IrHelper *h, ...);  /* exactly h->nargs IrTemp arguments */
 
 /* ---- control flow ---- */
@@ -169,10 +183,11 @@ void ir_brcond(IrContext *ir, IrCond c, IrTemp a, IrTemp b, IrLabel l);
 void ir_insn_start(IrContext *ir, uint64_t pc);
 
 /*
- * Exits. eip: the offset in CS where the guest goes on; the back end sees to it that the CPU state holds it when C code runs.
- * dead: bit n = global n is dead at this exit (the successor overwrites it before use).
+ * Exits. eip: the offset in CS where the guest goes on; the back end sees to it that the CPU state holds it when C code
+ * runs. dead: bit n = global n is dead at this exit (the successor overwrites it before use).
  * A chain exit jumps straight to its successor once that is known; it must lie in the page of the block
- * (IR_EXIT_CROSS: in another page: goes through the jump cache). IR_EXIT_LOOP: may close a loop: tests for exit requests.
+ * (IR_EXIT_CROSS: in another page: goes through the jump cache). IR_EXIT_LOOP: may close a loop: tests for exit
+ * requests.
  */
 typedef enum IrExitFlags { IR_EXIT_LOOP = 1 << 0, IR_EXIT_CROSS = 1 << 1 } IrExitFlags;
 void ir_exit_chain(IrContext *ir, uint64_t eip, unsigned flags, uint64_t dead);
@@ -180,7 +195,10 @@ void ir_exit_chain(IrContext *ir, uint64_t eip, unsigned flags, uint64_t dead);
 void ir_exit_chain_if(IrContext *ir, IrCond c, IrTemp a, IrTemp b, uint64_t eip, unsigned flags, uint64_t dead);
 /* To a computed offset (I64) through the jump cache; tests for exit requests. */
 void ir_exit_jump(IrContext *ir, IrTemp eip, uint64_t dead);
-/* Back to the execution loop (after instructions that change modes or open interrupts). eip was stored by a helper or ir_st. */
+/*
+ * Back to the execution loop (after instructions that change modes or open interrupts). eip was stored by a helper or
+ * ir_st.
+ */
 void ir_exit_loop(IrContext *ir);
 /*
  * As ir_exit_loop where only the mode may have changed: if nobody wants the CPU's attention (exit request, interrupt

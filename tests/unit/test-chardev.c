@@ -132,7 +132,8 @@ static Chardev *open_ok(const char *fmt, const char *arg)
 static void test_wrong_arguments_are_refused(void)
 {
     static const char *const bad[] = {
-        "", "foo", "stdiox", "file:", "tcp:", "tcp:foo", "tcp:host:", "unix:", "unix:/x,serverr", "unix:/x,server=maybe",
+        "", "foo", "stdiox", "file:", "tcp:", "tcp:foo", "tcp:host:", "unix:", "unix:/x,serverr",
+        "unix:/x,server=maybe",
         "tcp:h:1,reconnect=x", "tcp:127.0.0.1:0,server,reconnect=1", "chardev:none-such", "file:/nonexistent/x",
         "pipe:/nonexistent/x", "unix:/nonexistent/x", "mon:foo", "tcp:127.0.0.1:1", "tcp:999.1.1.1:5,server,nowait",
     };
@@ -308,7 +309,8 @@ static void test_tcp_client_and_server(void)
 
 static void test_telnet_commands_are_no_data(void)
 {
-    static const char input[] = "a\xff\xfd\x01" "b\xff\xff" "c\xff\xfa\x18\x01junk\xff\xf0" "d\r\0e\r\nf\xff\xf3g\xff\xf4";
+    static const char input[] = "a\xff\xfd\x01" "b\xff\xff" "c\xff\xfa\x18\x01junk\xff\xf0"
+                                "d\r\0e\r\nf\xff\xf3g\xff\xf4";
     Front f;
     ChardevFrontend fe = front_init(&f);
     Chardev *server = open_ok("%s,server=on,wait=off", "telnet:127.0.0.1:0");

@@ -263,7 +263,8 @@ static void compare_areas(const char *what, uint32_t mask)
     store_le32(area_host + 28, load_le32(area_ours + 28));      /* MXCSR_MASK differs between processors */
     for (unsigned i = 0; i < AREA; i++) {
         if (area_ours[i] != area_host[i]) {
-            g_error("%s mask %x: byte %u is %02x, host %02x (in use %" PRIx64 ", XSTATE_BV %" PRIx64 " host %" PRIx64 ")",
+            g_error("%s mask %x: byte %u is %02x, host %02x (in use %" PRIx64 ", XSTATE_BV %" PRIx64
+                    " host %" PRIx64 ")",
                     what, mask, i, area_ours[i], area_host[i], fpu_components_in_use(env), load_le64(area_ours + 512),
                     load_le64(area_host + 512));
         }

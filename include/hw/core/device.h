@@ -17,8 +17,10 @@ typedef struct DeviceType DeviceType;
 typedef struct BusOps BusOps;
 typedef struct Chardev Chardev;
 
-typedef enum PropKind { PROPK_END, PROPK_BOOL, PROPK_UINT8, PROPK_UINT16, PROPK_UINT32, PROPK_UINT64, PROPK_SIZE, PROPK_STRING,
-                        PROPK_DEVICE, PROPK_CHARDEV } PropKind;
+typedef enum PropKind {
+    PROPK_END, PROPK_BOOL, PROPK_UINT8, PROPK_UINT16, PROPK_UINT32, PROPK_UINT64, PROPK_SIZE, PROPK_STRING,
+    PROPK_DEVICE, PROPK_CHARDEV
+} PropKind;
 typedef struct Property {
     const char *name;
     PropKind kind;
@@ -33,9 +35,10 @@ typedef struct Property {
 #define PROP_UINT32(n, s, f, d)  { .name = (n), .kind = PROPK_UINT32, .offset = offsetof(s, f), .def = (d) }
 #define PROP_UINT64(n, s, f, d)  { .name = (n), .kind = PROPK_UINT64, .offset = offsetof(s, f), .def = (d) }
 #define PROP_SIZE(n, s, f, d)    { .name = (n), .kind = PROPK_SIZE, .offset = offsetof(s, f), .def = (d) }
-#define PROP_STRING(n, s, f, d)  { .name = (n), .kind = PROPK_STRING, .offset = offsetof(s, f), .def_str = (d) }  /* char *, owned */
-#define PROP_DEVICE(n, s, f)     { .name = (n), .kind = PROPK_DEVICE, .offset = offsetof(s, f) }     /* Device *, borrowed */
-#define PROP_CHARDEV(n, s, f)    { .name = (n), .kind = PROPK_CHARDEV, .offset = offsetof(s, f) }    /* Chardev *, borrowed */
+/* char *, owned; Device *, borrowed; Chardev *, borrowed */
+#define PROP_STRING(n, s, f, d)  { .name = (n), .kind = PROPK_STRING, .offset = offsetof(s, f), .def_str = (d) }
+#define PROP_DEVICE(n, s, f)     { .name = (n), .kind = PROPK_DEVICE, .offset = offsetof(s, f) }
+#define PROP_CHARDEV(n, s, f)    { .name = (n), .kind = PROPK_CHARDEV, .offset = offsetof(s, f) }
 #define PROP_END                 { .kind = PROPK_END }
 
 struct Device {
@@ -72,7 +75,8 @@ void device_type_foreach(void (*fn)(const DeviceType *t, void *opaque), void *op
 /* What a bus adds to the life of the devices on it. Members may be NULL. Registered once per kind, by a constructor. */
 struct BusOps {
     const char *name;                           /* as in -device help: "PCI" */
-    const Property *props;                      /* settable on every device of the bus; offsets in its instance struct */
+    /* settable on every device of the bus; offsets in its instance struct */
+    const Property *props;
     bool (*parse_prop)(Device *dev, const char *name, const char *value, bool *known, Error **errp);   /* odd ones */
     void (*instance_init)(Device *dev);
     bool (*realize)(Device *dev, Error **errp);     /* in place of DeviceType.realize: calls it if there is one */
@@ -83,7 +87,8 @@ struct BusOps {
 void bus_ops_register(BusKind kind, const BusOps *ops);
 const char *bus_kind_name(BusKind kind);
 
-Device *device_new(const char *type_name);          /* unrealized, properties at defaults; aborts when unknown (our bug) */
+/* unrealized, properties at defaults; aborts when unknown (our bug) */
+Device *device_new(const char *type_name);
 bool device_set_prop(Device *dev, const char *name, const char *value, Error **errp);    /* text form, from -device */
 void device_set_prop_uint(Device *dev, const char *name, uint64_t v);                    /* code: asserts it exists */
 void device_set_prop_ptr(Device *dev, const char *name, void *p);                        /* PROP_DEVICE, PROP_CHARDEV */

@@ -37,7 +37,8 @@ struct VMStateDescription {
     const VMStateDescription *const *subsections;   /* NULL terminated */
 };
 
-#define VMS_FIELD(k, f, s, n, m, ...) { .name = #f, .kind = (k), .offset = offsetof(s, f), .count = (n), .mask = (m), __VA_ARGS__ }
+#define VMS_FIELD(k, f, s, n, m, ...) \
+    { .name = #f, .kind = (k), .offset = offsetof(s, f), .count = (n), .mask = (m), __VA_ARGS__ }
 #define VMS_MEMBER(s, f) (((s *)0)->f)
 #define VMSTATE_UINT8(f, s)            VMS_FIELD(VMS_UINT8, f, s, 1, 0, .size = 1)
 #define VMSTATE_UINT16(f, s)           VMS_FIELD(VMS_UINT16, f, s, 1, 0, .size = 2)
@@ -56,7 +57,8 @@ struct VMStateDescription {
 #define VMSTATE_BYTES(f, s, n)         VMS_FIELD(VMS_BYTES, f, s, 1, 0, .size = (n))
 #define VMSTATE_TIMER(f, s)            VMS_FIELD(VMS_TIMER, f, s, 1, 0, .size = sizeof(Timer))
 #define VMSTATE_STRUCT(f, s, d)        VMS_FIELD(VMS_STRUCT, f, s, 1, 0, .size = sizeof(VMS_MEMBER(s, f)), .sub = &(d))
-#define VMSTATE_STRUCT_ARRAY(f, s, n, d) VMS_FIELD(VMS_STRUCT, f, s, n, 0, .size = sizeof(VMS_MEMBER(s, f)[0]), .sub = &(d))
+#define VMSTATE_STRUCT_ARRAY(f, s, n, d) \
+    VMS_FIELD(VMS_STRUCT, f, s, n, 0, .size = sizeof(VMS_MEMBER(s, f)[0]), .sub = &(d))
 #define VMSTATE_END                    { .kind = VMS_END }
 
 /* Appends the state of opaque to buf; reads it back from p[0..len), returns bytes consumed or -1 with an Error. */

@@ -71,7 +71,8 @@ void fw_cfg_add_bytes(Device *fw, uint16_t key, const void *data, size_t len);  
 void fw_cfg_add_i16(Device *fw, uint16_t key, uint16_t v);
 void fw_cfg_add_i32(Device *fw, uint16_t key, uint32_t v);
 void fw_cfg_add_i64(Device *fw, uint16_t key, uint64_t v);
-void fw_cfg_add_file(Device *fw, const char *name, const void *data, size_t len);       /* copies; directory stays sorted */
+/* copies; directory stays sorted */
+void fw_cfg_add_file(Device *fw, const char *name, const void *data, size_t len);
 /* hw/i386/acpi-build.c, smbios.c, kernel.c: fill fw_cfg */
 void acpi_build(PcState *pc);
 void smbios_build(PcState *pc);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The seam between the guest CPU (target-i386) and the board (hw/). Each side implements its half; nothing else crosses.
+ * The seam between the guest CPU (target-i386) and the board (hw/). Each side implements its half; nothing else
+ * crosses.
  */
 #ifndef HW_I386_X86_BOARD_H
 #define HW_I386_X86_BOARD_H
@@ -10,7 +11,8 @@
 
 /* ---- implemented by the CPU (target-i386/), called by the board ------------------------------------------------ */
 
-typedef enum CpuInterrupt {         /* request bits; set from any thread, cleared by the vCPU itself or by the board where noted */
+/* request bits; set from any thread, cleared by the vCPU itself or by the board where noted */
+typedef enum CpuInterrupt {
     CPU_INT_HARD = 1 << 0,          /* level: a maskable interrupt waits at PIC or APIC. Board sets and clears */
     CPU_INT_NMI = 1 << 1,
     CPU_INT_SMI = 1 << 2,
@@ -23,7 +25,8 @@ typedef enum CpuInterrupt {         /* request bits; set from any thread, cleare
 void cpu_interrupt(VCpu *v, uint32_t mask);         /* any thread: sets bits, kicks */
 void cpu_interrupt_clear(VCpu *v, uint32_t mask);
 void x86_cpu_sipi(VCpu *v, uint8_t vector);
-VCpu *x86_cpu_create(int index, uint32_t apic_id, const char *model, Error **errp);    /* -cpu text; thread not started */
+/* -cpu text; thread not started */
+VCpu *x86_cpu_create(int index, uint32_t apic_id, const char *model, Error **errp);
 void x86_cpu_models_print(void);                    /* -cpu help */
 void x86_cpu_set_a20(VCpu *v, bool on);             /* flushes that TLB; runs on the vCPU */
 bool x86_cpu_in_smm(VCpu *v);
@@ -55,6 +58,7 @@ bool apic_msr_write(VCpu *v, uint32_t index, uint64_t val);
 uint64_t x86_board_tsc(void);
 
 struct AddressSpace;
-extern struct AddressSpace *address_space_smm;      /* what a CPU in SMM sees; set by the host bridge, NULL until then */
+/* what a CPU in SMM sees; set by the host bridge, NULL until then */
+extern struct AddressSpace *address_space_smm;
 
 #endif
