@@ -3,6 +3,8 @@
 #include "qemu/osdep.h"
 #include "hw/core/irq.h"
 
+uint64_t irq_edges_merged;
+
 Irq irq_new(IrqHandler *handler, void *opaque, int n)
 {
     Irq irq = g_new(IrqLine, 1);

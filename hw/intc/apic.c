@@ -228,6 +228,9 @@ static void apic_accept_fixed(Apic *a, uint8_t vector, bool level)
     if (!(a->svr & SVR_ENABLE)) {
         return;
     }
+    if (!level && vec_test(a->irr, vector)) {
+        irq_note_merge();
+    }
     vec_set(a->irr, vector);
     if (level) {
         vec_set(a->tmr, vector);

@@ -100,6 +100,9 @@ static void chip_set_line(PicChip *c, unsigned n, bool level)
     uint8_t bit = 1u << n;
 
     if (!level) {
+        if (c->latch & ~c->imr & bit) {
+            irq_note_merge();   /* the pulses of a timer: the next edge takes the place of this one */
+        }
         c->lines &= ~bit;
         c->latch &= ~bit;       /* datasheet: the request must stay up until INTA, or it is gone */
     } else if (!(c->lines & bit)) {

@@ -8,8 +8,8 @@
  *
  * Channel 0 drives interrupt line 0. In the periodic modes the line stays up and dips just before each rising edge of
  * OUT, instead of following OUT's low phase: an 8259 forgets a request whose line falls before the CPU has taken it,
- * and an emulator's timer may be late by more than half a period. Ticks missed for longer than a period merge into
- * one.
+ * and an emulator's timer may be late by more than half a period. Ticks that a busy host made us miss are made up for, a
+ * quarter of a period apart: systems count them to keep time and to calibrate their other clocks.
  *
  *           write count                  next CLK            N ticks
  *   (no count) ───────► waiting (start = now + 1) ───► counting ───► terminal count / reload
@@ -36,6 +36,7 @@
 #define STATUS_NULL_COUNT   (1u << 6)
 
 #define TICK_NEVER          INT64_MAX
+#define MAX_OWED            250         /* beyond this the guest was not running at all: let it go */
 #define MIN_EDGE_TICKS      12          /* 10 us: faster interrupt rates are coalesced */
 
 typedef struct PitChannel {
@@ -62,6 +63,7 @@ typedef struct Pit {
     PitChannel ch[PIT_CHANNELS];
     Timer timer;                /* channel 0's next rising edge */
     int64_t edge_tick;          /* the same as a tick; TICK_NEVER: none comes */
+    uint32_t owed;              /* edges the host missed in a periodic mode, to be made up for; not saved */
     bool irq_off;               /* the HPET has taken line 0 */
 } Pit;
 
@@ -209,25 +211,42 @@ static void pit_arm(Pit *s, int64_t now)
     }
     s->edge_tick = edge;
     if (edge == TICK_NEVER) {
+        s->owed = 0;
         timer_disarm(&s->timer);
     } else {
+        int64_t make_up = now + MAX(c->count / 4, MIN_EDGE_TICKS);
+
+        if (s->owed && make_up < edge - MIN_EDGE_TICKS) {
+            edge = make_up;
+        }
         timer_arm(&s->timer, pit_tick_to_ns(edge));
     }
 }
 
-static void pit_edge(void)
+/* An edge that the CPU had no time to take before the next one is owed as well. */
+static void pit_edge(Pit *s)
 {
+    uint64_t merged = __atomic_load_n(&irq_edges_merged, __ATOMIC_RELAXED);
+
     irq_lower(isa_irq(0));
     irq_raise(isa_irq(0));
+    if (__atomic_load_n(&irq_edges_merged, __ATOMIC_RELAXED) != merged && s->owed < MAX_OWED) {
+        s->owed++;
+    }
 }
 
 /* Delivers an edge that is due, so that a register write cannot make the timer forget it. */
 static void pit_catch_up(Pit *s, int64_t now)
 {
+    const PitChannel *c = &s->ch[0];
+
     if (s->edge_tick <= now) {
         trace_pit_edge(s->edge_tick, now - s->edge_tick);
+        if ((c->mode == 2 || c->mode == 3) && c->count >= MIN_EDGE_TICKS) {
+            s->owed = (uint32_t)MIN(s->owed + (now - s->edge_tick) / c->count, MAX_OWED);
+        }
         s->edge_tick = TICK_NEVER;
-        pit_edge();
+        pit_edge(s);
     }
 }
 
@@ -236,6 +255,10 @@ static void pit_timer_cb(void *opaque)
     Pit *s = opaque;
     int64_t now = pit_now();
 
+    if (s->owed && s->edge_tick > now) {
+        s->owed--;              /* comes back if this one is not taken either */
+        pit_edge(s);
+    }
     pit_catch_up(s, now);
     ch_sync(&s->ch[0], now);
     pit_arm(s, now);
@@ -246,6 +269,7 @@ static void pit_update_line(Pit *s, int64_t now)
 {
     PitChannel *c = &s->ch[0];
 
+    s->owed = 0;
     irq_set(isa_irq(0), !s->irq_off && (c->mode == 0 ? ch_out(c, now) : true));
     pit_arm(s, now);
 }
