@@ -17,7 +17,8 @@ ifneq ($(wildcard configure),)
 
 # ---- in the source folder: pass everything on to ./build ---------------------------------------------------------
 
-GOALS := all check check-unit check-tcg check-system bench install uninstall clean man qemu-system-x86_64 qemu-system-i386
+GOALS := all check check-unit check-tcg check-system bench install uninstall clean man \
+         qemu-system-x86_64 qemu-system-i386
 .PHONY: $(GOALS)
 $(GOALS): build/config.mak
 	@$(MAKE) -C build $@
@@ -64,7 +65,7 @@ obj-y :=
 generated-headers :=
 include $(OBJS_FILES)
 
-# ---- boot ROMs: pc-bios/optionrom/NAME.S becomes optionrom_NAME[] .. optionrom_NAME_end[] in the program --------------
+# ---- boot ROMs: pc-bios/optionrom/NAME.S becomes optionrom_NAME[] .. optionrom_NAME_end[] in the program ------------
 
 ROM_NAMES := $(patsubst $(SRC_PATH)/pc-bios/optionrom/%.S,%,$(wildcard $(SRC_PATH)/pc-bios/optionrom/*.S))
 ROM_BINS := $(ROM_NAMES:%=pc-bios/optionrom/%.bin)
@@ -168,7 +169,8 @@ install: all
 	install -m 755 $(PROGRAM) '$(DESTDIR)$(BINDIR)/$(PROGRAM)'
 	for t in $(filter-out $(PROGRAM),$(TARGETS)); do ln -sf $(PROGRAM) '$(DESTDIR)$(BINDIR)/'$$t || exit 1; done
 	if [ -f $(MAN) ]; then install -m 644 $(MAN) '$(DESTDIR)$(MANDIR)/$(PROGRAM).1' && \
-	    for t in $(filter-out $(PROGRAM),$(TARGETS)); do ln -sf $(PROGRAM).1 '$(DESTDIR)$(MANDIR)/'$$t.1 || exit 1; done; fi
+	    for t in $(filter-out $(PROGRAM),$(TARGETS)); do \
+	        ln -sf $(PROGRAM).1 '$(DESTDIR)$(MANDIR)/'$$t.1 || exit 1; done; fi
 	install -m 644 $(SRC_PATH)/LICENSE $(SRC_PATH)/README.md '$(DESTDIR)$(DOCDIR)'
 
 uninstall:
@@ -178,7 +180,8 @@ uninstall:
 
 clean: clean-tests
 	rm -f $(OBJS) $(OBJS:.o=.d) $(TARGETS) $(MAN) $(generated-headers) objs.list cflags.list libcore.a
-	rm -f pc-bios/optionrom/*.bin pc-bios/optionrom/*.tmp pc-bios/optionrom/*.o pc-bios/optionrom/*.d pc-bios/optionrom/roms.S
+	rm -f pc-bios/optionrom/*.bin pc-bios/optionrom/*.tmp pc-bios/optionrom/*.o pc-bios/optionrom/*.d
+	rm -f pc-bios/optionrom/roms.S
 
 -include $(OBJS:.o=.d) $(ROM_BINS:.bin=.rom.d)
 
