@@ -157,7 +157,7 @@ static void rotate(Translator *t, Insn *in, bool left)
 {
     IrContext *ir = t->ir;
     Shift s = shift_operands(t, in, in->val[1]);
-    bool keeps_o = in->row->o1 == Ib && in->imm != 1;
+    bool keeps_o = in->row->o1 == Ib && s.n != 1;       /* by the masked count */
     IrTemp res, o;
 
     if (s.constant && !s.n) {
