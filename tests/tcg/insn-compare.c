@@ -59,9 +59,9 @@ static void compare_xmm(GString *s, const FxImage *n, const FxImage *g)
 }
 
 /* Unmasked overflow and underflow: Intel says that the result was inexact, too. */
-static void compare_mxcsr(GString *s, const CpuState *n, const CpuState *g)
+static void compare_mxcsr(GString *s, const CpuState *n, const CpuState *g, const Checks *c)
 {
-    uint32_t ignore = n->vector == 19 && g->vector == 19 && !native_is_intel() && (n->fx.mxcsr & 0x18) ? 0x20 : 0;
+    uint32_t ignore = c->ignore_simd_flags ? 0x3f : n->vector == 19 && g->vector == 19 && !native_is_intel() && (n->fx.mxcsr & 0x18) ? 0x20 : 0;
 
     differ(s, "mxcsr", n->fx.mxcsr | ignore, g->fx.mxcsr | ignore);
 }
@@ -123,7 +123,7 @@ GString *states_compare(const CpuState *n, const CpuState *g, const Checks *c)
         compare_x87(s, &n->fx, &g->fx);
     }
     compare_xmm(s, &n->fx, &g->fx);
-    compare_mxcsr(s, n, g);
+    compare_mxcsr(s, n, g, c);
     compare_memory(s);
     return s;
 }

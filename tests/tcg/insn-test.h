@@ -123,7 +123,7 @@ enum {
     FORM_X87 = 1 << 7,
     FORM_RAXMEM = 1 << 8,       /* XLAT, MASKMOV: an implicit base register */
     FORM_NOSEQ = 1 << 9,        /* not in random sequences */
-    FORM_APPROX = 1 << 10,      /* the host's result may differ between vendors */
+    FORM_APPROX = 1 << 10,      /* flags that an unmasked SIMD exception leaves are not compared */
 };
 typedef struct Form {
     char *text;                 /* template: mnemonic and the operands' places, "add \1, \2" */
@@ -173,7 +173,7 @@ void area_fill(uint8_t *area, Rng *r);
 /* ---- insn-compare.c ---- */
 typedef struct Checks {
     uint32_t undefined;         /* flags not compared */
-    bool ignore_x87, ignore_rcx;
+    bool ignore_x87, ignore_simd_flags;
 } Checks;
 extern unsigned long undefined_differences;
 /* Empty when equal; else one line per difference. Areas are compared as well. */

@@ -42,3 +42,4 @@ fstp st(0)                      | fcw=37e fsw=8081               | native #MF
 fnstsw ax                       | fcw=37e fsw=8081               | native
 fnclex; fstp st(0)              | fcw=37f fsw=8081 st0=3fff:8000000000000000 | native
 movq mm0, rax; emms             | fsw=3800                       | native
+ldmxcsr [mem]      | mem=801f0100                               | native #GP
