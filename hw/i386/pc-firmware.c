@@ -8,6 +8,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/bitops.h"
+#include "hw/block/fdc.h"
 #include "hw/i386/pc-firmware.h"
 #include "hw/i386/x86-board.h"
 #include "hw/ide/ide.h"
@@ -131,6 +132,16 @@ static void add_ide_entry(uint32_t index, unsigned channel, unsigned unit, void 
     g_array_append_val((GArray *)entries, e);
 }
 
+static void add_floppy_entry(PcState *pc, unsigned n, GArray *entries)
+{
+    BootEntry e = { fdc_bootindex(pc->fdc, n), NULL };
+
+    if (e.index != BOOTINDEX_NONE) {
+        e.path = g_strdup_printf("/pci@i0cf8/isa@1/fdc@03f0/floppy@%u", n);
+        g_array_append_val(entries, e);
+    }
+}
+
 /* Device paths, one per line, NUL at the end. Empty: firmware goes by CMOS. */
 static void set_boot_order(PcState *pc)
 {
@@ -139,6 +150,9 @@ static void set_boot_order(PcState *pc)
 
     if (pc->ide) {
         ide_foreach_bootindex(pc->ide, add_ide_entry, entries);
+    }
+    for (unsigned i = 0; pc->fdc && i < ARRAY_SIZE(pc->floppy_type); i++) {
+        add_floppy_entry(pc, i, entries);
     }
     g_array_sort(entries, compare_boot_entries);
     if (pc->boot_rom) {

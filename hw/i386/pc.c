@@ -12,6 +12,7 @@
 #include "qemu/osdep.h"
 #include "qemu/bitops.h"
 #include "hw/acpi/piix4.h"
+#include "hw/block/fdc.h"
 #include "hw/char/debugcon.h"
 #include "hw/char/serial.h"
 #include "hw/i386/pc-firmware.h"
@@ -307,6 +308,37 @@ static bool create_ide(PcState *pc, Error **errp)
     return pc->ide;
 }
 
+static bool attach_floppy(PcState *pc, unsigned n, Error **errp)
+{
+    static const char *const props[] = { "driveA", "driveB" };
+    const DriveInfo *info = drive_get(DRIVE_FLOPPY, n);
+    const char *name = info ? info->name : "floppy0";
+
+    /* Without any -fda: one empty drive. */
+    if (!info && (n || pc->opts->nodefaults || drive_get(DRIVE_FLOPPY, 1))) {
+        return true;
+    }
+    if (!info && !blk_new(name)) {
+        error_set(errp, "the name '%s' is the empty floppy drive's", name);
+        return false;
+    }
+    return device_set_prop(pc->fdc, props[n], name, errp);
+}
+
+static bool create_fdc(PcState *pc, Error **errp)
+{
+    pc->fdc = device_new("isa-fdc");
+    fdc_set_dma(pc->fdc, pc->dma);
+    if (!attach_floppy(pc, 0, errp) || !attach_floppy(pc, 1, errp) || !device_realize(pc->fdc, NULL, errp)) {
+        return false;
+    }
+    pc->has_fdc = true;
+    for (unsigned i = 0; i < ARRAY_SIZE(pc->floppy_type); i++) {
+        pc->floppy_type[i] = fdc_drive_type(pc->fdc, i);
+    }
+    return true;
+}
+
 static bool pc_init(const MachineOptions *o, Error **errp)
 {
     PcState *pc = &pc_state;
@@ -315,8 +347,8 @@ static bool pc_init(const MachineOptions *o, Error **errp)
     pc->gsi = irq_new_array(gsi_set, pc, IOAPIC_NUM_PINS);
     return create_ram(pc, errp) && i440fx_init(pc, errp) && create_cpus(pc, errp) &&
            check_ram_is_addressable(pc, errp) && piix3_init(pc, errp) && load_bios(pc, errp) &&
-           create_isa_devices(pc, errp) && create_ide(pc, errp) && piix4_pm_init(pc, errp) &&
-           pc_firmware_init(pc, errp);
+           create_isa_devices(pc, errp) && create_ide(pc, errp) && create_fdc(pc, errp) &&
+           piix4_pm_init(pc, errp) && pc_firmware_init(pc, errp);
 }
 
 /* ---- machine types ----------------------------------------------------------------------------------------------- */

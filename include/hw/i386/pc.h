@@ -32,7 +32,7 @@ typedef struct PcState {
     MemoryRegion ram, ram_low, ram_high;    /* all RAM; aliases below and above 4 GiB */
     uint64_t below_4g, above_4g;
     Irq *gsi;                               /* 24: what drives PIC (0..15) and IO-APIC together */
-    Device *pic, *ioapic, *pit, *rtc, *fw_cfg, *kbd, *dma;
+    Device *pic, *ioapic, *pit, *rtc, *fw_cfg, *kbd, *dma, *fdc;
     PciBus *bus;
     PciDevice *i440fx, *piix3, *piix4_pm, *ide;
     const MachineOptions *opts;

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Floppy commands that move sectors
+ *
+ *   seven or eight parameters ─► check ─► a piece (rest of the track side) between disk and buf ─► DMA or FIFO ─► next
+ *   piece ... ─► terminal count, end of track or error ─► ST0 ST1 ST2 C H R N, interrupt
+ *
+ * Follows: Intel 82078 datasheet, "Data Transfer Commands".
+ * Left out: sectors of other sizes than 512 bytes, deleted data marks on disk (an image has none), gaps, SCAN.
+ */
+#include "qemu/osdep.h"
+#include "fdc-internal.h"
+#include "hw/dma/i8237.h"
+#include "qemu/log.h"
+#include "trace/hw-block.h"
+
+#define RESULT_NS   20000       /* commands that find out without the disk turning */
+#define SIZE_512    2
+
+/* Parameters of a data command: after the opcode */
+enum { P_HDS = 1, P_C, P_H, P_R, P_N, P_EOT, P_GPL, P_DTL };
+enum { F_HDS = 1, F_N, F_SC, F_GPL, F_D };
+
+static FloppyDrive *current(Fdc *s)
+{
+    return fdc_unit(s, s->unit);
+}
+
+/* ---- results -------------------------------------------------------------------------------------------------------- */
+
+void fdc_data_result(Fdc *s)
+{
+    uint8_t failed = s->st1 || s->st2 & ~ST2_CONTROL ? ST0_ABNORMAL : 0;
+    uint8_t r[7] = { failed | s->head << 2 | s->unit, s->st1, s->st2, s->cyl, s->head, s->sec, SIZE_512 };
+
+    trace_fdc_result(r[0], r[1], r[2], r[3], r[4], r[5]);
+    s->pio = s->waiting_dma = false;
+    fdc_result(s, r, sizeof(r));
+    s->result_irq = true;
+    fdc_raise(s);
+}
+
+static void fail(Fdc *s, uint8_t st1, uint8_t st2)
+{
+    s->st1 |= st1;
+    s->st2 |= st2;
+    fdc_after(s, TIMER_RESULT, RESULT_NS);
+}
+
+/* Past the last sector of the side (82078, "Result Phase Table"): the other side with MT, then the next cylinder. */
+static void next_side(Fdc *s)
+{
+    s->sec = 1;
+    if (s->mt) {
+        s->head ^= 1;
+        s->cyl += !s->head;
+    } else {
+        s->cyl++;
+    }
+}
+
+static void advance(Fdc *s, unsigned sectors)
+{
+    for (; sectors; sectors--) {
+        if (s->sec >= s->eot) {
+            next_side(s);
+        } else {
+            s->sec++;
+        }
+    }
+}
+
+/* ---- starting ------------------------------------------------------------------------------------------------------- */
+
+/* True: the disk turns and the head is where the command wants it. */
+static bool find_track(Fdc *s, uint8_t cyl)
+{
+    FloppyDrive *d = current(s);
+
+    if (!fdc_has_disk(d)) {
+        fail(s, ST1_NO_MARK, 0);
+        return false;
+    }
+    if (s->config & CONF_EIS && cyl < d->disk.cyls) {
+        fdc_step(d, cyl);
+    }
+    if (d->track != cyl || cyl >= d->disk.cyls) {
+        fail(s, ST1_NO_DATA, ST2_WRONG_CYL);
+        return false;
+    }
+    if (s->head >= d->disk.heads) {
+        fail(s, ST1_NO_MARK, 0);
+        return false;
+    }
+    return true;
+}
+
+static bool open_transfer(Fdc *s, bool write)
+{
+    s->phase = PHASE_EXECUTION;
+    s->unit = s->fifo[P_HDS] & 3;
+    s->head = s->fifo[P_HDS] >> 2 & 1;
+    s->cyl = s->fifo[P_C];
+    s->sec = s->fifo[P_R];
+    s->eot = s->fifo[P_EOT];
+    s->mt = s->fifo[0] & 0x80;
+    s->write = write;
+    s->st1 = s->st2 = 0;
+    s->tc = s->is_format = false;
+    s->pio = s->hlt_nd & 1;
+    if (!find_track(s, s->cyl)) {
+        return false;
+    }
+    if (s->fifo[P_H] != s->head || s->fifo[P_N] != SIZE_512) {
+        qemu_log_mask(LOG_GUEST_ERROR, "fdc: command %02x wants head %u, sector size code %u\n", s->fifo[0],
+                      s->fifo[P_H], s->fifo[P_N]);
+        fail(s, ST1_NO_DATA, 0);
+        return false;
+    }
+    if (write && fdc_is_protected(current(s))) {
+        fail(s, ST1_PROTECTED, 0);
+        return false;
+    }
+    return true;
+}
+
+/* Sectors from here to the end of the side; 0: there is no such sector, and the command has failed. */
+static unsigned piece_sectors(Fdc *s)
+{
+    const FloppyGeometry *g = &current(s)->disk;
+
+    if (!s->sec || s->sec > g->secs) {
+        fail(s, ST1_NO_DATA, 0);
+        return 0;
+    }
+    return MAX(MIN(s->eot, g->secs), s->sec) - s->sec + 1;
+}
+
+static uint64_t piece_offset(const Fdc *s)
+{
+    const FloppyGeometry *g = &s->drive[s->unit].disk;
+
+    return (((uint64_t)s->cyl * g->heads + s->head) * g->secs + s->sec - 1) * SECTOR;
+}
+
+/* ---- block requests ------------------------------------------------------------------------------------------------- */
+
+static void disk_read(void *opaque, int ret);
+static void disk_written(void *opaque, int ret);
+
+static void start_io(Fdc *s, unsigned sectors, bool write)
+{
+    FloppyDrive *d = current(s);
+
+    trace_fdc_transfer(s->unit, piece_offset(s) / SECTOR, sectors, write);
+    assert(sectors * SECTOR <= FDC_BUF);
+    s->iov = (struct iovec){ s->buf, sectors * SECTOR };
+    s->io_busy = true;
+    if (write) {
+        blk_writev(d->blk, piece_offset(s), &s->iov, 1, disk_written, s);
+    } else {
+        blk_readv(d->blk, piece_offset(s), &s->iov, 1, disk_read, s);
+    }
+}
+
+/* False: a reset has put an end to it. */
+static bool end_io(Fdc *s)
+{
+    bool wanted = !s->abandoned;
+
+    s->io_busy = s->abandoned = false;
+    return wanted;
+}
+
+void fdc_abort_transfer(Fdc *s)
+{
+    s->abandoned = s->io_busy;
+    s->pio = s->waiting_dma = false;
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------------------- */
+
+/* A whole piece went over. Without terminal count the transfer goes on where MT leads, or has come to its end. */
+static bool piece_over(Fdc *s)
+{
+    bool more;
+
+    advance(s, s->len / SECTOR);
+    if (!s->tc && s->sec > 1) {
+        return true;        /* EOT lies beyond the track: the next sector will not be found */
+    }
+    more = s->mt && s->head == 1 && s->sec == 1 && s->cyl == s->fifo[P_C] && current(s)->disk.heads > 1;
+    if (!more || s->tc) {
+        s->st1 |= s->tc ? 0 : ST1_END_OF_CYL;
+        fdc_data_result(s);
+        return false;
+    }
+    return true;
+}
+
+static void read_piece(Fdc *s)
+{
+    unsigned n;
+
+    if (s->io_busy) {
+        fail(s, ST1_NO_DATA, 0);        /* an abandoned request still has the buffer */
+        return;
+    }
+    n = piece_sectors(s);
+    if (n) {
+        start_io(s, n, false);
+    }
+}
+
+static void read_by_dma(Fdc *s)
+{
+    size_t n = i8257_write(s->dma, FDC_DMA, s->buf + s->pos, s->len - s->pos, &s->tc);
+
+    s->pos += n;
+    if (s->tc) {
+        advance(s, ROUND_UP(s->pos, SECTOR) / SECTOR);
+        fdc_data_result(s);
+    } else if (s->pos < s->len) {
+        s->waiting_dma = true;
+    } else if (piece_over(s)) {
+        read_piece(s);
+    }
+}
+
+static void disk_read(void *opaque, int ret)
+{
+    Fdc *s = opaque;
+
+    if (!end_io(s)) {
+        return;
+    }
+    if (ret < 0) {
+        fail(s, ST1_NO_DATA | ST1_CRC, 0);
+        return;
+    }
+    s->pos = 0;
+    s->len = s->iov.iov_len;
+    if (s->pio) {
+        fdc_raise(s);
+    } else {
+        read_by_dma(s);
+    }
+}
+
+void fdc_read_data(Fdc *s)
+{
+    if (!open_transfer(s, false)) {
+        return;
+    }
+    if ((s->fifo[0] & 0x1f) == 0x02) {
+        s->sec = 1;                     /* READ TRACK starts at the index hole */
+    } else if ((s->fifo[0] & 0x1f) == 0x0c) {
+        s->st2 |= ST2_CONTROL;          /* READ DELETED DATA meets ordinary data */
+    }
+    read_piece(s);
+}
+
+void fdc_verify(Fdc *s)
+{
+    if (open_transfer(s, false)) {
+        unsigned n = piece_sectors(s);
+
+        if (n) {
+            s->pio = false;
+            s->len = n * SECTOR;
+            s->tc = true;
+            advance(s, n);
+            fdc_after(s, TIMER_RESULT, RESULT_NS);
+        }
+    }
+}
+
+/* ---- writing -------------------------------------------------------------------------------------------------------- */
+
+/* The rest of a sector that the host ended early is zeros (82078, "Write Data"). */
+static void write_collected(Fdc *s)
+{
+    uint32_t whole = ROUND_UP(s->pos, SECTOR);
+
+    memset(s->buf + s->pos, 0, whole - s->pos);
+    s->len = whole;
+    if (whole) {
+        start_io(s, whole / SECTOR, true);
+    } else {
+        fdc_data_result(s);
+    }
+}
+
+static void write_by_dma(Fdc *s)
+{
+    size_t n = i8257_read(s->dma, FDC_DMA, s->buf + s->pos, s->len - s->pos, &s->tc);
+
+    s->pos += n;
+    if (s->tc || s->pos == s->len) {
+        write_collected(s);
+    } else {
+        s->waiting_dma = true;
+    }
+}
+
+static void write_piece(Fdc *s)
+{
+    unsigned n;
+
+    if (s->io_busy) {
+        fail(s, ST1_NO_DATA, 0);
+        return;
+    }
+    n = piece_sectors(s);
+    if (!n) {
+        return;
+    }
+    s->pos = 0;
+    s->len = n * SECTOR;
+    if (s->pio) {
+        fdc_raise(s);
+    } else {
+        write_by_dma(s);
+    }
+}
+
+static void disk_written(void *opaque, int ret)
+{
+    Fdc *s = opaque;
+
+    if (!end_io(s)) {
+        return;
+    }
+    if (ret < 0) {
+        fail(s, ST1_NO_DATA | ST1_CRC, 0);
+    } else if (s->is_format) {
+        fdc_data_result(s);
+    } else if (s->tc) {
+        advance(s, s->len / SECTOR);
+        fdc_data_result(s);
+    } else if (piece_over(s)) {
+        write_piece(s);
+    }
+}
+
+void fdc_write_data(Fdc *s)
+{
+    if (open_transfer(s, true)) {
+        write_piece(s);
+    }
+}
+
+/* ---- formatting ----------------------------------------------------------------------------------------------------- */
+
+/*
+ * C H R N of each sector comes from the host; only where the disk already has such sectors can an image follow. The
+ * whole side becomes the filler byte.
+ */
+static void format_next(Fdc *s)
+{
+    const FloppyGeometry *g = &current(s)->disk;
+
+    if (!s->pio) {
+        s->pos += i8257_read(s->dma, FDC_DMA, s->buf + s->pos, s->len - s->pos, &s->tc);
+        if (s->pos < s->len && !s->tc) {
+            s->waiting_dma = true;
+            return;
+        }
+    }
+    s->sec = 1;
+    s->cyl = current(s)->track;
+    memset(s->buf, s->fill_byte, g->secs * SECTOR);
+    start_io(s, g->secs, true);
+}
+
+void fdc_format(Fdc *s)
+{
+    s->phase = PHASE_EXECUTION;
+    s->unit = s->fifo[F_HDS] & 3;
+    s->head = s->fifo[F_HDS] >> 2 & 1;
+    s->cyl = current(s)->track;
+    s->sec = 1;
+    s->st1 = s->st2 = 0;
+    s->mt = s->tc = false;
+    s->write = s->is_format = true;
+    s->pio = s->hlt_nd & 1;
+    s->fill_byte = s->fifo[F_D];
+    s->pos = 0;
+    s->len = 4 * s->fifo[F_SC];
+    if (!find_track(s, s->cyl)) {
+        return;
+    }
+    if (fdc_is_protected(current(s))) {
+        fail(s, ST1_PROTECTED, 0);
+    } else if (s->fifo[F_N] != SIZE_512 || s->fifo[F_SC] != current(s)->disk.secs || s->io_busy) {
+        fail(s, ST1_NO_DATA, 0);
+    } else if (s->pio) {
+        fdc_raise(s);
+    } else {
+        format_next(s);
+    }
+}
+
+/* ---- READ ID -------------------------------------------------------------------------------------------------------- */
+
+/* The sector under the head follows from the time: 300 turns a minute. */
+void fdc_read_id(Fdc *s)
+{
+    const FloppyDrive *d;
+
+    s->phase = PHASE_EXECUTION;
+    s->unit = s->fifo[P_HDS] & 3;
+    s->head = s->fifo[P_HDS] >> 2 & 1;
+    s->st1 = s->st2 = 0;
+    d = current(s);
+    s->cyl = d->track;
+    s->sec = 1;
+    if (!fdc_has_disk(d) || s->head >= d->disk.heads || d->track >= d->disk.cyls) {
+        fail(s, ST1_NO_MARK, 0);
+        return;
+    }
+    s->sec = clock_get_ns(CLOCK_VM) / (200 * 1000 * 1000 / d->disk.secs) % d->disk.secs + 1;
+    fdc_after(s, TIMER_RESULT, RESULT_NS);
+}
+
+/* ---- without DMA: the FIFO ------------------------------------------------------------------------------------------ */
+
+uint8_t fdc_pio_read(Fdc *s)
+{
+    uint8_t val = s->buf[s->pos++];
+
+    if (s->pos == s->len) {
+        fdc_lower(s);
+        if (piece_over(s)) {
+            read_piece(s);
+        }
+    }
+    return val;
+}
+
+void fdc_pio_write(Fdc *s, uint8_t val)
+{
+    s->buf[s->pos++] = val;
+    if (s->pos == s->len) {
+        fdc_lower(s);
+        if (s->is_format) {
+            format_next(s);
+        } else {
+            write_collected(s);
+        }
+    }
+}
+
+/* The guest has programmed the channel after the command. */
+void fdc_dma_ready(void *opaque)
+{
+    Fdc *s = opaque;
+
+    if (!s->waiting_dma) {
+        return;
+    }
+    s->waiting_dma = false;
+    if (s->is_format) {
+        format_next(s);
+    } else if (s->write) {
+        write_by_dma(s);
+    } else {
+        read_by_dma(s);
+    }
+}
