@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Block nodes over files, back ends, the worker pool, coroutines. */
+#include "qemu/osdep.h"
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include "block/backend.h"
+#include "qemu/coroutine.h"
+#include "qemu/main-loop.h"
+#include "qemu/worker.h"
+
+static char *dir;
+
+static char *make_file(const char *name, const void *data, size_t len)
+{
+    char *path = g_build_filename(dir, name, NULL);
+
+    g_assert_true(g_file_set_contents(path, data, len, NULL));
+    return path;
+}
+
+static BlockNode *open_raw(const char *path)
+{
+    return block_open(path, &(BlockOpenOptions){ .format = "raw" }, &error_abort);
+}
+
+typedef struct Answer {
+    unsigned n;
+    int ret;
+} Answer;
+
+static void answered(void *opaque, int ret)
+{
+    Answer *a = opaque;
+
+    g_assert_true(in_io_thread());
+    g_assert_true(big_lock_held());
+    a->n++;
+    a->ret = ret;
+}
+
+/* ---- nodes ----------------------------------------------------------------------------------------------------- */
+
+static void test_a_file_within_a_sector_ends_with_zeros(void)
+{
+    g_autofree char *path = make_file("short", "abc", 3);
+    BlockNode *n = open_raw(path);
+    uint8_t buf[512];
+
+    g_assert_cmpuint(block_size(n), ==, 512);
+    memset(buf, 0xee, sizeof(buf));
+    g_assert_true(block_pread(n, 0, buf, 512, &error_abort));
+    g_assert_cmpmem(buf, 3, "abc", 3);
+    for (unsigned i = 3; i < 512; i++) {
+        g_assert_cmphex(buf[i], ==, 0);
+    }
+    block_unref(n);
+}
+
+static void assert_refused(const char *path, const BlockOpenOptions *o, const char *why)
+{
+    Error *err = NULL;
+
+    g_assert_null(block_open(path, o, &err));
+    g_test_message("says: %s", error_get_message(err));
+    g_assert_nonnull(strstr(error_get_message(err), why));
+    error_free(err);
+}
+
+static void test_foreign_formats_are_named_unless_raw_is_asked_for(void)
+{
+    uint8_t head[1024] = "QFI\xfb";
+    g_autofree char *path = make_file("foreign", head, sizeof(head));
+
+    assert_refused(path, &(BlockOpenOptions){ 0 }, "'qcow'");
+    block_unref(open_raw(path));
+    memcpy(head, "KDMV", 4);
+    g_free(path);
+    path = make_file("foreign", head, sizeof(head));
+    assert_refused(path, &(BlockOpenOptions){ 0 }, "'vmdk'");
+    assert_refused(path, &(BlockOpenOptions){ .format = "nosuch" }, "unknown image format");
+    assert_refused("/nosuch", &(BlockOpenOptions){ 0 }, "No such file");
+    assert_refused(dir, &(BlockOpenOptions){ .readonly = true }, "neither a regular file nor");
+}
+
+static void test_locks_keep_writers_apart_and_readers_together(void)
+{
+    g_autofree char *path = make_file("lock", "x", 1);
+    BlockOpenOptions rw = { .format = "raw" }, ro = { .format = "raw", .readonly = true };
+    BlockOpenOptions unlocked = { .format = "raw", .no_lock = true };
+    BlockNode *a = open_raw(path), *b;
+
+    assert_refused(path, &rw, "\"write\" lock");
+    assert_refused(path, &ro, "shared \"write\" lock");
+    b = block_open(path, &unlocked, &error_abort);
+    block_unref(b);
+    block_unref(a);
+    a = block_open(path, &ro, &error_abort);
+    b = block_open(path, &ro, &error_abort);
+    assert_refused(path, &rw, "\"write\" lock");
+    block_unref(a);
+    block_unref(b);
+    block_unref(open_raw(path));
+}
+
+static void test_every_cache_mode_reads_what_was_written(void)
+{
+    for (BlockCache c = BLOCK_CACHE_WRITEBACK; c <= BLOCK_CACHE_UNSAFE; c++) {
+        g_autofree uint8_t *zero = g_malloc0(256 * KiB);
+        g_autofree char *path = make_file("cache", zero, 256 * KiB);
+        BlockNode *n = block_open(path, &(BlockOpenOptions){ .format = "raw", .cache = c }, NULL);
+        g_autofree uint8_t *in = g_malloc(96 * KiB), *out = g_malloc(96 * KiB);
+
+        if (!n) {
+            g_test_message("cache mode %d is not possible here", c);
+            continue;
+        }
+        for (unsigned i = 0; i < 96 * KiB; i++) {
+            out[i] = i * 31 + i / 4096;
+        }
+        g_assert_true(block_pwrite(n, 512, out, 96 * KiB - 512, &error_abort));
+        g_assert_cmpint(block_run_sync(n, &(BlockOp){ .kind = BLOCK_FLUSH }), ==, 0);
+        g_assert_true(block_pread(n, 512, in, 96 * KiB - 512, &error_abort));
+        g_assert_cmpmem(in, 96 * KiB - 512, out, 96 * KiB - 512);
+        g_assert_cmpint(block_run_sync(n, &(BlockOp){ .kind = BLOCK_WRITE_ZEROES, .offset = 1024, .bytes = 8192 }), ==,
+                        0);
+        g_assert_true(block_pread(n, 1024, in, 8192, &error_abort));
+        g_assert_cmpmem(in, 8192, zero, 8192);
+        block_unref(n);
+    }
+}
+
+static void test_discard_gives_space_back_only_when_allowed(void)
+{
+    for (unsigned allowed = 0; allowed < 2; allowed++) {
+        g_autofree uint8_t *data = g_malloc(MiB);
+        g_autofree char *path = NULL;
+        uint8_t got[512];
+        BlockNode *n;
+
+        memset(data, 0x55, MiB);
+        path = make_file("discard", data, MiB);
+        n = block_open(path, &(BlockOpenOptions){ .format = "raw", .discard = allowed }, &error_abort);
+        g_assert_cmpint(block_run_sync(n, &(BlockOp){ .kind = BLOCK_DISCARD, .offset = 64 * KiB, .bytes = 64 * KiB }),
+                        ==, 0);
+        g_assert_true(block_pread(n, 64 * KiB, got, 512, &error_abort));
+        g_assert_cmphex(got[0], ==, allowed ? 0 : 0x55);
+        block_unref(n);
+    }
+}
+
+static void test_scattered_memory_is_one_request(void)
+{
+    enum { N = 700 };
+    static uint8_t mem[N][48], file[N * 48];
+    g_autofree char *path = NULL;
+    struct iovec iov[N];
+    BlockNode *n;
+
+    for (unsigned i = 0; i < sizeof(file); i++) {
+        file[i] = i * 3 + i / 251;
+    }
+    path = make_file("scatter", file, sizeof(file));
+    n = open_raw(path);
+    for (unsigned i = 0; i < N; i++) {
+        iov[i] = (struct iovec){ mem[i], 48 };
+    }
+    g_assert_cmpint(block_run_sync(n, &(BlockOp){ .kind = BLOCK_READ, .bytes = sizeof(file), .iov = iov, .niov = N }), ==,
+                    0);
+    g_assert_cmpmem(mem, sizeof(mem), file, sizeof(file));
+    block_unref(n);
+}
+
+/* ---- back ends ------------------------------------------------------------------------------------------------- */
+
+static void test_answers_come_later_and_once(void)
+{
+    g_autofree uint8_t *data = g_malloc0(MiB), *big = g_malloc(MiB);
+    g_autofree char *path = make_file("later", data, MiB);
+    BlockBackend *blk = blk_new("later");
+    struct iovec small_iov = { data, 512 }, big_iov = { big, MiB };
+    Answer a[40] = { { 0 } };
+
+    blk_insert(blk, open_raw(path));
+    for (unsigned i = 0; i < ARRAY_SIZE(a); i++) {
+        if (i % 3 == 0) {
+            blk_readv(blk, 0, &big_iov, 1, answered, &a[i]);
+        } else if (i % 3 == 1) {
+            blk_readv(blk, i * 512, &small_iov, 1, answered, &a[i]);
+        } else {
+            blk_flush(blk, answered, &a[i]);
+        }
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(a); i++) {
+        g_assert_cmpuint(a[i].n, ==, 0);
+    }
+    blk_drain_all();
+    for (unsigned i = 0; i < ARRAY_SIZE(a); i++) {
+        g_assert_cmpuint(a[i].n, ==, 1);
+        g_assert_cmpint(a[i].ret, ==, 0);
+    }
+    blk_eject(blk);
+}
+
+static void test_what_lies_outside_is_an_error(void)
+{
+    uint8_t buf[1024] = { 0 };
+    g_autofree char *path = make_file("outside", buf, sizeof(buf));
+    BlockBackend *blk = blk_new("outside");
+    struct iovec iov = { buf, 512 };
+    Answer a[4] = { { 0 } };
+
+    blk_readv(blk, 0, &iov, 1, answered, &a[0]);
+    blk_insert(blk, block_open(path, &(BlockOpenOptions){ .format = "raw", .readonly = true }, &error_abort));
+    blk_readv(blk, 1024, &iov, 1, answered, &a[1]);
+    blk_readv(blk, UINT64_MAX - 511, &iov, 1, answered, &a[2]);
+    blk_writev(blk, 0, &iov, 1, answered, &a[3]);
+    blk_drain_all();
+    g_assert_cmpint(a[0].ret, ==, -ENOMEDIUM);
+    g_assert_cmpint(a[1].ret, ==, -EIO);
+    g_assert_cmpint(a[2].ret, ==, -EIO);
+    g_assert_cmpint(a[3].ret, ==, -EROFS);
+    g_assert_null(blk_new("outside"));
+    blk_eject(blk);
+}
+
+/* ---- workers --------------------------------------------------------------------------------------------------- */
+
+typedef struct SlowJob {
+    WorkerJob job;
+    unsigned *running, *most, *left;
+} SlowJob;
+
+static int slow_run(WorkerJob *job)
+{
+    SlowJob *s = container_of(job, SlowJob, job);
+    unsigned now = __atomic_add_fetch(s->running, 1, __ATOMIC_SEQ_CST), most = *s->most;
+
+    while (now > most && !__atomic_compare_exchange_n(s->most, &most, now, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+    }
+    g_usleep(2000);
+    __atomic_sub_fetch(s->running, 1, __ATOMIC_SEQ_CST);
+    return 42;
+}
+
+static void slow_done(WorkerJob *job, int ret)
+{
+    g_assert_cmpint(ret, ==, 42);
+    --*container_of(job, SlowJob, job)->left;
+}
+
+static void test_the_pool_is_bounded(void)
+{
+    static SlowJob jobs[100];
+    unsigned running = 0, most = 0, left = ARRAY_SIZE(jobs);
+
+    for (unsigned i = 0; i < ARRAY_SIZE(jobs); i++) {
+        jobs[i] = (SlowJob){ { .run = slow_run, .done = slow_done }, &running, &most, &left };
+        worker_submit(&jobs[i].job);
+    }
+    while (left) {
+        main_loop_wait(-1);
+    }
+    g_assert_cmpuint(most, <=, WORKERS_MAX);
+    g_assert_cmpuint(most, >, 1);
+}
+
+/* ---- coroutines ------------------------------------------------------------------------------------------------ */
+
+typedef struct Count {
+    unsigned n, steps;
+    CoMutex *lock;
+    unsigned *inside;
+} Count;
+
+static void count_up(void *opaque)
+{
+    Count *c = opaque;
+
+    g_assert_nonnull(co_self());
+    while (c->n < c->steps) {
+        c->n++;
+        co_yield();
+    }
+}
+
+static void test_coroutines_go_on_where_they_gave_way(void)
+{
+    enum { N = 100 };
+    Count c[N];
+    Coroutine *co[N];
+
+    for (unsigned i = 0; i < N; i++) {
+        c[i] = (Count){ .steps = i };
+        co[i] = co_new(count_up, &c[i]);
+    }
+    for (unsigned round = 0; round < N; round++) {
+        for (unsigned i = round; i < N; i++) {
+            co_enter(co[i]);        /* number i yields i times, then ends */
+        }
+    }
+    for (unsigned i = 0; i < N; i++) {
+        g_assert_cmpuint(c[i].n, ==, i);
+    }
+    g_assert_null(co_self());
+}
+
+static void hold_lock(void *opaque)
+{
+    Count *c = opaque;
+
+    co_mutex_lock(c->lock);
+    g_assert_cmpuint(++*c->inside, ==, 1);
+    co_yield();
+    --*c->inside;
+    co_mutex_unlock(c->lock);
+    c->n = 1;
+}
+
+static void test_a_co_mutex_is_held_across_yields(void)
+{
+    CoMutex lock = { 0 };
+    unsigned inside = 0;
+    Count a = { .lock = &lock, .inside = &inside }, b = a, c = a;
+    Coroutine *co[3] = { co_new(hold_lock, &a), co_new(hold_lock, &b), co_new(hold_lock, &c) };
+
+    for (unsigned i = 0; i < 3; i++) {
+        co_enter(co[i]);
+    }
+    g_assert_cmpuint(inside, ==, 1);
+    co_enter(co[0]);        /* ends, and the next one gets it */
+    g_assert_cmpuint(a.n + b.n + c.n, ==, 1);
+    co_enter(co[1]);
+    co_enter(co[2]);
+    g_assert_cmpuint(a.n + b.n + c.n, ==, 3);
+    g_assert_null(lock.holder);
+}
+
+/* A format that inverts every byte: what a driver in coroutines looks like. */
+static bool invert_open(BlockNode *n, const BlockOpenOptions *o, Error **errp)
+{
+    n->size = block_size(n->file);
+    return true;
+}
+
+static void invert(const struct iovec *iov, int n)
+{
+    for (int i = 0; i < n; i++) {
+        for (size_t k = 0; k < iov[i].iov_len; k++) {
+            ((uint8_t *)iov[i].iov_base)[k] ^= 0xff;
+        }
+    }
+}
+
+static int invert_run(BlockNode *n, const BlockOp *op)
+{
+    int ret;
+
+    if (op->kind == BLOCK_WRITE) {
+        invert(op->iov, op->niov);
+    }
+    ret = co_block_run(n->file, op);
+    if (op->kind == BLOCK_WRITE || op->kind == BLOCK_READ) {
+        invert(op->iov, op->niov);
+    }
+    return ret;
+}
+
+static int invert_probe(const uint8_t *head, size_t len)
+{
+    return memcmp(head, "INVERTED", 8) ? 0 : 100;
+}
+
+static const BlockDriver invert_driver = {
+    .name = "invert", .probe = invert_probe, .open = invert_open, .co_run = invert_run,
+};
+BLOCK_DRIVER(invert_driver)
+
+static void test_a_driver_in_coroutines(void)
+{
+    uint8_t data[4096] = "INVERTED", in[512];
+    g_autofree char *path = make_file("inverted", data, sizeof(data));
+    BlockNode *n = block_open(path, &(BlockOpenOptions){ 0 }, &error_abort);
+    BlockBackend *blk = blk_new("inverted");
+    struct iovec iov = { in, sizeof(in) };
+    Answer a = { 0 };
+
+    g_assert_cmpstr(block_format_name(n), ==, "invert");
+    g_assert_true(block_pread(n, 512, in, 512, &error_abort));
+    g_assert_cmphex(in[0], ==, 0xff);
+    memset(in, 0x12, sizeof(in));
+    g_assert_true(block_pwrite(n, 1024, in, 512, &error_abort));
+    blk_insert(blk, n);
+    blk_readv(blk, 1024, &iov, 1, answered, &a);
+    blk_drain_all();
+    g_assert_cmpuint(a.n, ==, 1);
+    g_assert_cmphex(in[511], ==, 0x12);
+    blk_eject(blk);
+    n = open_raw(path);
+    g_assert_true(block_pread(n, 1024, in, 512, &error_abort));
+    g_assert_cmphex(in[0], ==, 0xed);
+    block_unref(n);
+}
+
+int main(int argc, char **argv)
+{
+    int status;
+
+    g_test_init(&argc, &argv, NULL);
+    main_loop_init(&error_abort);
+    big_lock();
+    dir = g_dir_make_tmp("block-test-XXXXXX", NULL);
+#define T(name) g_test_add_func("/block/" #name, name)
+    T(test_a_file_within_a_sector_ends_with_zeros);
+    T(test_foreign_formats_are_named_unless_raw_is_asked_for);
+    T(test_locks_keep_writers_apart_and_readers_together);
+    T(test_every_cache_mode_reads_what_was_written);
+    T(test_discard_gives_space_back_only_when_allowed);
+    T(test_scattered_memory_is_one_request);
+    T(test_answers_come_later_and_once);
+    T(test_what_lies_outside_is_an_error);
+    T(test_the_pool_is_bounded);
+    T(test_coroutines_go_on_where_they_gave_way);
+    T(test_a_co_mutex_is_held_across_yields);
+    T(test_a_driver_in_coroutines);
+    status = g_test_run();
+    blk_close_all();
+    for (const char *const *f = (const char *const[]){ "short", "foreign", "lock", "cache", "discard", "scatter",
+                                                       "later", "outside", "inverted", NULL }; *f; f++) {
+        g_autofree char *path = g_build_filename(dir, *f, NULL);
+
+        g_unlink(path);
+    }
+    g_rmdir(dir);
+    return status;
+}
