@@ -123,7 +123,7 @@ def test_unknown_names_are_answered_with_what_there_is(ctx):
         (['-boot', 'cc'], r'twice'),
         (['-rtc', 'base=yesterday'], r'yesterday'),
         (['disk.img'], r'disk'),
-        (['-hda', 'disk.img'], r'not supported'),
+        (['-vnc', ':0'], r'not supported'),
     ])
 
 
