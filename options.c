@@ -652,7 +652,7 @@ static bool opt_help(void *dest, const char *arg, Error **errp)
 /* The manual page; make writes it to docs/. */
 static bool opt_help_man(void *dest, const char *arg, Error **errp)
 {
-    printf(".TH QEMU\\-SYSTEM\\-X86_64 1 \"\" \"version " QEMU_VERSION "\" \"User Commands\"\n"
+    printf(".TH QEMU\\-SYSTEM\\-X86_64 1 \"\" \"version " QEMU_VERSION "\" \"User Commands\"\n.ad l\n"
            ".SH NAME\nqemu\\-system\\-x86_64, qemu\\-system\\-i386 \\- " SUMMARY "\n"
            ".SH SYNOPSIS\n.B qemu\\-system\\-x86_64\n[\\fIoptions\\fR]\n"
            ".SH DESCRIPTION\n"
