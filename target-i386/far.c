@@ -173,6 +173,19 @@ static void read_target(CPUX86State *env, uint16_t sel, uint32_t *lo, uint32_t *
     }
 }
 
+/* A jump or call straight to a descriptor that is not a system one. */
+static void check_code_target(CPUX86State *env, uint16_t sel, uint64_t off, uint32_t lo, uint32_t hi)
+{
+    bool code64;
+
+    if (!(hi & DESC_CODE)) {
+        raise_sel(env, EXC_GP, sel, 0);
+    }
+    code64 = code_is_64(env, sel, hi);
+    check_direct(env, sel, hi);
+    check_target(env, off, lo, hi, code64);
+}
+
 /* -d pcall: what a transfer in protected mode asks for, before any check. */
 static void log_transfer(CPUX86State *env, const char *what, uint16_t sel, uint64_t off, unsigned opsize)
 {
@@ -195,13 +208,7 @@ void helper_far_jmp(CPUX86State *env, uint32_t selector, uint64_t off, uint32_t 
     log_transfer(env, "ljmp", sel, off, opsize);
     read_target(env, sel, &lo, &hi);
     if (hi & DESC_S) {
-        if (!(hi & DESC_CODE)) {
-            raise_sel(env, EXC_GP, sel, 0);
-        }
-        bool code64 = code_is_64(env, sel, hi);
-
-        check_direct(env, sel, hi);
-        check_target(env, off, lo, hi, code64);
+        check_code_target(env, sel, off, lo, hi);
         desc_set_accessed(env, sel, &hi);
         commit_code(env, sel, lo, hi, off);
     } else if (system_is_gate(env, sel, lo, hi, TASK_JMP, next)) {
@@ -282,6 +289,13 @@ static void call_gate(CPUX86State *env, uint16_t sel, uint32_t lo, uint32_t hi, 
     commit_code(env, g.selector, g.lo, g.hi, g.offset);
 }
 
+static void push_return(CPUX86State *env, Stack *s, uint64_t next, unsigned opsize)
+{
+    stack_init(env, s);
+    stack_push(env, s, env->segs[R_CS].selector, opsize);
+    stack_push(env, s, next, opsize);
+}
+
 void helper_far_call(CPUX86State *env, uint32_t selector, uint64_t off, uint32_t opsize, uint64_t next)
 {
     uint16_t sel = selector;
@@ -291,9 +305,7 @@ void helper_far_call(CPUX86State *env, uint32_t selector, uint64_t off, uint32_t
     off = truncate_offset(off, opsize);
     if (!cpu_protected(env)) {
         check_real_target(env, off);
-        stack_init(env, &s);
-        stack_push(env, &s, env->segs[R_CS].selector, opsize);
-        stack_push(env, &s, next, opsize);
+        push_return(env, &s, next, opsize);
         stack_commit(env, &s);
         set_real_cs(env, sel, off);
         return;
@@ -301,16 +313,8 @@ void helper_far_call(CPUX86State *env, uint32_t selector, uint64_t off, uint32_t
     log_transfer(env, "lcall", sel, off, opsize);
     read_target(env, sel, &lo, &hi);
     if (hi & DESC_S) {
-        if (!(hi & DESC_CODE)) {
-            raise_sel(env, EXC_GP, sel, 0);
-        }
-        bool code64 = code_is_64(env, sel, hi);
-
-        check_direct(env, sel, hi);
-        check_target(env, off, lo, hi, code64);
-        stack_init(env, &s);
-        stack_push(env, &s, env->segs[R_CS].selector, opsize);
-        stack_push(env, &s, next, opsize);
+        check_code_target(env, sel, off, lo, hi);
+        push_return(env, &s, next, opsize);
         desc_set_accessed(env, sel, &hi);
         stack_commit(env, &s);
         commit_code(env, sel, lo, hi, off);

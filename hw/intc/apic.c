@@ -240,30 +240,37 @@ static void apic_accept_fixed(Apic *a, uint8_t vector, bool level)
     apic_update(a);
 }
 
+/* What needs no vector; false: not such a delivery mode. */
+static bool apic_deliver_plain(Apic *a, unsigned mode)
+{
+    static const struct {
+        uint8_t mode;
+        CpuInterrupt what;
+    } plain[] = { { APIC_DM_SMI, CPU_INT_SMI }, { APIC_DM_NMI, CPU_INT_NMI }, { APIC_DM_INIT, CPU_INT_INIT } };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(plain); i++) {
+        if (plain[i].mode == mode) {
+            cpu_interrupt(a->cpu, plain[i].what);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* An event of the APIC itself, routed by its local vector table entry. */
 static void apic_local_event(Apic *a, unsigned n)
 {
     uint32_t lvt = a->lvt[n];
+    unsigned mode = n == LVT_TIMER || n == LVT_ERROR ? APIC_DM_FIXED : lvt >> LVT_MODE_SHIFT & 7;
 
     if (!apic_enabled(a) || (lvt & LVT_MASKED)) {
         return;
     }
     trace_apic_local_event(a->cpu->index, n, lvt);
-    switch (n == LVT_TIMER || n == LVT_ERROR ? APIC_DM_FIXED : lvt >> LVT_MODE_SHIFT & 7) {
-    case APIC_DM_FIXED:
+    if (mode == APIC_DM_FIXED) {
         apic_accept_fixed(a, lvt & LVT_VECTOR, n == LVT_LINT0 && (lvt & LVT_LEVEL));
-        break;
-    case APIC_DM_SMI:
-        cpu_interrupt(a->cpu, CPU_INT_SMI);
-        break;
-    case APIC_DM_NMI:
-        cpu_interrupt(a->cpu, CPU_INT_NMI);
-        break;
-    case APIC_DM_INIT:
-        cpu_interrupt(a->cpu, CPU_INT_INIT);
-        break;
-    default:
-        break;              /* ExtINT is a level, see apic_extint_waits(); the rest is reserved */
+    } else {
+        apic_deliver_plain(a, mode);    /* ExtINT is a level, see apic_extint_waits(); the rest is reserved */
     }
 }
 
@@ -478,23 +485,12 @@ static void apic_accept(Apic *a, const ApicMessage *m)
     trace_apic_accept(a->cpu->index, m->mode, m->vector, m->level);
     g_mutex_lock(&a->lock);
     if (apic_enabled(a)) {
-        switch (m->mode) {
-        case APIC_DM_FIXED:
-        case APIC_DM_LOWEST:
+        if (m->mode == APIC_DM_FIXED || m->mode == APIC_DM_LOWEST) {
             apic_accept_fixed(a, m->vector, m->level);
-            break;
-        case APIC_DM_SMI:
-            cpu_interrupt(a->cpu, CPU_INT_SMI);
-            break;
-        case APIC_DM_NMI:
-            cpu_interrupt(a->cpu, CPU_INT_NMI);
-            break;
-        case APIC_DM_INIT:
-            cpu_interrupt(a->cpu, CPU_INT_INIT);
-            break;
-        case APIC_DM_SIPI:
+        } else if (m->mode == APIC_DM_SIPI) {
             x86_cpu_sipi(a->cpu, m->vector);
-            break;
+        } else {
+            apic_deliver_plain(a, m->mode);
         }
     }
     g_mutex_unlock(&a->lock);

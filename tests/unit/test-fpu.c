@@ -6,61 +6,8 @@
 #include "qemu/osdep.h"
 #include <sys/mman.h>
 #include <time.h>
-#include "exec/cpu-mem.h"
-#include "qemu/main-loop.h"
+#include "bare-cpu.h"
 #include "target-i386/fpu-host.h"
-#include "target-i386/helper-fpu.h"
-
-/* ---- what the helpers call: guest addresses are host pointers here ---- */
-
-static CPUX86State *env;
-static int raised;
-
-QEMU_NORETURN void raise_exception(CPUX86State *e QEMU_UNUSED, int vector)
-{
-    g_error("unexpected exception %d", vector);
-    for (;;) {
-    }
-}
-
-QEMU_NORETURN void raise_exception_err(CPUX86State *e, int vector, uint32_t error QEMU_UNUSED)
-{
-    raise_exception(e, vector);
-}
-
-void cpu_update_mode(CPUX86State *e)
-{
-    e->jit.mode_key = MK_CS64 | MK_PE | fpu_mode_bits(e);
-}
-
-uint64_t cpu_ld(CPUX86State *e QEMU_UNUSED, vaddr addr, unsigned size, int idx QEMU_UNUSED)
-{
-    uint64_t v = 0;
-
-    memcpy(&v, (void *)addr, size);
-    return v;
-}
-void cpu_st(CPUX86State *e QEMU_UNUSED, vaddr addr, uint64_t val, unsigned size, int idx QEMU_UNUSED)
-{
-    memcpy((void *)addr, &val, size);
-}
-void cpu_ld_bytes(CPUX86State *e QEMU_UNUSED, vaddr addr, void *buf, unsigned len, int idx QEMU_UNUSED)
-{
-    memcpy(buf, (void *)addr, len);
-}
-void cpu_st_bytes(CPUX86State *e QEMU_UNUSED, vaddr addr, const void *buf, unsigned len, int idx QEMU_UNUSED)
-{
-    memcpy((void *)addr, buf, len);
-}
-void cpu_probe(CPUX86State *e QEMU_UNUSED, vaddr addr QEMU_UNUSED, unsigned len QEMU_UNUSED, bool write QEMU_UNUSED,
-               int idx QEMU_UNUSED)
-{
-}
-void tlb_flush(CPUX86State *e QEMU_UNUSED) { }
-void x86_board_ferr(bool level) { raised += level; }
-void big_lock(void) { }
-void big_unlock(void) { }
-bool big_lock_held(void) { return false; }
 
 #ifdef __x86_64__
 
@@ -381,15 +328,15 @@ static void test_fpu_wait_raises_ferr_without_ne(void)
 {
     fpu_init(env);
     env->cr0 = 0;
-    raised = 0;
+    ferr_count = 0;
     helper_fpu_wait(env);
-    g_assert_cmpint(raised, ==, 0);
+    g_assert_cmpuint(ferr_count, ==, 0);
     fpu_set_status(env, FPUS_ZE);
     fpu_set_control(env, 0x37b);
     g_assert_cmphex(env->fpus & (FPUS_ES | FPUS_B), ==, FPUS_ES | FPUS_B);
     cpu_update_mode(env);
     helper_fpu_wait(env);
-    g_assert_cmpint(raised, ==, 1);
+    g_assert_cmpuint(ferr_count, ==, 1);
     g_assert_cmpuint(helper_fnclex(env), ==, 0);        /* still unmasked: the mode stays */
     g_assert_cmphex(fpu_mode_bits(env), ==, MK_FPU_EXC);
     fpu_init(env);
@@ -458,8 +405,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     rng = g_rand_new_with_seed(20240607);
-    env = g_aligned_alloc0(1, sizeof(*env), 64);
-    cpu_update_mode(env);
+    bare_cpu_init();
     code_page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     g_assert(code_page != MAP_FAILED);
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {

@@ -7,54 +7,9 @@
  * Rows without a host encoding (MMX packs, blends by XMM0, ...) run natively with encodings of their own.
  */
 #include "qemu/osdep.h"
-#include <setjmp.h>
 #include <sys/mman.h>
-#include "exec/cpu-mem.h"
-#include "target-i386/helper-fpu.h"
+#include "bare-cpu.h"
 #include "target-i386/helper-sse.h"
-
-static CPUX86State *env;
-static int raised;
-static jmp_buf unwind;
-
-QEMU_NORETURN void raise_exception(CPUX86State *e QEMU_UNUSED, int vector)
-{
-    raised = vector;
-    longjmp(unwind, 1);
-}
-QEMU_NORETURN void raise_exception_err(CPUX86State *e, int vector, uint32_t error QEMU_UNUSED)
-{
-    raise_exception(e, vector);
-}
-void cpu_update_mode(CPUX86State *e) { e->jit.mode_key = MK_CS64 | MK_PE | fpu_mode_bits(e); }
-uint64_t cpu_ld(CPUX86State *e QEMU_UNUSED, vaddr addr, unsigned size, int idx QEMU_UNUSED)
-{
-    uint64_t v = 0;
-
-    memcpy(&v, (void *)(uintptr_t)addr, size);
-    return v;
-}
-void cpu_st(CPUX86State *e QEMU_UNUSED, vaddr addr, uint64_t val, unsigned size, int idx QEMU_UNUSED)
-{
-    memcpy((void *)(uintptr_t)addr, &val, size);
-}
-void cpu_ld_bytes(CPUX86State *e QEMU_UNUSED, vaddr addr, void *buf, unsigned len, int idx QEMU_UNUSED)
-{
-    memcpy(buf, (void *)(uintptr_t)addr, len);
-}
-void cpu_st_bytes(CPUX86State *e QEMU_UNUSED, vaddr addr, const void *buf, unsigned len, int idx QEMU_UNUSED)
-{
-    memcpy((void *)(uintptr_t)addr, buf, len);
-}
-void cpu_probe(CPUX86State *e QEMU_UNUSED, vaddr addr QEMU_UNUSED, unsigned len QEMU_UNUSED, bool write QEMU_UNUSED,
-               int idx QEMU_UNUSED)
-{
-}
-void tlb_flush(CPUX86State *e QEMU_UNUSED) { }
-void x86_board_ferr(bool level QEMU_UNUSED) { }
-void big_lock(void) { }
-void big_unlock(void) { }
-bool big_lock_held(void) { return false; }
 
 #ifdef __x86_64__
 #include <cpuid.h>
@@ -368,11 +323,7 @@ static int run_exact(const SseRow *row, uint32_t mxcsr, const XmmReg *a, const X
     mxcsr_set(env, mxcsr);
     env->xmm[1] = *a;
     env->xmm[2] = *b;
-    raised = -1;
-    if (!setjmp(unwind)) {
-        helper_sse_exact(env, (uintptr_t)&row->vec, (uint64_t)ENV_OFF_X(2) << 32 | ENV_OFF_X(1), 0);
-    }
-    return raised;
+    return FAULT_OF(helper_sse_exact(env, (uintptr_t)&row->vec, (uint64_t)ENV_OFF_X(2) << 32 | ENV_OFF_X(1), 0));
 }
 
 static void test_unmasked_exception_writes_nothing(void)
@@ -429,7 +380,7 @@ int main(int argc, char **argv)
 
     g_test_init(&argc, &argv, NULL);
     rng = g_rand_new_with_seed(20240608);
-    env = g_aligned_alloc0(1, sizeof(*env), 64);
+    bare_cpu_init();
     fpu_init(env);
     fpu_reset(env);
     __cpuid(1, eax, ebx, ecx, edx);

@@ -4,55 +4,10 @@
  * area the same state is loaded. What must fault is tested without the host.
  */
 #include "qemu/osdep.h"
-#include <setjmp.h>
-#include "exec/cpu-mem.h"
-#include "target-i386/helper-fpu.h"
+#include "bare-cpu.h"
 #include "target-i386/models.h"
 
 enum { AREA = 4096, X87 = 1, SSE = 2, AVX = 4 };
-
-static CPUX86State *env;
-static int raised;
-static jmp_buf unwind;
-
-QEMU_NORETURN void raise_exception(CPUX86State *e QEMU_UNUSED, int vector)
-{
-    raised = vector;
-    longjmp(unwind, 1);
-}
-QEMU_NORETURN void raise_exception_err(CPUX86State *e, int vector, uint32_t error QEMU_UNUSED)
-{
-    raise_exception(e, vector);
-}
-void cpu_update_mode(CPUX86State *e) { e->jit.mode_key = MK_CS64 | MK_PE | fpu_mode_bits(e); }
-uint64_t cpu_ld(CPUX86State *e QEMU_UNUSED, vaddr addr, unsigned size, int idx QEMU_UNUSED)
-{
-    uint64_t v = 0;
-
-    memcpy(&v, (void *)(uintptr_t)addr, size);
-    return v;
-}
-void cpu_st(CPUX86State *e QEMU_UNUSED, vaddr addr, uint64_t val, unsigned size, int idx QEMU_UNUSED)
-{
-    memcpy((void *)(uintptr_t)addr, &val, size);
-}
-void cpu_ld_bytes(CPUX86State *e QEMU_UNUSED, vaddr addr, void *buf, unsigned len, int idx QEMU_UNUSED)
-{
-    memcpy(buf, (void *)(uintptr_t)addr, len);
-}
-void cpu_st_bytes(CPUX86State *e QEMU_UNUSED, vaddr addr, const void *buf, unsigned len, int idx QEMU_UNUSED)
-{
-    memcpy((void *)(uintptr_t)addr, buf, len);
-}
-void cpu_probe(CPUX86State *e QEMU_UNUSED, vaddr addr QEMU_UNUSED, unsigned len QEMU_UNUSED, bool write QEMU_UNUSED,
-               int idx QEMU_UNUSED)
-{
-}
-void tlb_flush(CPUX86State *e QEMU_UNUSED) { }
-void x86_board_ferr(bool level QEMU_UNUSED) { }
-void big_lock(void) { }
-void big_unlock(void) { }
-bool big_lock_held(void) { return false; }
 
 static uint8_t area_ours[AREA] QEMU_ALIGNED(64), area_host[AREA] QEMU_ALIGNED(64);
 
@@ -80,11 +35,7 @@ static void request(uint64_t mask)
 
 static bool raises(int vector, void (*fn)(void))
 {
-    raised = -1;
-    if (!setjmp(unwind)) {
-        fn();
-    }
-    return raised == vector;
+    return FAULT_OF(fn()) == vector;
 }
 
 static void do_xsave(void) { helper_xsave(env, (uintptr_t)area_ours, 0, 1, XSAVE_PLAIN); }
@@ -336,7 +287,7 @@ static void test_loads_the_same_state_as_the_host(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    env = g_aligned_alloc0(1, sizeof(*env), 64);
+    bare_cpu_init();
     g_test_add_func("/xsave/without-osxsave-all-are-undefined", test_without_osxsave_all_are_undefined);
     g_test_add_func("/xsave/area-is-aligned-to-64", test_area_is_aligned_to_64);
     g_test_add_func("/xsave/bad-headers-are-refused", test_bad_headers_are_refused);
