@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
+#define EXIT_PAGE 0x37a5b000u     /* away from everything an operand may hit */
 #define CS_64 0x33
 #define CS_32 0x23
 #define DS_USER 0x2b
@@ -143,7 +144,7 @@ bool native_init(void)
     if (!map_at(DATA_BASE, 2 * PAGE, PROT_READ | PROT_WRITE) || !map_at(READONLY_BASE, PAGE, PROT_READ) ||
         !map_at(DATA2_BASE, 2 * PAGE, PROT_READ | PROT_WRITE) ||
         !map_at(CODE_BASE, CODE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC) ||
-        !(exit_page = map_at(CODE_BASE + CODE_SIZE, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC))) {
+        !(exit_page = map_at(EXIT_PAGE, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC))) {
         return false;
     }
     make_exit_page();
@@ -178,7 +179,9 @@ void native_load_code(const uint8_t *arena, size_t size, const Code *codes, unsi
 {
     memcpy((void *)(uintptr_t)CODE_BASE, arena, size);
     for (unsigned i = 0; i < n; i++) {
-        if (codes[i].len) {
+        if (codes[i].trap) {
+            memset((uint8_t *)(uintptr_t)CODE_BASE + codes[i].off + codes[i].len, 0xcc, EXIT_BYTES);
+        } else if (codes[i].len) {
             write_exit((uint8_t *)(uintptr_t)CODE_BASE + codes[i].off + codes[i].len, codes[i].bits);
         }
     }
@@ -205,6 +208,10 @@ void native_run(const Code *code, const CpuState *in, CpuState *out)
     in_test = 1;
     native_enter(in, out);
     in_test = 0;
+    if (code->trap && out->vector == 3 && out->rip == start + code->len + 1) {
+        out->vector = ENDED;
+        out->rip--;
+    }
 }
 
 bool native_is_intel(void)

@@ -80,12 +80,13 @@ static const char usage[] =
     "  --dir DIR        where *.forms are (default: tests/tcg/insn below the source folder)\n"
     "  --sweep          every form by itself\n"
     "  --random         random sequences\n"
+    "  --fuzz           random bytes as instructions\n"
     "  --cases          every *.t of the folder\n"
     "  --list-forms     the forms, and how many\n"
     "  --only TEXT      only forms and cases with this in their text\n"
     "  --group NAME     only forms of NAME.forms\n"
     "  --seed N         of everything random\n"
-    "  --count N        sequences\n"
+    "  --count N        sequences or byte strings\n"
     "  --length N       instructions in a sequence, at most\n"
     "  --states N       initial states per choice of operands\n"
     "  --instances N    choices of operands per form\n"
@@ -94,10 +95,10 @@ static const char usage[] =
     "  --singlestep     one guest instruction per translated block\n"
     "  --no-passes      translate without optimising\n";
 
-enum { O_DIR = 256, O_SWEEP, O_RANDOM, O_CASES, O_LIST, O_ONLY, O_GROUP, O_SEED, O_COUNT, O_LENGTH, O_STATES, O_INSTANCES, O_FAILURES,
+enum { O_DIR = 256, O_SWEEP, O_RANDOM, O_FUZZ, O_CASES, O_LIST, O_ONLY, O_GROUP, O_SEED, O_COUNT, O_LENGTH, O_STATES, O_INSTANCES, O_FAILURES,
        O_VERBOSE, O_SINGLESTEP, O_NO_PASSES };
 static const struct option options[] = {
-    { "dir", 1, NULL, O_DIR }, { "sweep", 0, NULL, O_SWEEP }, { "random", 0, NULL, O_RANDOM }, { "cases", 0, NULL, O_CASES },
+    { "dir", 1, NULL, O_DIR }, { "sweep", 0, NULL, O_SWEEP }, { "random", 0, NULL, O_RANDOM }, { "fuzz", 0, NULL, O_FUZZ }, { "cases", 0, NULL, O_CASES },
     { "list-forms", 0, NULL, O_LIST }, { "only", 1, NULL, O_ONLY }, { "group", 1, NULL, O_GROUP }, { "seed", 1, NULL, O_SEED },
     { "count", 1, NULL, O_COUNT }, { "length", 1, NULL, O_LENGTH }, { "states", 1, NULL, O_STATES },
     { "instances", 1, NULL, O_INSTANCES }, { "failures", 1, NULL, O_FAILURES }, { "verbose", 0, NULL, O_VERBOSE }, { "singlestep", 0, NULL, O_SINGLESTEP },
@@ -106,7 +107,7 @@ static const struct option options[] = {
 
 typedef struct Wish {
     const char *dir, *group;
-    bool sweep, random, cases, list;
+    bool sweep, random, fuzz, cases, list;
 } Wish;
 
 static bool parse_options(int argc, char **argv, Wish *w)
@@ -120,6 +121,7 @@ static bool parse_options(int argc, char **argv, Wish *w)
         case O_DIR: w->dir = optarg; break;
         case O_SWEEP: w->sweep = true; break;
         case O_RANDOM: w->random = true; break;
+        case O_FUZZ: w->fuzz = true; break;
         case O_CASES: w->cases = true; break;
         case O_LIST: w->list = true; break;
         case O_ONLY: opt.only = optarg; break;
@@ -183,6 +185,11 @@ static void run_wishes(const Wish *w, const FormList *forms, GPtrArray *groups)
         if (native_has_mode(bits)) {
             random_sequences(forms, "integer", 0, bits);
             random_sequences(forms, "with floating point", FORM_FLOAT | FORM_X87, bits);
+        }
+    }
+    for (unsigned bits = 64; w->fuzz && bits >= 32; bits /= 2) {
+        if (native_has_mode(bits)) {
+            fuzz_bytes(bits);
         }
     }
     if (w->cases) {

@@ -7,7 +7,8 @@
  *   insn-forms.c    patterns of operands -> instructions           insn-native.c   runs bytes on the host
  *   insn-state.c    initial registers and memory                   insn-compare.c  which differences count; reports
  *   insn-cases.c    tests/tcg/insn/NAME.t                          insn-flags.c    what mnemonics do to the flags
- *   insn-random.c   sequences, and making a failing one small      insn-test.c     command line
+ *   insn-random.c   sequences, and making a failing one small      insn-fuzz.c     random bytes as instructions
+ *   insn-sweep.c    every form by itself                           insn-test.c     command line
  *
  * Addresses are the same on both sides, so that results compare bit by bit. All of it lies in the low 4 GiB: addresses of
  * 32-bit code reach it too.
@@ -70,6 +71,7 @@ typedef struct CpuState {
 typedef struct Code {
     uint32_t off, len;          /* from CODE_BASE */
     uint8_t bits;               /* 64 or 32 */
+    bool trap;                  /* leaves through INT3 on the host, too: code that may read or write itself */
 } Code;
 
 /* ---- insn-asm.c ---- */
@@ -213,9 +215,10 @@ static inline uint64_t hash_text(uint64_t seed, const char *text)
     return h | 1;
 }
 
-/* ---- insn-sweep.c, insn-random.c, insn-cases.c: each prints its TAP lines ---- */
+/* ---- insn-sweep.c, insn-random.c, insn-fuzz.c, insn-cases.c: each prints its TAP lines ---- */
 void sweep_forms(const FormList *forms, const char *group);
 void random_sequences(const FormList *forms, const char *what, unsigned attrs_allowed, unsigned bits);
+void fuzz_bytes(unsigned bits);
 void cases_run_file(const char *path);
 /* The initial state as the second field of a case: "rax=... cf=1 ...". */
 char *case_state_text(const CpuState *s);
