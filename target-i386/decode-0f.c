@@ -77,7 +77,7 @@ static const InsnRow *group9(const Insn *in, const CodeReader *r)
         return in->mandatory ? NULL : &row_sse;     /* XSAVEC */
     }
     if (in->is_mem) {
-        return in->op3 == 1 && !in->rep ? (in->rex_w ? &row_cx16 : &row_cx8) : NULL;
+        return in->op3 == 1 ? (in->rex_w ? &row_cx16 : &row_cx8) : NULL;     /* F2 and F3 mean nothing */
     }
     if (in->op3 == 7 && in->rep == 0xf3) {
         return &row_rdpid;

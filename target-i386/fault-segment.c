@@ -23,8 +23,8 @@ static int code_byte(void *opaque, uint64_t linear)
 static bool uses_stack(const Insn *in)
 {
     static void (*const emitters[])(Translator *, Insn *) = {
-        emit_push, emit_pop, emit_push_seg, emit_pop_seg, emit_pushf, emit_popf, emit_call, emit_call_ind, emit_ret, emit_enter,
-        emit_leave, emit_far_call_ind, emit_far_ret, emit_iret,
+        emit_push, emit_pop, emit_push_seg, emit_pop_seg, emit_pusha, emit_popa, emit_pushf, emit_popf, emit_call, emit_call_ind,
+        emit_ret, emit_enter, emit_leave, emit_far_call_ind, emit_far_ret, emit_iret,
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(emitters); i++) {
@@ -55,11 +55,20 @@ static bool decode_at_eip(CPUX86State *env, Insn *in)
     return insn_decode(&code, env->eip, in) == DECODE_OK;
 }
 
+/* String instructions: [SI] unless the address is that of [DI], which is always in ES. */
+static unsigned segment_of_string(const CPUX86State *env, const Insn *in, vaddr addr)
+{
+    uint64_t mask = in->addrsize == 2 ? 0xffff : in->addrsize == 4 ? 0xffffffff : ~0ull;
+    unsigned seg = in->seg_override == SEG_NONE ? R_DS : in->seg_override;
+
+    return (uint32_t)(addr - (env->regs[R_EDI] & mask) - env->segs[R_ES].base) < 8 ? R_ES : seg;
+}
+
 /* Segment of the access at addr. */
 static unsigned segment_of_access(const CPUX86State *env, const Insn *in, vaddr addr)
 {
     if (!uses_stack(in)) {
-        return in->is_mem ? in->seg : R_DS;
+        return in->is_mem ? in->seg : segment_of_string(env, in, addr);
     }
     return !in->is_mem || addr - operand_address(env, in, cpu_code64(env)) >= 8 ? R_SS : in->seg;
 }

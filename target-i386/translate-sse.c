@@ -904,6 +904,23 @@ static bool uses_xmm(const SseRow *row)
     }
 }
 
+/* #UD of an operand of the wrong kind comes before #NM and #MF. */
+static bool operand_fits(const Insn *in, const SseRow *row)
+{
+    switch ((SseKind)row->kind) {
+    case K_SHIFT_MMX: case K_SHIFT_XMM:
+        return !in->is_mem && (sse_shift_row(in->opcode, in->op3, row->kind == K_SHIFT_MMX) ||
+                               (row->kind == K_SHIFT_XMM && in->opcode == 0x73 && (in->op3 & 3) == 3));
+    case K_MOVMSK: case K_PMOVMSKB: case K_PMOVMSKB_MM: case K_PEXTRW: case K_PEXTRW_MM: case K_MASKMOV: case K_MASKMOV_MM:
+    case K_MOVQ2DQ: case K_MOVDQ2Q:
+        return !in->is_mem;
+    case K_MOVNTQ: case K_STORE_NT: case K_LOAD_NT:
+        return in->is_mem;
+    default:
+        return true;
+    }
+}
+
 bool translate_sse(Translator *t, Insn *in)
 {
     const SseRow *row = sse_row(in->map, in->opcode, in->mandatory);
@@ -914,7 +931,7 @@ bool translate_sse(Translator *t, Insn *in)
     if (row->kind == K_STATE || row->kind == K_XSAVEC || row->kind == K_MOVNTI) {
         return emitters[row->kind](t, in, row);
     }
-    if ((t->mk & MK_FPU_EM) || (uses_xmm(row) && !(t->mk & MK_OSFXSR))) {
+    if ((t->mk & MK_FPU_EM) || (uses_xmm(row) && !(t->mk & MK_OSFXSR)) || !operand_fits(in, row)) {
         return false;
     }
     if (t->mk & MK_FPU_TS) {

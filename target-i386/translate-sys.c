@@ -92,16 +92,19 @@ void emit_lxs(Translator *t, Insn *in)
     guest_reg_write(t, in->reg, off, in->opsize);
 }
 
-/* ARPL (SDM vol. 2A): raises the RPL of the destination to that of the source. */
+/* ARPL (SDM vol. 2A): raises the RPL of the destination to that of the source. Memory is written only when it changes. */
 void emit_arpl(Translator *t, Insn *in)
 {
     IrContext *ir = t->ir;
-    IrTemp dst = insn_read_rm(t, in, 2), src = guest_reg_read(t, in->reg, 2);
-    IrTemp rpl = ir_andi(ir, src, 3), old = ir_andi(ir, dst, 3), lower, res, f;
+    IrTemp dst = insn_read_rm(t, in, 2), src = guest_reg_read(t, in->reg, 2), lower = ir_var_new(ir, IR_I32), raised, f;
+    IrLabel same = ir_label_new(ir);
 
-    lower = ir_setcond(ir, IR_LTU, old, rpl);
-    res = ir_movcond(ir, IR_LTU, old, rpl, ir_or(ir, ir_andi(ir, dst, 0xfffc), rpl), dst);
-    insn_write_rm(t, in, res, 2);
+    ir_mov(ir, lower, ir_setcond(ir, IR_LTU, ir_andi(ir, dst, 3), ir_andi(ir, src, 3)));
+    raised = ir_or(ir, ir_andi(ir, dst, 0xfffc), ir_andi(ir, src, 3));
+    ir_brcond(ir, IR_EQ, lower, k32(t, 0), same);
+    insn_write_rm(t, in, raised, 2);
+    ir_label_set(ir, same);
+    flags_forget(t);
     f = ir_andi(ir, flags_get(t), CC_ALL & ~CC_Z);
     flags_set(t, ir_or(ir, f, ir_shli(ir, lower, 6)));
 }
