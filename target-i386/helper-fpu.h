@@ -2,9 +2,10 @@
 /*
  * x87 and MMX-state helpers: rows for translated code (see helper.h), and what fpu-*.c and translate-*.c share.
  *
- * Most rows are declared PURE, or STATE when they also return something: they touch only the x87 part of the CPU state, which holds no IR globals, and they never
- * raise. That is true as long as the mode key says that no x87 exception can be pending (MK_FPU_EXC clear); with it
- * set the translator calls fpu_wait first and uses the rows marked "exact" (docs/cpu-fpu.md).
+ * Most rows are declared PURE, or STATE when they also return something: they touch only the x87 part of the CPU state,
+ * which holds no IR globals, and they never raise. That is true as long as the mode key says that no x87 exception can be
+ * pending (MK_FPU_EXC clear); with it set the translator calls fpu_wait first and uses the rows marked "exact"
+ * (docs/cpu-fpu.md).
  */
 #ifndef TARGET_I386_HELPER_FPU_H
 #define TARGET_I386_HELPER_FPU_H
