@@ -157,6 +157,26 @@ bool ram_dirty_test_and_clear(ram_addr_t addr, uint64_t len, DirtyClient c)
     return true;
 }
 
+bool ram_dirty_take(ram_addr_t addr, uint64_t len, DirtyClient c, uint64_t *bits)
+{
+    uint64_t page = page_of(addr), end = page_of(addr + len - 1) + 1, any = 0;
+
+    assert(c != DIRTY_CODE && page % 64 == 0 && len);
+    for (; page < end; page += 64) {
+        uint64_t mask = word_mask(page, end), *word = &bitmaps[c][page / 64];
+
+        *bits = __atomic_load_n(word, __ATOMIC_RELAXED) & mask;
+        if (*bits) {
+            *bits = __atomic_fetch_and(word, ~mask, __ATOMIC_SEQ_CST) & mask;
+        }
+        any |= *bits++;
+    }
+    if (any) {
+        tell_cleared(addr, len);
+    }
+    return any;
+}
+
 void ram_dirty_set_listener(void (*fn)(ram_addr_t start, uint64_t len))
 {
     dirty_listener = fn;
@@ -291,7 +311,7 @@ uint8_t *ram_ptr(ram_addr_t addr)
  * After a store that did not go through a TLB. The bytes are in place already: a translator sets the "has code" bit
  * before it reads bytes, we read the bit after we wrote them, so one of the two sees the other.
  */
-static void ram_written(ram_addr_t addr, uint64_t len)
+void ram_written(ram_addr_t addr, uint64_t len)
 {
     if (bits_any_after_store(DIRTY_CODE, page_of(addr), page_of(addr + len - 1) + 1)) {
         tb_invalidate_phys_range(addr, addr + len);

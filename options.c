@@ -540,7 +540,19 @@ static bool opt_display(void *dest, const char *arg, Error **errp)
 
 static bool opt_vga(void *dest, const char *arg, Error **errp)
 {
-    return only_none("graphics card", arg, errp);
+    VmOptions *o = dest;
+
+    if (g_str_equal(arg, "help")) {
+        printf("none\t\tno graphics card\nstd\t\tstandard VGA (default)\n");
+        exit(0);
+    }
+    o->vga_given = true;
+    o->board.no_vga = g_str_equal(arg, "none");
+    if (!o->board.no_vga && !g_str_equal(arg, "std")) {
+        error_set(errp, "graphics card '%s' is not supported by this version, 'std' and 'none' are", arg);
+        return false;
+    }
+    return true;
 }
 
 static bool opt_net(void *dest, const char *arg, Error **errp)
@@ -732,7 +744,7 @@ const OptionDef vm_option_table[] = {
       FN(opt_device) },
     { "nographic", .help = "no display; first serial port and escape keys on this terminal", FLAG(nographic) },
     { "display", .arg = "none", .help = "no display", FN(opt_display) },
-    { "vga", .arg = "none", .help = "no graphics card", FN(opt_vga) },
+    { "vga", .arg = "CARD", .help = "graphics card: std (default) or none", FN(opt_vga) },
     { "net", "nic", .arg = "none", .help = "no network", FN(opt_net) },
     { "parallel", .arg = "none", .help = "no parallel port", FN(opt_parallel) },
     { "monitor", .arg = "none", .help = "no monitor", FN(opt_monitor) },
@@ -800,6 +812,16 @@ static bool check_together(VmOptions *o, Error **errp)
     return true;
 }
 
+static bool has_device(const VmOptions *o, const char *driver)
+{
+    for (unsigned i = 0; o->devices && i < o->devices->len; i++) {
+        if (g_str_equal(keylist_get(g_ptr_array_index(o->devices, i), "driver"), driver)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool vm_options_parse(VmOptions *o, int argc, char **argv, Error **errp)
 {
     *o = (VmOptions){
@@ -818,6 +840,9 @@ bool vm_options_parse(VmOptions *o, int argc, char **argv, Error **errp)
     o->board.machine = o->machine->name;
     if (!o->graphics_given) {
         o->board.nographic = o->nographic;
+    }
+    if (!o->vga_given) {
+        o->board.no_vga = o->board.nodefaults || has_device(o, "VGA");
     }
     return true;
 }

@@ -339,6 +339,12 @@ static bool create_fdc(PcState *pc, Error **errp)
     return true;
 }
 
+/* The first card on the bus after the chipset: device 2, as firmware and guests have always found it. */
+static bool create_vga(PcState *pc, Error **errp)
+{
+    return pc->opts->no_vga || pci_realize(pci_new("VGA", -1), pc->bus, errp);
+}
+
 static bool pc_init(const MachineOptions *o, Error **errp)
 {
     PcState *pc = &pc_state;
@@ -348,7 +354,7 @@ static bool pc_init(const MachineOptions *o, Error **errp)
     return create_ram(pc, errp) && i440fx_init(pc, errp) && create_cpus(pc, errp) &&
            check_ram_is_addressable(pc, errp) && piix3_init(pc, errp) && load_bios(pc, errp) &&
            create_isa_devices(pc, errp) && create_ide(pc, errp) && create_fdc(pc, errp) &&
-           piix4_pm_init(pc, errp) && pc_firmware_init(pc, errp);
+           piix4_pm_init(pc, errp) && create_vga(pc, errp) && pc_firmware_init(pc, errp);
 }
 
 /* ---- machine types ----------------------------------------------------------------------------------------------- */

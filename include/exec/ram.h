@@ -28,7 +28,11 @@ RamBlock *ram_block_from_addr(ram_addr_t addr);     /* NULL when none */
 uint8_t *ram_ptr(ram_addr_t addr);
 bool ram_dirty_get(ram_addr_t addr, DirtyClient c);             /* page of addr */
 bool ram_dirty_test_and_clear(ram_addr_t addr, uint64_t len, DirtyClient c);
+/* The same for many pages at once: bit n of bits[] is page n. addr is a multiple of 64 pages; true: some were dirty. */
+bool ram_dirty_take(ram_addr_t addr, uint64_t len, DirtyClient c, uint64_t *bits);
 void ram_dirty_set(ram_addr_t addr, uint64_t len);              /* all clients but DIRTY_CODE */
+/* After a device has stored to its own RAM without address_space_write(): translations go, pages become dirty. */
+void ram_written(ram_addr_t addr, uint64_t len);
 bool ram_dirty_get_all(ram_addr_t addr);                        /* true: no client waits for a store to this page */
 /*
  * fn runs, in any thread, after bits of [start, start + len) were cleared: from then on a store to these pages must

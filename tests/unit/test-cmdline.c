@@ -87,7 +87,7 @@ static void test_mistakes_get_one_message_and_status_1(void)
         { "-enable-kvm", "-enable-kvm: not supported by this version" },
         { "nosuch.img", "could not open 'nosuch.img': No such file or directory" },
         { "-net user", "-net user: network 'user' is not supported by this version" },
-        { "-vga std", "-vga std: graphics card 'std' is not supported by this version" },
+        { "-vga foo", "-vga foo: graphics card 'foo' is not supported by this version" },
         { "-monitor stdio", "-monitor stdio: monitor on 'stdio' is not supported by this version" },
         { "-serial foo", "-serial foo: " },
         { "-serial file:/nodir/x", "-serial file:/nodir/x: " },

@@ -16,6 +16,7 @@ typedef struct MachineOptions {     /* filled by the command line, read by the b
     int64_t rtc_base_offset_s;      /* guest RTC minus host clock at start */
     bool rtc_localtime;
     bool nographic, no_fd_bootchk, no_acpi, no_hpet, nodefaults;
+    bool no_vga;
 } MachineOptions;
 
 typedef struct MachineType {

@@ -80,6 +80,8 @@ PciDevice *pci_new(const char *type, int devfn);                /* devfn -1: nex
 bool pci_realize(PciDevice *dev, PciBus *bus, Error **errp);    /* wraps device_realize */
 PciDevice *pci_find(PciBus *bus, uint8_t bus_nr, uint8_t devfn);
 void pci_register_bar(PciDevice *dev, int bar, uint8_t type, MemoryRegion *mr);
+/* A firmware file behind the ROM BAR; mr is the caller's to keep. NULL or "": no ROM. */
+bool pci_add_rom(PciDevice *dev, MemoryRegion *mr, const char *file, Error **errp);
 void pci_set_irq(PciDevice *dev, int level);
 uint32_t pci_config_read(PciDevice *dev, uint32_t addr, unsigned len);
 void pci_config_write(PciDevice *dev, uint32_t addr, uint32_t val, unsigned len);
