@@ -228,6 +228,30 @@ static PageDesc *page_desc(ram_addr_t page, bool create)
     return &page_table[l1][n & ((1u << PAGE_L1_BITS) - 1)];
 }
 
+/*
+ * How often protecting a page has taken rights to write from a vCPU, and up to which of these times all vCPUs have
+ * passed a block boundary since. Guarded by the lock.
+ */
+static unsigned rights_taken, rights_settled;
+
+static bool rights_are_settled(void)
+{
+    return rights_settled == rights_taken;
+}
+
+/*
+ * A page without translations needs no protection (one that ended in a fault leaves it, too). But somebody may have
+ * protected it and be waiting for the others, who must not be able to undo that again and again: the next store can.
+ */
+static void page_unprotect_unused(ram_addr_t page)
+{
+    const PageDesc *p = page_desc(page, false);
+
+    if ((!p || !p->first) && rights_are_settled()) {
+        ram_code_unprotect(page);
+    }
+}
+
 static void page_add(TranslationBlock *tb, unsigned which)
 {
     PageDesc *p = page_desc(tb->page[which], true);
@@ -250,9 +274,7 @@ static void page_remove(TranslationBlock *tb, unsigned which)
         link = &(*link)->next_in_page[page_slot(*link, tb->page[which])];
     }
     *link = tb->next_in_page[which];
-    if (!p->first) {
-        ram_code_unprotect(tb->page[which]);
-    }
+    page_unprotect_unused(tb->page[which]);
 }
 
 /* ---- hash ---- */
@@ -497,16 +519,6 @@ void tb_invalidate_phys_range(ram_addr_t start, ram_addr_t end)
 }
 
 static TranslationBlock *tb_of_host_pc(uint64_t host_pc);
-
-/* A translation that ended in a fault leaves its page protected for nothing. */
-static void page_unprotect_unused(ram_addr_t page)
-{
-    const PageDesc *p = page_desc(page, false);
-
-    if (!p || !p->first) {
-        ram_code_unprotect(page);
-    }
-}
 
 bool tb_invalidate_for_store(ram_addr_t addr, unsigned len, uint64_t host_pc)
 {
@@ -873,30 +885,34 @@ static TranslationBlock *generate_locked(CPUX86State *env, const TranslateResult
 /*
  * Stores to the page must reach us before its bytes are read. Another vCPU may stand between its TLB check and its
  * store: if one could write there without us until now, all have to pass a block boundary. The lock is given up
- * meanwhile, and whoever else translates from the page then waits likewise. True: the lock was given up.
+ * meanwhile, and whoever else translates until then waits likewise, but each for one exclusive section only: any that
+ * begins after the rights were taken will do. True: the lock was given up.
  */
 static bool protect_page(ram_addr_t page)
 {
-    static unsigned waiting;    /* guarded by the lock */
     bool given_up = false;
 
     for (;;) {
         bool fresh = !ram_page_has_code(page);
+        unsigned taken;
 
         tlb_write_rights_taken = false;
         ram_code_protect(page);
-        if (!(fresh && tlb_write_rights_taken) && !waiting) {
-            return given_up;
-        }
+        rights_taken += fresh && tlb_write_rights_taken;
         if (exclusive_held()) {
+            rights_settled = rights_taken;
+        }
+        if (rights_are_settled()) {
             return given_up;
         }
-        waiting++;
+        taken = rights_taken;
         tb_unlock();
         exclusive_start();
         exclusive_end();
         tb_lock();
-        waiting--;
+        if ((int)(taken - rights_settled) > 0) {
+            rights_settled = taken;
+        }
         given_up = true;
     }
 }
