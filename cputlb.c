@@ -525,8 +525,8 @@ static void check_access(CPUX86State *env, vaddr addr, uint32_t mo)
 
 uint64_t jit_slow_ld(void *opaque, uint64_t addr, uint32_t mo);
 void jit_slow_st(void *opaque, uint64_t addr, uint32_t mo, uint64_t val);
-void jit_slow_ld128(void *opaque, uint64_t addr, uint32_t mo, uint64_t dst_off);
-void jit_slow_st128(void *opaque, uint64_t addr, uint32_t mo, uint64_t src_off);
+void jit_slow_ldv(void *opaque, uint64_t addr, uint32_t mo, uint64_t dst_off);
+void jit_slow_stv(void *opaque, uint64_t addr, uint32_t mo, uint64_t src_off);
 uint64_t jit_atomic_rmw(void *opaque, uint64_t addr, uint64_t val, uint64_t memop_rmw);
 uint64_t jit_atomic_cas(void *opaque, uint64_t addr, uint64_t expected, uint64_t val, uint64_t memop);
 
@@ -548,13 +548,9 @@ uint64_t jit_slow_ld(void *opaque, uint64_t addr, uint32_t mo)
                   mo);
 }
 
-void jit_slow_st(void *opaque, uint64_t addr, uint32_t mo, uint64_t val)
+/* After a store of translated code. */
+static void leave_overwritten(CPUX86State *env)
 {
-    CPUX86State *env = opaque;
-
-    env->jit.stat_slow++;
-    check_access(env, addr, mo);
-    store(env, addr, val, ir_mo_bytes((IrMemOp)mo), ir_mo_mmu((IrMemOp)mo), true);
     if (unlikely(env->jit.smc_leave)) {     /* the block overwrote itself; its instruction is complete */
         env->jit.smc_leave = false;
         env->eip = env->jit.smc_next;
@@ -563,33 +559,50 @@ void jit_slow_st(void *opaque, uint64_t addr, uint32_t mo, uint64_t val)
     }
 }
 
-void jit_slow_ld128(void *opaque, uint64_t addr, uint32_t mo, uint64_t dst_off)
+void jit_slow_st(void *opaque, uint64_t addr, uint32_t mo, uint64_t val)
 {
     CPUX86State *env = opaque;
-    int mmu = ir_mo_mmu((IrMemOp)mo);
-    uint64_t lo, hi;
 
+    env->jit.stat_slow++;
     check_access(env, addr, mo);
-    if (crosses(addr, 16)) {
-        tlb_get_both(env, addr, 16, MMU_LOAD, mmu);
-    }
-    lo = load(env, addr, 8, mmu, MMU_LOAD);
-    hi = load(env, byte_of(env, addr, 8), 8, mmu, MMU_LOAD);
-    memcpy((uint8_t *)env + dst_off, &lo, 8);
-    memcpy((uint8_t *)env + dst_off + 8, &hi, 8);
+    store(env, addr, val, ir_mo_bytes((IrMemOp)mo), ir_mo_mmu((IrMemOp)mo), true);
+    leave_overwritten(env);
 }
 
-void jit_slow_st128(void *opaque, uint64_t addr, uint32_t mo, uint64_t src_off)
+/* Vectors of 4 to 32 bytes, in pieces of at most 8. The rest up to 16 bytes becomes 0, with IR_MO_ZERO up to 32. */
+void jit_slow_ldv(void *opaque, uint64_t addr, uint32_t mo, uint64_t dst_off)
 {
     CPUX86State *env = opaque;
     int mmu = ir_mo_mmu((IrMemOp)mo);
-    uint64_t v[2];
+    unsigned size = ir_mo_bytes((IrMemOp)mo), piece = MIN(size, 8u);
+    uint64_t v[4] = { 0 };
 
+    env->jit.stat_slow++;
     check_access(env, addr, mo);
-    memcpy(v, (uint8_t *)env + src_off, 16);
-    tlb_get_both(env, addr, 16, MMU_STORE, mmu);
-    store(env, addr, v[0], 8, mmu, true);
-    store(env, byte_of(env, addr, 8), v[1], 8, mmu, true);
+    if (crosses(addr, size)) {
+        tlb_get_both(env, addr, size, MMU_LOAD, mmu);
+    }
+    for (unsigned i = 0; i < size; i += piece) {
+        v[i / 8] = load(env, byte_of(env, addr, i), piece, mmu, MMU_LOAD);
+    }
+    memcpy((uint8_t *)env + dst_off, v, mo & IR_MO_ZERO ? 32 : MAX(size, 16u));
+}
+
+void jit_slow_stv(void *opaque, uint64_t addr, uint32_t mo, uint64_t src_off)
+{
+    CPUX86State *env = opaque;
+    int mmu = ir_mo_mmu((IrMemOp)mo);
+    unsigned size = ir_mo_bytes((IrMemOp)mo), piece = MIN(size, 8u);
+    uint64_t v[4];
+
+    env->jit.stat_slow++;
+    check_access(env, addr, mo);
+    memcpy(v, (uint8_t *)env + src_off, size);
+    tlb_get_both(env, addr, size, MMU_STORE, mmu);
+    for (unsigned i = 0; i < size; i += piece) {
+        store(env, byte_of(env, addr, i), v[i / 8], piece, mmu, true);
+    }
+    leave_overwritten(env);
 }
 
 /* ---- atomic operations ---- */

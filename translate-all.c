@@ -35,7 +35,7 @@ typedef struct TbExit {
     TranslationBlock *tb;               /* the block it belongs to */
     TranslationBlock *target;           /* chained to, or NULL */
     struct TbExit *next_in;             /* list of exits chained to target */
-    uint32_t patch_off, stub_off;
+    uint32_t patch_off, stub_off, loop_off;
     bool plain;                         /* to the variant of the successor without shared checks */
 } TbExit;
 
@@ -92,8 +92,8 @@ static struct {
 
 uint64_t jit_slow_ld(void *opaque, uint64_t addr, uint32_t mo);
 void jit_slow_st(void *opaque, uint64_t addr, uint32_t mo, uint64_t val);
-void jit_slow_ld128(void *opaque, uint64_t addr, uint32_t mo, uint64_t dst_off);
-void jit_slow_st128(void *opaque, uint64_t addr, uint32_t mo, uint64_t src_off);
+void jit_slow_ldv(void *opaque, uint64_t addr, uint32_t mo, uint64_t dst_off);
+void jit_slow_stv(void *opaque, uint64_t addr, uint32_t mo, uint64_t src_off);
 uint64_t jit_atomic_rmw(void *opaque, uint64_t addr, uint64_t val, uint64_t memop_rmw);
 uint64_t jit_atomic_cas(void *opaque, uint64_t addr, uint64_t expected, uint64_t val, uint64_t memop);
 static const void *jit_lookup(void *opaque);
@@ -182,9 +182,10 @@ bool tcg_init(Error **errp)
         .mxcsr_host = offsetof(CPUX86State, jit.mxcsr_host), .mode_key = offsetof(CPUX86State, jit.mode_key),
         .host_pc = offsetof(CPUX86State, jit.host_pc), .host_sp = offsetof(CPUX86State, jit.host_sp),
         .args = offsetof(CPUX86State, jit.args), .jc = offsetof(CPUX86State, jit.jc),
+        .vec = offsetof(CPUX86State, xmm), .n_vec = X86_VEC_SLOTS, .n_vec_temps = X86_VEC_TEMPS,
         .tlb = { offsetof(CPUX86State, jit.tlb[0]), offsetof(CPUX86State, jit.tlb[1]),
                  offsetof(CPUX86State, jit.tlb[2]) },
-        .slow_ld = jit_slow_ld, .slow_st = jit_slow_st, .slow_ld128 = jit_slow_ld128, .slow_st128 = jit_slow_st128,
+        .slow_ld = jit_slow_ld, .slow_st = jit_slow_st, .slow_ldv = jit_slow_ldv, .slow_stv = jit_slow_stv,
         .atomic_rmw = jit_atomic_rmw, .atomic_cas = jit_atomic_cas, .lookup = jit_lookup,
     };
 
@@ -418,11 +419,11 @@ void tb_chain(uintptr_t cookie, TranslationBlock *tb)
     }
     tb_lock();
     if (!e->target && !e->tb->invalid && !e->tb->owner && !tb->invalid && tb->ram_addr != ~0ull &&
-        tb->page[1] == ~0ull) {
+        tb->page[1] == ~0ull && (!e->loop_off || tb == e->tb)) {
         e->target = tb;
         e->next_in = tb->incoming;
         tb->incoming = e;
-        tcg_backend_patch(e->tb->rw + e->patch_off, e->tb->rx + e->patch_off, tb->rx);
+        tcg_backend_patch(e->tb->rw + e->patch_off, e->tb->rx + e->patch_off, tb->rx + e->loop_off);
         stats.chained++;
     }
     tb_unlock();
@@ -802,6 +803,7 @@ static void finish_block(TranslationBlock *tb, Region *r)
     for (unsigned i = 0; i < tb->n_exits; i++) {
         tb->exits[i].patch_off = code.exits[i].patch_off;
         tb->exits[i].stub_off = code.exits[i].stub_off;
+        tb->exits[i].loop_off = code.exits[i].loop_off;
         tb->exits[i].plain = code.exits[i].plain;
     }
     tb->restore = g_memdup2(code.restore, code.n_restore * sizeof(TcgRestore));

@@ -227,7 +227,7 @@ struct CPUX86State {
     uint64_t fpip, fpdp; uint16_t fpop, fpcs, fpds;
     uint32_t mxcsr;
     XmmReg xmm[16] QEMU_ALIGNED(32);
-    XmmReg vec_t0 QEMU_ALIGNED(32), vec_t1;     /* memory operands of vector ops */
+    XmmReg vec_t0, vec_t1;          /* behind xmm[], part of the same array for the back end: dead after an instruction */
     uint64_t pkru;
 
     uint64_t a20_mask;              /* ~0 or ~(1 << 20) */
@@ -236,6 +236,9 @@ struct CPUX86State {
     uint32_t features[32];          /* indexed by FEAT_* words, see models.h */
     VCpu *vcpu;
 };
+#define X86_VEC_TEMPS 2
+#define X86_VEC_SLOTS (16 + X86_VEC_TEMPS)
+_Static_assert(offsetof(CPUX86State, vec_t0) == offsetof(CPUX86State, xmm) + 16 * 32, "one array");
 _Static_assert(offsetof(CPUX86State, regs) == 0, "generated code relies on it");
 
 static inline CPUX86State *vcpu_env(VCpu *v) { return v->env; }

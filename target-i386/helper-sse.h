@@ -50,30 +50,22 @@ typedef struct SseRow {
 
 /* map 1..3; mandatory 0, 0x66, 0xf2, 0xf3. kind K_UD: no such instruction. */
 const SseRow *sse_row(unsigned map, unsigned opcode, unsigned mandatory);
-/*
- * Groups 12 to 14 (0F 71..73): shifts by immediate. vec takes its count from memory; NULL: none. PSxLDQ: vec.fn NULL.
- */
-const SseRow *sse_shift_row(unsigned opcode, unsigned op3, bool mmx);
+/* Groups 12 to 14 (0F 71..73): shifts by an immediate, PSRLDQ and PSLLDQ included. NULL: none. */
+const IrVecOp *sse_shift_op(unsigned opcode, unsigned op3, bool mmx);
 /* Operations that instructions with other operands are made of. */
-extern const IrVecOp vec_mov128, vec_movq, vec_movd, vec_movlow, vec_movlow4, vec_movhigh;
-extern const IrVecOp vec_cvtdq2pd, vec_cvtd2ps, vec_cvtsi2ss_q, vec_cvtsi2sd_q, vec_insertps;
+extern const IrVecOp vec_mov128, vec_movq, vec_movlow, vec_movlow4, vec_movhigh, vec_movhlps, vec_pshufd, vec_insertps;
+extern const IrVecOp vec_cvtsi2ss_q, vec_cvtsi2sd_q;        /* by function only: for the exact path */
+extern const IrVecOp vec_get_d, vec_get_q, vec_pextrb, vec_pextrw, vec_pextrd, vec_pextrq;
+extern const IrVecOp vec_movmskps, vec_movmskpd, vec_pmovmskb, vec_ptest, vec_cvt2si[];
+extern const IrVecOp vec_put_d, vec_put_q, vec_pinsrb, vec_pinsrw, vec_pinsrd, vec_pinsrq, vec_cvtsi[2][2];
 
 #define HELPERS_SSE(H)                                                                                 \
     /* the exact path for unmasked exceptions: IrVecOp *, offset of dst | offset of src << 32, immediate */ \
     H(sse_exact, void, RAISES, i64, i64, i32)                                                          \
-    /* to general registers; the argument is the operand's bits */                                     \
-    H(cvtss2si, i32, STATE, i32) H(cvtsd2si, i32, STATE, i64) H(cvtss2si_q, i64, STATE, i32)              \
-    H(cvtsd2si_q, i64, STATE, i64) \
-    H(cvttss2si, i32, STATE, i32) H(cvttsd2si, i32, STATE, i64) H(cvttss2si_q, i64, STATE, i32)           \
-    H(cvttsd2si_q, i64, STATE, i64) H(cvt2si_exact, i64, RAISES, i64, i32 /*SseToInt*/)                 \
-    /* status flags */                                                                                 \
-    H(ucomiss, i32, STATE, i32, i32) H(comiss, i32, STATE, i32, i32) H(ucomisd, i32, STATE, i64, i64)     \
-    H(comisd, i32, STATE, i64, i64) H(comis_exact, i32, RAISES, i64, i64, i32 /*SseCompare*/)           \
+    H(cvt2si_exact, i64, RAISES, i64 /*bits of the operand*/, i32 /*SseToInt*/)                        \
+    H(comis_exact, i32, RAISES, i64, i64, i32 /*SseCompare*/)                                          \
     /* arguments that are offsets in the CPU state: of XMM or MMX registers */                         \
-    H(movmskps, i32, PURE, i32) H(movmskpd, i32, PURE, i32)                                            \
-    H(pmovmskb, i32, PURE, i32) H(pmovmskb_mm, i32, PURE, i32)                                         \
-    H(ptest, i32, PURE, i32 /*dst*/, i32 /*src*/)                                                      \
-    H(pslldq, void, PURE, i32, i32 /*bytes*/) H(psrldq, void, PURE, i32, i32)                          \
+    H(pmovmskb_mm, i32, PURE, i32)                                                                     \
     H(maskmov, void, RAISES, i32 /*data*/, i32 /*mask*/, i32 /*8 or 16 bytes*/, i64 /*linear*/, i32 /*MMU mode*/) \
     /* PCMPxSTRx: a, b, imm | PCMPSTR_*, lengths. Result: index or mask in the low half, flags in the high one */ \
     H(pcmpstr, i64, PURE, i32, i32, i32, i64 /*length of a, signed*/, i64 /*of b*/)                    \

@@ -331,10 +331,27 @@ FN(cvttpd2dq)
     ((a_u64 *)dst)[1] = 0;
 }
 
+/* VEX.256: 32 bytes become 16. */
+#define NARROW(name, TD, TS, conv)                                                                     \
+void vex_##name(void *env QEMU_UNUSED, const IrVexArgs *x)                                             \
+{                                                                                                      \
+    for (unsigned i = 0; i < x->len / 8; i++) {                                                        \
+        ((a_##TD *)x->dst)[i] = conv(((const a_##TS *)x->b)[i]);                                       \
+    }                                                                                                  \
+}
+NARROW(cvtpd2ps, f32, f64, f64_to_f32)
+NARROW(cvtpd2dq, s32, f64, f64_to_i32)
+NARROW(cvttpd2dq, s32, f64, f64_trunc_i32)
+
 FN(cvtsi2ss) { *(a_f32 *)dst = f32_from_i32(*(const a_s32 *)src); }
 FN(cvtsi2sd) { *(a_f64 *)dst = f64_from_i32(*(const a_s32 *)src); }
 FN(cvtsi2ss_q) { *(a_f32 *)dst = f32_from_i64(*(const a_u64 *)src); }
 FN(cvtsi2sd_q) { *(a_f64 *)dst = f64_from_i64(*(const a_u64 *)src); }
+
+void put_cvtsi2ss(void *env QEMU_UNUSED, void *dst, uint64_t v, uint32_t imm QEMU_UNUSED) { *(a_f32 *)dst = f32_from_i32((int32_t)v); }
+void put_cvtsi2sd(void *env QEMU_UNUSED, void *dst, uint64_t v, uint32_t imm QEMU_UNUSED) { *(a_f64 *)dst = f64_from_i32((int32_t)v); }
+void put_cvtsi2ss_q(void *env QEMU_UNUSED, void *dst, uint64_t v, uint32_t imm QEMU_UNUSED) { *(a_f32 *)dst = f32_from_i64((int64_t)v); }
+void put_cvtsi2sd_q(void *env QEMU_UNUSED, void *dst, uint64_t v, uint32_t imm QEMU_UNUSED) { *(a_f64 *)dst = f64_from_i64((int64_t)v); }
 
 /* To general registers: sse-helpers.c calls these. */
 uint64_t sse_to_int(SseToInt kind, uint64_t v)

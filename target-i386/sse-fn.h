@@ -4,6 +4,7 @@
 #define TARGET_I386_SSE_FN_H
 
 #include "target-i386/cpu.h"
+#include "tcg/ir.h"
 
 typedef enum SseToInt {
     SSE_SS2SI, SSE_SD2SI, SSE_SS2SI_Q, SSE_SD2SI_Q, SSE_SS2SI_T, SSE_SD2SI_T, SSE_SS2SI_TQ, SSE_SD2SI_TQ,
@@ -37,8 +38,10 @@ uint32_t sse_compare(SseCompare kind, uint64_t a, uint64_t b);      /* status fl
     F(phaddsw_m) F(phsubw) F(phsubw_m) F(phsubd) F(phsubd_m) F(phsubsw) F(phsubsw_m) F(phminposuw) F(mpsadbw)     \
     F(pshufb) F(pshufb_m) F(pshufw_m) F(pshuflw) F(pshufhw) F(pshufd) F(shufps) F(shufpd) F(palignr)              \
     F(palignr_m) F(blendps) F(blendpd) F(pblendw) F(pblendvb) F(blendvps) F(blendvpd) F(movddup) F(movsldup)      \
-    F(movshdup) F(insertps) F(mov128) F(movlow) F(movlow4) F(movhigh) F(movq)      \
-    F(movd) F(pclmulqdq) F(aesenc) F(aesenclast) F(aesdec) F(aesdeclast) F(aesimc) F(aeskeygenassist) F(addps)    \
+    F(movshdup) F(insertps) F(mov128) F(movlow) F(movlow4) F(movhigh) F(movhlps) F(movq) \
+    F(psrlw_i) F(psraw_i) F(psllw_i) F(psrld_i) F(psrad_i) F(pslld_i) F(psrlq_i) F(psllq_i) F(psrldq_i) F(pslldq_i) \
+    F(psrlw_i_m) F(psraw_i_m) F(psllw_i_m) F(psrld_i_m) F(psrad_i_m) F(pslld_i_m) F(psrlq_i_m) F(psllq_i_m)       \
+    F(pclmulqdq) F(aesenc) F(aesenclast) F(aesdec) F(aesdeclast) F(aesimc) F(aeskeygenassist) F(addps)    \
     F(addss) F(addpd) F(addsd) F(subps) F(subss) F(subpd) F(subsd) F(mulps) F(mulss) F(mulpd) F(mulsd) F(divps)   \
     F(divss) F(divpd) F(divsd) F(minps) F(minss) F(minpd) F(minsd) F(maxps) F(maxss) F(maxpd) F(maxsd) F(sqrtps)  \
     F(sqrtss) F(sqrtpd) F(sqrtsd) F(rcpps) F(rcpss) F(rsqrtps) F(rsqrtss) F(cmpps) F(cmpss) F(cmppd) F(cmpsd)     \
@@ -49,5 +52,25 @@ uint32_t sse_compare(SseCompare kind, uint64_t a, uint64_t b);      /* status fl
 #define SSE_FN_PROTO(name) void fn_##name(void *env, void *dst, const void *src, uint32_t imm);
 SSE_FNS(SSE_FN_PROTO)
 #undef SSE_FN_PROTO
+
+/* Functions of VEX forms that are no two halves side by side. */
+#define VEX_FNS(F) F(cvtpd2ps) F(cvtpd2dq) F(cvttpd2dq)
+#define VEX_FN_PROTO(name) void vex_##name(void *env, const IrVexArgs *x);
+VEX_FNS(VEX_FN_PROTO)
+#undef VEX_FN_PROTO
+
+/* From vectors to general values (sse-helpers.c), and the reverse. */
+#define GET_FNS(F) \
+    F(movd) F(movq) F(pextrb) F(pextrw) F(pextrd) F(pextrq) F(movmskps) F(movmskpd) F(pmovmskb) F(ptest) F(cvtss2si)      \
+    F(cvtsd2si) F(cvtss2si_q) F(cvtsd2si_q) F(cvttss2si) F(cvttsd2si) F(cvttss2si_q) F(cvttsd2si_q) F(ucomiss) F(comiss) \
+    F(ucomisd) F(comisd)
+#define GET_FN_PROTO(name) uint64_t get_##name(void *env, const void *a, const void *b, unsigned len, uint32_t imm);
+GET_FNS(GET_FN_PROTO)
+#undef GET_FN_PROTO
+#define PUT_FNS(F) \
+    F(movd) F(movq) F(pinsrb) F(pinsrw) F(pinsrd) F(pinsrq) F(cvtsi2ss) F(cvtsi2sd) F(cvtsi2ss_q) F(cvtsi2sd_q)
+#define PUT_FN_PROTO(name) void put_##name(void *env, void *dst, uint64_t v, uint32_t imm);
+PUT_FNS(PUT_FN_PROTO)
+#undef PUT_FN_PROTO
 
 #endif

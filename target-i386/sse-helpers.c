@@ -104,45 +104,25 @@ void helper_sse_exact(CPUX86State *env, uint64_t vec, uint64_t offsets, uint32_t
 
 /* ---- to general registers and flags ---- */
 
-#define TO_INT(name, ret, arg, kind)                                                                   \
-ret helper_##name(CPUX86State *env QEMU_UNUSED, arg v)                                                 \
+#define GET(name) \
+    uint64_t get_##name(void *env QEMU_UNUSED, const void *a QEMU_UNUSED, const void *b, unsigned len QEMU_UNUSED, \
+                        uint32_t imm QEMU_UNUSED)
+
+#define TO_INT(name, kind, bytes)                                                                      \
+GET(name)                                                                                              \
 {                                                                                                      \
+    uint64_t v = 0;                                                                                    \
+    memcpy(&v, b, bytes);                                                                              \
     return sse_to_int(kind, v);                                                                        \
 }
-#ifdef __x86_64__
-#define CVT(name, ret, T, arg, intrinsic)                                                              \
-ret helper_##name(CPUX86State *env QEMU_UNUSED, arg v)                                                 \
-{                                                                                                      \
-    T f;                                                                                               \
-    memcpy(&f, &v, sizeof(f));                                                                         \
-    return intrinsic(f);                                                                               \
-}
-#define SS2SI(f) _mm_cvtss_si32(_mm_set_ss(f))
-#define SD2SI(f) _mm_cvtsd_si32(_mm_set_sd(f))
-#define SS2SI_Q(f) _mm_cvtss_si64(_mm_set_ss(f))
-#define SD2SI_Q(f) _mm_cvtsd_si64(_mm_set_sd(f))
-#define SS2SI_T(f) _mm_cvttss_si32(_mm_set_ss(f))
-#define SD2SI_T(f) _mm_cvttsd_si32(_mm_set_sd(f))
-#define SS2SI_TQ(f) _mm_cvttss_si64(_mm_set_ss(f))
-#define SD2SI_TQ(f) _mm_cvttsd_si64(_mm_set_sd(f))
-CVT(cvtss2si, uint32_t, float, uint32_t, SS2SI)
-CVT(cvtsd2si, uint32_t, double, uint64_t, SD2SI)
-CVT(cvtss2si_q, uint64_t, float, uint32_t, SS2SI_Q)
-CVT(cvtsd2si_q, uint64_t, double, uint64_t, SD2SI_Q)
-CVT(cvttss2si, uint32_t, float, uint32_t, SS2SI_T)
-CVT(cvttsd2si, uint32_t, double, uint64_t, SD2SI_T)
-CVT(cvttss2si_q, uint64_t, float, uint32_t, SS2SI_TQ)
-CVT(cvttsd2si_q, uint64_t, double, uint64_t, SD2SI_TQ)
-#else
-TO_INT(cvtss2si, uint32_t, uint32_t, SSE_SS2SI)
-TO_INT(cvtsd2si, uint32_t, uint64_t, SSE_SD2SI)
-TO_INT(cvtss2si_q, uint64_t, uint32_t, SSE_SS2SI_Q)
-TO_INT(cvtsd2si_q, uint64_t, uint64_t, SSE_SD2SI_Q)
-TO_INT(cvttss2si, uint32_t, uint32_t, SSE_SS2SI_T)
-TO_INT(cvttsd2si, uint32_t, uint64_t, SSE_SD2SI_T)
-TO_INT(cvttss2si_q, uint64_t, uint32_t, SSE_SS2SI_TQ)
-TO_INT(cvttsd2si_q, uint64_t, uint64_t, SSE_SD2SI_TQ)
-#endif
+TO_INT(cvtss2si, SSE_SS2SI, 4)
+TO_INT(cvtsd2si, SSE_SD2SI, 8)
+TO_INT(cvtss2si_q, SSE_SS2SI_Q, 4)
+TO_INT(cvtsd2si_q, SSE_SD2SI_Q, 8)
+TO_INT(cvttss2si, SSE_SS2SI_T, 4)
+TO_INT(cvttsd2si, SSE_SD2SI_T, 8)
+TO_INT(cvttss2si_q, SSE_SS2SI_TQ, 4)
+TO_INT(cvttsd2si_q, SSE_SD2SI_TQ, 8)
 
 static void run_to_int(CPUX86State *env QEMU_UNUSED, ExactOp *op)
 {
@@ -157,10 +137,18 @@ uint64_t helper_cvt2si_exact(CPUX86State *env, uint64_t v, uint32_t kind)
     return op.result;
 }
 
-uint32_t helper_ucomiss(CPUX86State *env QEMU_UNUSED, uint32_t a, uint32_t b) { return sse_compare(SSE_UCOMISS, a, b); }
-uint32_t helper_comiss(CPUX86State *env QEMU_UNUSED, uint32_t a, uint32_t b) { return sse_compare(SSE_COMISS, a, b); }
-uint32_t helper_ucomisd(CPUX86State *env QEMU_UNUSED, uint64_t a, uint64_t b) { return sse_compare(SSE_UCOMISD, a, b); }
-uint32_t helper_comisd(CPUX86State *env QEMU_UNUSED, uint64_t a, uint64_t b) { return sse_compare(SSE_COMISD, a, b); }
+#define COMPARE(name, kind, bytes)                                                                     \
+GET(name)                                                                                              \
+{                                                                                                      \
+    uint64_t x = 0, y = 0;                                                                             \
+    memcpy(&x, a, bytes);                                                                              \
+    memcpy(&y, b, bytes);                                                                              \
+    return sse_compare(kind, x, y);                                                                    \
+}
+COMPARE(ucomiss, SSE_UCOMISS, 4)
+COMPARE(comiss, SSE_COMISS, 4)
+COMPARE(ucomisd, SSE_UCOMISD, 8)
+COMPARE(comisd, SSE_COMISD, 8)
 
 static void run_compare(CPUX86State *env QEMU_UNUSED, ExactOp *op)
 {
@@ -175,77 +163,70 @@ uint32_t helper_comis_exact(CPUX86State *env, uint64_t a, uint64_t b, uint32_t k
     return op.result;
 }
 
-/* ---- masks ---- */
+/* ---- single elements, masks ---- */
 
 static const void *at(const CPUX86State *env, uint32_t offset)
 {
     return (const char *)env + offset;
 }
 
-uint32_t helper_movmskps(CPUX86State *env, uint32_t src)
-{
-    const XmmReg *x = at(env, src);
+#define ELEMENT(get, put, field, count)                                                                \
+GET(get) { return ((const XmmReg *)b)->field[imm & ((count) - 1)]; }                                   \
+void put_##put(void *env QEMU_UNUSED, void *dst, uint64_t v, uint32_t imm)                             \
+{                                                                                                      \
+    ((XmmReg *)dst)->field[imm & ((count) - 1)] = v;                                                   \
+}
+ELEMENT(pextrb, pinsrb, b, 16)
+ELEMENT(pextrw, pinsrw, w, 8)
+ELEMENT(pextrd, pinsrd, l, 4)
+ELEMENT(pextrq, pinsrq, q, 2)
+GET(movd) { return ((const XmmReg *)b)->l[0]; }
+GET(movq) { return ((const XmmReg *)b)->q[0]; }
 
-    return x->l[0] >> 31 | x->l[1] >> 31 << 1 | x->l[2] >> 31 << 2 | x->l[3] >> 31 << 3;
+void put_movd(void *env QEMU_UNUSED, void *dst, uint64_t v, uint32_t imm QEMU_UNUSED)
+{
+    memset(dst, 0, 16);
+    ((XmmReg *)dst)->l[0] = v;
 }
 
-uint32_t helper_movmskpd(CPUX86State *env, uint32_t src)
+void put_movq(void *env QEMU_UNUSED, void *dst, uint64_t v, uint32_t imm QEMU_UNUSED)
 {
-    const XmmReg *x = at(env, src);
-
-    return x->q[0] >> 63 | x->q[1] >> 63 << 1;
+    memset(dst, 0, 16);
+    ((XmmReg *)dst)->q[0] = v;
 }
 
-static uint32_t sign_mask8(uint64_t v)
-{
-    return (v & 0x8080808080808080ull) * 0x0002040810204081ull >> 56;
+#define SIGNS(name, field, bits)                                                                       \
+GET(name)                                                                                              \
+{                                                                                                      \
+    uint32_t mask = 0;                                                                                 \
+                                                                                                       \
+    for (unsigned i = 0; i < len * 8 / (bits); i++) {                                                  \
+        mask |= (uint32_t)(((const XmmReg *)b)->field[i] >> ((bits) - 1)) << i;                        \
+    }                                                                                                  \
+    return mask;                                                                                       \
 }
+SIGNS(movmskps, l, 32)
+SIGNS(movmskpd, q, 64)
+SIGNS(pmovmskb, b, 8)
 
-uint32_t helper_pmovmskb(CPUX86State *env, uint32_t src)
+GET(ptest)
 {
-#ifdef __SSE2__
-    return _mm_movemask_epi8(_mm_loadu_si128(at(env, src)));
-#else
-    const XmmReg *x = at(env, src);
+    const XmmReg *d = a, *s = b;
+    uint64_t both = 0, rest = 0;
 
-    return sign_mask8(x->q[0]) | sign_mask8(x->q[1]) << 8;
-#endif
+    for (unsigned i = 0; i < len / 8; i++) {
+        both |= d->q[i] & s->q[i];
+        rest |= ~d->q[i] & s->q[i];
+    }
+    return (both ? 0 : CC_Z) | (rest ? 0 : CC_C);
 }
 
 uint32_t helper_pmovmskb_mm(CPUX86State *env, uint32_t src)
 {
-    return sign_mask8(*(const uint64_t *)at(env, src));
+    return (*(const uint64_t *)at(env, src) & 0x8080808080808080ull) * 0x0002040810204081ull >> 56;
 }
 
-uint32_t helper_ptest(CPUX86State *env, uint32_t dst, uint32_t src)
-{
-    const XmmReg *d = at(env, dst), *s = at(env, src);
-
-    return (((d->q[0] & s->q[0]) | (d->q[1] & s->q[1])) ? 0 : CC_Z)
-           | (((~d->q[0] & s->q[0]) | (~d->q[1] & s->q[1])) ? 0 : CC_C);
-}
-
-/* ---- byte shifts of the whole register ---- */
-
-void helper_pslldq(CPUX86State *env, uint32_t dst, uint32_t n)
-{
-    XmmReg *d = (XmmReg *)at(env, dst);
-    uint8_t v[32] = { 0 };
-
-    n = n > 16 ? 16 : n;
-    memcpy(v + 16, d->b, 16);
-    memcpy(d->b, v + 16 - n, 16);
-}
-
-void helper_psrldq(CPUX86State *env, uint32_t dst, uint32_t n)
-{
-    XmmReg *d = (XmmReg *)at(env, dst);
-    uint8_t v[32] = { 0 };
-
-    n = n > 16 ? 16 : n;
-    memcpy(v, d->b, 16);
-    memcpy(d->b, v + n, 16);
-}
+/* ---- masked stores ---- */
 
 /* A mask of zeros faults as well: measured, and allowed by SDM vol. 2B, MASKMOVDQU. */
 void helper_maskmov(CPUX86State *env, uint32_t data, uint32_t mask, uint32_t n, uint64_t addr, uint32_t mmu_idx)

@@ -123,6 +123,47 @@ SHIFT(psrlq, u64, count >= bits ? 0 : a >> count)
 SHIFT(psraw, s16, a >> (count >= bits ? bits - 1 : count))
 SHIFT(psrad, s32, a >> (count >= bits ? bits - 1 : count))
 
+/* The count in the immediate byte. */
+#define SHIFT_IMM(name)                                                                                \
+FN(name##_i)                                                                                           \
+{                                                                                                      \
+    uint64_t count = imm;                                                                              \
+    memmove(dst, src, 16);                                                                             \
+    name##_body(dst, &count, 16);                                                                      \
+}                                                                                                      \
+FN(name##_i_m)                                                                                         \
+{                                                                                                      \
+    uint64_t count = imm;                                                                              \
+    memmove(dst, src, 8);                                                                              \
+    name##_body(dst, &count, 8);                                                                       \
+}
+SHIFT_IMM(psllw)
+SHIFT_IMM(pslld)
+SHIFT_IMM(psllq)
+SHIFT_IMM(psrlw)
+SHIFT_IMM(psrld)
+SHIFT_IMM(psrlq)
+SHIFT_IMM(psraw)
+SHIFT_IMM(psrad)
+
+FN(pslldq_i)
+{
+    uint8_t v[32] = { 0 };
+
+    imm = imm > 16 ? 16 : imm;
+    memcpy(v + 16, src, 16);
+    memcpy(dst, v + 16 - imm, 16);
+}
+
+FN(psrldq_i)
+{
+    uint8_t v[32] = { 0 };
+
+    imm = imm > 16 ? 16 : imm;
+    memcpy(v, src, 16);
+    memcpy(dst, v + imm, 16);
+}
+
 BODY(pmaddwd)
 {
     a_s16 *d = dst;
@@ -431,10 +472,10 @@ FN(movshdup)
     }
 }
 
-/* Memory form: src is the one element. imm: destination lane in 5:4, lanes to clear in 3:0. */
+/* imm: source lane in 7:6, destination lane in 5:4, lanes to clear in 3:0. */
 FN(insertps)
 {
-    uint32_t v = *(const a_u32 *)src;
+    uint32_t v = ((const a_u32 *)src)[imm >> 6 & 3];
 
     ((a_u32 *)dst)[imm >> 4 & 3] = v;
     for (unsigned i = 0; i < 4; i++) {
@@ -456,11 +497,7 @@ FN(movq)
     ((a_u64 *)dst)[1] = 0;
 }
 
-FN(movd)
-{
-    ((a_u64 *)dst)[0] = *(const a_u32 *)src;
-    ((a_u64 *)dst)[1] = 0;
-}
+FN(movhlps) { ((a_u64 *)dst)[0] = ((const a_u64 *)src)[1]; }
 
 /* ---- carry-less product, AES ---- */
 

@@ -4,8 +4,6 @@
  *
  * Follows: SDM vol. 2, chapter "Instruction Format", and vol. 3A, "System Programming for Instruction Set Extensions"
  * for #UD and #NM by CR0 and CR4. A memory operand goes to vec_t0 first; all that may fault comes before any change.
- * Moves to part of a register go through vector moves where they would otherwise leave a register of two stores, which
- * the host reads back slowly.
  * Left out: VEX encodings.
  */
 #include "qemu/osdep.h"
@@ -35,14 +33,16 @@ static IrTemp const32(Translator *t, uint32_t v)
     return ir_const(t->ir, IR_I32, v);
 }
 
-static IrTemp ld64(Translator *t, size_t off)
+/* MMX registers are no vector slots. */
+static IrTemp ld_mmx(Translator *t, unsigned n)
 {
-    return ir_ld(t->ir, IR_I64, off, IR_MO_64);
+    return ir_ld(t->ir, IR_I64, mmx_off(n), IR_MO_64);
 }
 
-static IrTemp ld32(Translator *t, size_t off)
+/* The low 4 or 8 bytes of a vector. */
+static IrTemp get_low(Translator *t, size_t off, unsigned n)
 {
-    return ir_ld(t->ir, IR_I32, off, IR_MO_32);
+    return ir_vget(t->ir, n == 8 ? &vec_get_q : &vec_get_d, n == 8 ? IR_I64 : IR_I32, 16, off, off, 0);
 }
 
 static IrTemp mmu_index(Translator *t)
@@ -61,16 +61,15 @@ static IrMemOp memop128(Translator *t, bool aligned)
     return memop(t, 16) | (aligned ? IR_MO_ALIGN : 0);
 }
 
-/* n bytes of memory to vec_t0: 2 and 4 become 4, zero-extended. */
+/* n bytes of memory to vec_t0, with zeros up to 16. */
 static void load_t0(Translator *t, Insn *in, unsigned n, bool aligned)
 {
     IrTemp addr = ea(t, in, n, EA_READ);
 
-    if (n == 16) {
-        ir_gld128(t->ir, T0, addr, memop128(t, aligned));
+    if (n == 2) {
+        ir_vput(t->ir, &vec_put_d, T0, T0, gen_load(t, addr, 2), false, 0);
     } else {
-        IrTemp v = gen_load(t, addr, n);
-        ir_st(t->ir, v, T0, n == 8 ? IR_MO_64 : IR_MO_32);
+        ir_gldv(t->ir, T0, addr, memop(t, n) | (n == 16 && aligned ? IR_MO_ALIGN : 0));
     }
 }
 
@@ -89,12 +88,7 @@ static size_t mmx_operand(Translator *t, Insn *in, unsigned mem_bytes)
     if (!in->is_mem) {
         return mmx_off(in->rm3);
     }
-    if (mem_bytes == 4) {
-        IrTemp v = gen_load(t, ea(t, in, 4, EA_READ), 4);
-        ir_st(t->ir, ir_ext(t->ir, IR_I64, IR_U32, v), T0, IR_MO_64);
-    } else {
-        load_t0(t, in, mem_bytes, false);
-    }
+    load_t0(t, in, mem_bytes, false);
     return T0;
 }
 
@@ -131,9 +125,10 @@ static void vec_op(Translator *t, const SseRow *row, size_t dst, size_t src, uns
     }
 }
 
+/* Only eight predicates of CMPPS and relatives have this encoding. */
 static unsigned imm8(const Insn *in, const SseRow *row)
 {
-    return row->vec.has_imm ? (uint8_t)in->imm : 0;
+    return !row->vec.has_imm ? 0 : in->map == 1 && in->opcode == 0xc2 ? in->imm & 7 : (uint8_t)in->imm;
 }
 
 /* ---- operations of the table ---- */
@@ -177,50 +172,31 @@ static bool emit_xmm2pi(Translator *t, Insn *in, const SseRow *row)
 
     enter_mmx(t);
     vec_op(t, row, T1, src, 0);
-    ir_st(t->ir, ld64(t, T1), mmx_off(in->op3), IR_MO_64);
+    ir_st(t->ir, get_low(t, T1, 8), mmx_off(in->op3), IR_MO_64);
     mmx_written(t, in->op3);
     return true;
 }
 
-/* The count goes through vec_t0; a 16-byte copy of it is what the shift can load without delay. */
-static void shift_count(Translator *t, unsigned n)
-{
-    ir_st(t->ir, ir_const(t->ir, IR_I64, n), T0, IR_MO_64);
-    ir_vec(t->ir, &vec_movq, T0, T0, 0);
-}
-
 static bool emit_shift_xmm(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
 {
-    const SseRow *shift = sse_shift_row(in->opcode, in->op3, false);
-    unsigned n = (uint8_t)in->imm;
+    const IrVecOp *shift = sse_shift_op(in->opcode, in->op3, false);
 
-    if (in->is_mem) {
+    if (in->is_mem || !shift) {
         return false;
     }
-    if (in->opcode == 0x73 && (in->op3 == 3 || in->op3 == 7)) {
-        IrTemp off = const32(t, xmm_off(in->rm));
-
-        ir_call(t->ir, in->op3 == 3 ? H(psrldq) : H(pslldq), off, const32(t, n));
-        return true;
-    }
-    if (!shift) {
-        return false;
-    }
-    shift_count(t, n);
-    ir_vec(t->ir, &shift->vec, xmm_off(in->rm), T0, 0);
+    ir_vec(t->ir, shift, xmm_off(in->rm), xmm_off(in->rm), (uint8_t)in->imm);
     return true;
 }
 
 static bool emit_shift_mmx(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
 {
-    const SseRow *shift = sse_shift_row(in->opcode, in->op3, true);
+    const IrVecOp *shift = sse_shift_op(in->opcode, in->op3, true);
 
     if (in->is_mem || !shift) {
         return false;
     }
-    shift_count(t, (uint8_t)in->imm);
     enter_mmx(t);
-    ir_vec(t->ir, &shift->vec, mmx_off(in->rm3), T0, 0);
+    ir_vec(t->ir, shift, mmx_off(in->rm3), mmx_off(in->rm3), (uint8_t)in->imm);
     mmx_written(t, in->rm3);
     return true;
 }
@@ -230,7 +206,7 @@ static bool emit_shift_mmx(Translator *t, Insn *in, const SseRow *row QEMU_UNUSE
 static void load128(Translator *t, Insn *in, bool aligned)
 {
     if (in->is_mem) {
-        ir_gld128(t->ir, xmm_off(in->reg), ea(t, in, 16, EA_READ), memop128(t, aligned));
+        ir_gldv(t->ir, xmm_off(in->reg), ea(t, in, 16, EA_READ), memop128(t, aligned));
     } else if (in->reg != in->rm) {
         ir_vec(t->ir, &vec_mov128, xmm_off(in->reg), xmm_off(in->rm), 0);
     }
@@ -239,7 +215,7 @@ static void load128(Translator *t, Insn *in, bool aligned)
 static void store128(Translator *t, Insn *in, bool aligned)
 {
     if (in->is_mem) {
-        ir_gst128(t->ir, xmm_off(in->reg), ea(t, in, 16, EA_WRITE), memop128(t, aligned));
+        ir_gstv(t->ir, xmm_off(in->reg), ea(t, in, 16, EA_WRITE), memop128(t, aligned));
     } else if (in->reg != in->rm) {
         ir_vec(t->ir, &vec_mov128, xmm_off(in->rm), xmm_off(in->reg), 0);
     }
@@ -295,8 +271,7 @@ static bool emit_movss_ld(Translator *t, Insn *in, const SseRow *row)
     size_t dst = xmm_off(in->reg);
 
     if (in->is_mem) {
-        load_t0(t, in, row->mem, false);
-        ir_vec(t->ir, row->mem == 4 ? &vec_movd : &vec_movq, dst, T0, 0);
+        ir_gldv(t->ir, dst, ea(t, in, row->mem, EA_READ), memop(t, row->mem));
     } else {
         ir_vec(t->ir, row->mem == 4 ? &vec_movlow4 : &vec_movlow, dst, xmm_off(in->rm), 0);
     }
@@ -305,9 +280,7 @@ static bool emit_movss_ld(Translator *t, Insn *in, const SseRow *row)
 
 static void store_part(Translator *t, Insn *in, size_t src, unsigned n)
 {
-    IrTemp addr = ea(t, in, n, EA_WRITE);
-
-    gen_store(t, addr, n == 8 ? ld64(t, src) : ld32(t, src), n);
+    ir_gstv(t->ir, src, ea(t, in, n, EA_WRITE), memop(t, n));
 }
 
 static bool emit_movss_st(Translator *t, Insn *in, const SseRow *row)
@@ -322,12 +295,12 @@ static bool emit_movss_st(Translator *t, Insn *in, const SseRow *row)
 
 static bool emit_movl_ld(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
 {
-    size_t src = in->is_mem ? T0 : xmm_off(in->rm) + 8;     /* register: MOVHLPS */
-
     if (in->is_mem) {
         load_t0(t, in, 8, false);
+        ir_vec(t->ir, &vec_movlow, xmm_off(in->reg), T0, 0);
+    } else {
+        ir_vec(t->ir, &vec_movhlps, xmm_off(in->reg), xmm_off(in->rm), 0);
     }
-    ir_vec(t->ir, &vec_movlow, xmm_off(in->reg), src, 0);
     return true;
 }
 
@@ -355,17 +328,26 @@ static bool emit_movl_st(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
     return in->is_mem;
 }
 
+#define UPPER_TO_LOWER 0xee     /* PSHUFD */
+
 static bool emit_movh_st(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
 {
     if (in->is_mem) {
-        store_part(t, in, xmm_off(in->reg) + 8, 8);
+        IrTemp addr = ea(t, in, 8, EA_WRITE);
+
+        ir_vec(t->ir, &vec_pshufd, T1, xmm_off(in->reg), UPPER_TO_LOWER);
+        ir_gstv(t->ir, T1, addr, memop(t, 8));
     }
     return in->is_mem;
 }
 
 static bool emit_movq_ld(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
 {
-    ir_vec(t->ir, &vec_movq, xmm_off(in->reg), xmm_operand(t, in, 8, false), 0);
+    if (in->is_mem) {
+        ir_gldv(t->ir, xmm_off(in->reg), ea(t, in, 8, EA_READ), memop(t, 8));
+    } else {
+        ir_vec(t->ir, &vec_movq, xmm_off(in->reg), xmm_off(in->rm), 0);
+    }
     return true;
 }
 
@@ -381,7 +363,7 @@ static bool emit_movq_st(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
 
 static bool emit_movq_mm_ld(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
 {
-    IrTemp v = in->is_mem ? gen_load(t, ea(t, in, 8, EA_READ), 8) : ld64(t, mmx_off(in->rm3));
+    IrTemp v = in->is_mem ? gen_load(t, ea(t, in, 8, EA_READ), 8) : ld_mmx(t, in->rm3);
 
     enter_mmx(t);
     ir_st(t->ir, v, mmx_off(in->op3), IR_MO_64);
@@ -392,11 +374,11 @@ static bool emit_movq_mm_ld(Translator *t, Insn *in, const SseRow *row QEMU_UNUS
 static bool emit_movq_mm_st(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
 {
     if (in->is_mem) {
-        store_part(t, in, mmx_off(in->op3), 8);
+        gen_store(t, ea(t, in, 8, EA_WRITE), ld_mmx(t, in->op3), 8);
         enter_mmx(t);
     } else {
         enter_mmx(t);
-        ir_st(t->ir, ld64(t, mmx_off(in->op3)), mmx_off(in->rm3), IR_MO_64);
+        ir_st(t->ir, ld_mmx(t, in->op3), mmx_off(in->rm3), IR_MO_64);
         mmx_written(t, in->rm3);
     }
     return true;
@@ -423,7 +405,7 @@ static bool emit_movdq2q(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
         return false;
     }
     enter_mmx(t);
-    ir_st(t->ir, ld64(t, xmm_off(in->rm)), mmx_off(in->op3), IR_MO_64);
+    ir_st(t->ir, get_low(t, xmm_off(in->rm), 8), mmx_off(in->op3), IR_MO_64);
     mmx_written(t, in->op3);
     return true;
 }
@@ -440,28 +422,34 @@ static bool emit_movd_to_mm(Translator *t, Insn *in, const SseRow *row QEMU_UNUS
 
 static bool emit_movd_to_xmm(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
 {
-    ir_st(t->ir, insn_read_rm(t, in, in->rex_w ? 8 : 4), T0, in->rex_w ? IR_MO_64 : IR_MO_32);
-    ir_vec(t->ir, in->rex_w ? &vec_movq : &vec_movd, xmm_off(in->reg), T0, 0);
+    size_t dst = xmm_off(in->reg);
+
+    if (in->is_mem) {
+        ir_gldv(t->ir, dst, ea(t, in, in->rex_w ? 8 : 4, EA_READ), memop(t, in->rex_w ? 8 : 4));
+    } else {
+        ir_vput(t->ir, in->rex_w ? &vec_put_q : &vec_put_d, dst, dst, guest_reg_read(t, in->rm, in->rex_w ? 8 : 4), false, 0);
+    }
     return true;
-}
-
-static void gpr_or_mem(Translator *t, Insn *in, size_t src)
-{
-    unsigned size = in->rex_w ? 8 : 4;
-
-    insn_write_rm(t, in, size == 8 ? ld64(t, src) : ld32(t, src), size);
 }
 
 static bool emit_movd_from_mm(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
 {
-    gpr_or_mem(t, in, mmx_off(in->op3));
+    IrTemp v = ld_mmx(t, in->op3);
+
+    insn_write_rm(t, in, in->rex_w ? v : ir_trunc(t->ir, v), in->rex_w ? 8 : 4);
     enter_mmx(t);
     return true;
 }
 
 static bool emit_movd_from_xmm(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
 {
-    gpr_or_mem(t, in, xmm_off(in->reg));
+    unsigned size = in->rex_w ? 8 : 4;
+
+    if (in->is_mem) {
+        store_part(t, in, xmm_off(in->reg), size);
+    } else {
+        guest_reg_write(t, in->rm, get_low(t, xmm_off(in->reg), size), size);
+    }
     return true;
 }
 
@@ -478,40 +466,20 @@ static bool emit_movnti(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
 
 /* ---- conversions and comparisons with general registers and flags ---- */
 
+/* A 32-bit integer is a double without rounding: that raises nothing. */
 static bool emit_cvtsi(Translator *t, Insn *in, const SseRow *row)
 {
     bool is_double = row->isa == ISA_SSE2;
     size_t dst = xmm_off(in->reg);
     IrTemp v = insn_read_rm(t, in, in->rex_w ? 8 : 4);
 
-    if (in->rex_w) {
-        ir_st(t->ir, v, T0, IR_MO_64);
-        fp_op(t, is_double ? &vec_cvtsi2sd_q : &vec_cvtsi2ss_q, dst, T0, 0);
-        return true;
-    }
-    if (is_double) {                            /* exact: raises nothing */
-        ir_st(t->ir, ir_ext(t->ir, IR_I64, IR_U32, v), T0, IR_MO_64);
-        ir_vec(t->ir, &vec_cvtdq2pd, T1, T0, 0);
-        ir_vec(t->ir, &vec_movlow, dst, T1, 0);
-        return true;
-    }
-    ir_st(t->ir, v, T0, IR_MO_32);
-    if (t->mk & MK_SSE_EXC) {
-        vec_op(t, row, dst, T0, 0);
+    if ((t->mk & MK_SSE_EXC) && (in->rex_w || !is_double)) {
+        ir_vput(t->ir, in->rex_w ? &vec_put_q : &vec_put_d, T0, T0, v, false, 0);
+        fp_op(t, in->rex_w ? (is_double ? &vec_cvtsi2sd_q : &vec_cvtsi2ss_q) : &row->vec, dst, T0, 0);
     } else {
-        ir_vec(t->ir, &vec_cvtd2ps, T1, T0, 0);
-        ir_vec(t->ir, &vec_movlow4, dst, T1, 0);
+        ir_vput(t->ir, &vec_cvtsi[is_double][in->rex_w], dst, dst, v, false, 0);
     }
     return true;
-}
-
-/* Low element of the r/m operand: 4 or 8 bytes. */
-static IrTemp scalar_operand(Translator *t, Insn *in, unsigned n)
-{
-    if (in->is_mem) {
-        return gen_load(t, ea(t, in, n, EA_READ), n);
-    }
-    return n == 8 ? ld64(t, xmm_off(in->rm)) : ld32(t, xmm_off(in->rm));
 }
 
 static IrTemp to64(Translator *t, IrTemp v)
@@ -521,20 +489,15 @@ static IrTemp to64(Translator *t, IrTemp v)
 
 static bool emit_cvt2si(Translator *t, Insn *in, const SseRow *row)
 {
-    static const IrHelper *const helpers[] = {
-        [SSE_SS2SI] = H(cvtss2si), [SSE_SD2SI] = H(cvtsd2si), [SSE_SS2SI_Q] = H(cvtss2si_q),
-        [SSE_SD2SI_Q] = H(cvtsd2si_q),
-        [SSE_SS2SI_T] = H(cvttss2si), [SSE_SD2SI_T] = H(cvttsd2si), [SSE_SS2SI_TQ] = H(cvttss2si_q),
-        [SSE_SD2SI_TQ] = H(cvttsd2si_q),
-    };
     unsigned kind = row->arg + (in->rex_w ? SSE_SS2SI_Q - SSE_SS2SI : 0);
-    IrTemp v = scalar_operand(t, in, row->mem), res;
+    size_t src = xmm_operand(t, in, row->mem, false);
+    IrTemp res;
 
     if (t->mk & MK_SSE_EXC) {
-        res = ir_call(t->ir, H(cvt2si_exact), to64(t, v), const32(t, kind));
+        res = ir_call(t->ir, H(cvt2si_exact), to64(t, get_low(t, src, row->mem)), const32(t, kind));
         res = in->rex_w ? res : ir_trunc(t->ir, res);
     } else {
-        res = ir_call(t->ir, helpers[kind], v);
+        res = ir_vget(t->ir, &vec_cvt2si[kind], in->rex_w ? IR_I64 : IR_I32, 16, src, src, 0);
     }
     guest_reg_write(t, in->reg, res, in->rex_w ? 8 : 4);
     return true;
@@ -542,36 +505,36 @@ static bool emit_cvt2si(Translator *t, Insn *in, const SseRow *row)
 
 static bool emit_comis(Translator *t, Insn *in, const SseRow *row)
 {
-    static const IrHelper *const helpers[] = {
-        [SSE_UCOMISS] = H(ucomiss), [SSE_COMISS] = H(comiss), [SSE_UCOMISD] = H(ucomisd), [SSE_COMISD] = H(comisd),
-    };
-    IrTemp b = scalar_operand(t, in, row->mem);
-    IrTemp a = row->mem == 8 ? ld64(t, xmm_off(in->reg)) : ld32(t, xmm_off(in->reg));
+    size_t a = xmm_off(in->reg), b = xmm_operand(t, in, row->mem, false);
 
     if (t->mk & MK_SSE_EXC) {
-        flags_set(t, ir_call(t->ir, H(comis_exact), to64(t, a), to64(t, b), const32(t, row->arg)));
+        flags_set(t, ir_call(t->ir, H(comis_exact), to64(t, get_low(t, a, row->mem)), to64(t, get_low(t, b, row->mem)),
+                             const32(t, row->arg)));
     } else {
-        flags_set(t, ir_call(t->ir, helpers[row->arg], a, b));
+        flags_set(t, ir_vget(t->ir, &row->vec, IR_I32, 16, a, b, 0));
     }
+    return true;
+}
+
+static bool mask_to_reg(Translator *t, Insn *in, const IrVecOp *op)
+{
+    size_t src = xmm_off(in->rm);
+
+    if (in->is_mem) {
+        return false;
+    }
+    guest_reg_write(t, in->reg, ir_vget(t->ir, op, IR_I32, 16, src, src, 0), 4);
     return true;
 }
 
 static bool emit_movmsk(Translator *t, Insn *in, const SseRow *row)
 {
-    if (in->is_mem) {
-        return false;
-    }
-    guest_reg_write(t, in->reg, ir_call(t->ir, row->arg ? H(movmskpd) : H(movmskps), const32(t, xmm_off(in->rm))), 4);
-    return true;
+    return mask_to_reg(t, in, row->arg ? &vec_movmskpd : &vec_movmskps);
 }
 
 static bool emit_pmovmskb(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
 {
-    if (in->is_mem) {
-        return false;
-    }
-    guest_reg_write(t, in->reg, ir_call(t->ir, H(pmovmskb), const32(t, xmm_off(in->rm))), 4);
-    return true;
+    return mask_to_reg(t, in, &vec_pmovmskb);
 }
 
 static bool emit_pmovmskb_mm(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
@@ -588,24 +551,17 @@ static bool emit_ptest(Translator *t, Insn *in, const SseRow *row)
 {
     size_t src = xmm_operand(t, in, row->mem, true);
 
-    flags_set(t, ir_call(t->ir, H(ptest), const32(t, xmm_off(in->reg)), const32(t, src)));
+    flags_set(t, ir_vget(t->ir, &vec_ptest, IR_I32, 16, xmm_off(in->reg), src, 0));
     return true;
 }
 
 /* ---- single elements ---- */
 
-static IrTemp ld_element(Translator *t, size_t off, unsigned size)
-{
-    static const IrMemOp mo[] = { [1] = IR_MO_8, [2] = IR_MO_16, [4] = IR_MO_32, [8] = IR_MO_64 };
-
-    return ir_ld(t->ir, size == 8 ? IR_I64 : IR_I32, off, mo[size]);
-}
-
 static bool emit_pinsrw(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
 {
     IrTemp v = in->is_mem ? insn_read_rm(t, in, 2) : guest_reg_read(t, in->rm, 4);
 
-    ir_st(t->ir, v, xmm_off(in->reg) + (in->imm & 7) * 2, IR_MO_16);
+    ir_vput(t->ir, &vec_pinsrw, xmm_off(in->reg), xmm_off(in->reg), v, false, in->imm & 7);
     return true;
 }
 
@@ -619,12 +575,19 @@ static bool emit_pinsrw_mm(Translator *t, Insn *in, const SseRow *row QEMU_UNUSE
     return true;
 }
 
+static IrTemp get_element(Translator *t, size_t off, unsigned size, unsigned n)
+{
+    static const IrVecOp *const ops[] = { [1] = &vec_pextrb, [2] = &vec_pextrw, [4] = &vec_pextrd, [8] = &vec_pextrq };
+
+    return ir_vget(t->ir, ops[size], size == 8 ? IR_I64 : IR_I32, 16, off, off, n & (16 / size - 1));
+}
+
 static bool emit_pextrw(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
 {
     if (in->is_mem) {
         return false;
     }
-    guest_reg_write(t, in->reg, ld_element(t, xmm_off(in->rm) + (in->imm & 7) * 2, 2), 4);
+    guest_reg_write(t, in->reg, get_element(t, xmm_off(in->rm), 2, in->imm), 4);
     return true;
 }
 
@@ -634,7 +597,7 @@ static bool emit_pextrw_mm(Translator *t, Insn *in, const SseRow *row QEMU_UNUSE
         return false;
     }
     enter_mmx(t);
-    guest_reg_write(t, in->reg, ld_element(t, mmx_off(in->rm3) + (in->imm & 3) * 2, 2), 4);
+    guest_reg_write(t, in->reg, ir_ld(t->ir, IR_I32, mmx_off(in->rm3) + (in->imm & 3) * 2, IR_MO_16), 4);
     return true;
 }
 
@@ -643,19 +606,18 @@ static unsigned element_size(const Insn *in, const SseRow *row)
     return row->arg == 4 && in->rex_w && in->opcode != 0x17 ? 8 : row->arg;
 }
 
-static size_t element_off(const Insn *in, unsigned size)
-{
-    return xmm_off(in->reg) + (in->imm & (16 / size - 1)) * size;
-}
-
 /* PEXTRB/W/D/Q, EXTRACTPS: to memory of that size, or zero-extended to a register. */
 static bool emit_pextr(Translator *t, Insn *in, const SseRow *row)
 {
     unsigned size = element_size(in, row);
-    IrTemp v = ld_element(t, element_off(in, size), size);
+    IrTemp addr = IR_NONE, v;
 
     if (in->is_mem) {
-        insn_write_rm(t, in, v, size);
+        addr = ea(t, in, size, EA_WRITE);
+    }
+    v = get_element(t, xmm_off(in->reg), size, in->imm);
+    if (in->is_mem) {
+        gen_store(t, addr, v, size);
     } else {
         guest_reg_write(t, in->rm, v, size == 8 ? 8 : 4);
     }
@@ -664,24 +626,19 @@ static bool emit_pextr(Translator *t, Insn *in, const SseRow *row)
 
 static bool emit_pinsr(Translator *t, Insn *in, const SseRow *row)
 {
-    static const IrMemOp mo[] = { [1] = IR_MO_8, [4] = IR_MO_32, [8] = IR_MO_64 };
+    static const IrVecOp *const ops[] = { [1] = &vec_pinsrb, [4] = &vec_pinsrd, [8] = &vec_pinsrq };
     unsigned size = element_size(in, row);
     IrTemp v = in->is_mem ? gen_load(t, ea(t, in, size, EA_READ), size) : guest_reg_read(t, in->rm, size == 8 ? 8 : 4);
 
-    ir_st(t->ir, v, element_off(in, size), mo[size]);
+    ir_vput(t->ir, ops[size], xmm_off(in->reg), xmm_off(in->reg), v, false, in->imm & (16 / size - 1));
     return true;
 }
 
 static bool emit_insertps(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
 {
-    size_t src = T0;
+    size_t src = xmm_operand(t, in, 4, false);
 
-    if (in->is_mem) {
-        load_t0(t, in, 4, false);
-    } else {
-        src = xmm_off(in->rm) + (in->imm >> 6 & 3) * 4;
-    }
-    ir_vec(t->ir, &vec_insertps, xmm_off(in->reg), src, in->imm & 0x3f);
+    ir_vec(t->ir, &vec_insertps, xmm_off(in->reg), src, in->is_mem ? in->imm & 0x3f : in->imm);
     return true;
 }
 
@@ -909,13 +866,14 @@ static bool operand_fits(const Insn *in, const SseRow *row)
 {
     switch ((SseKind)row->kind) {
     case K_SHIFT_MMX: case K_SHIFT_XMM:
-        return !in->is_mem && (sse_shift_row(in->opcode, in->op3, row->kind == K_SHIFT_MMX) ||
-                               (row->kind == K_SHIFT_XMM && in->opcode == 0x73 && (in->op3 & 3) == 3));
+        return !in->is_mem && sse_shift_op(in->opcode, in->op3, row->kind == K_SHIFT_MMX);
     case K_MOVMSK: case K_PMOVMSKB: case K_PMOVMSKB_MM: case K_PEXTRW: case K_PEXTRW_MM: case K_MASKMOV: case K_MASKMOV_MM:
     case K_MOVQ2DQ: case K_MOVDQ2Q:
         return !in->is_mem;
-    case K_MOVNTQ: case K_STORE_NT: case K_LOAD_NT:
+    case K_MOVNTQ: case K_STORE_NT: case K_LOAD_NT: case K_MOVL_ST: case K_MOVH_ST: case K_MOVLPD_LD: case K_MOVHPD_LD:
         return in->is_mem;
+    case K_LOAD:
+        return in->is_mem || row->isa != ISA_SSE3;      /* LDDQU */
     default:
         return true;
     }

@@ -11,12 +11,14 @@
 /* Where the back end finds things in the CPU state, and the C functions its slow paths call. */
 typedef struct TcgEnvLayout {
     size_t eip, exit_request, interrupt_request, mxcsr_host, mode_key, host_pc, host_sp, args;     /* args: 8 words for helper arguments */
+    size_t vec;                     /* vector slots of 32 bytes: registers, then temporaries that are dead after an instruction */
+    unsigned n_vec, n_vec_temps;    /* all of them (at most 24); how many of those are temporaries */
     size_t jc;                      /* JumpCacheEntry[JIT_JC_SIZE] */
     size_t tlb[4];                  /* per MMU mode: TlbEntry[JIT_TLB_SIZE] */
     uint64_t (*slow_ld)(void *env, uint64_t addr, uint32_t memop);
     void (*slow_st)(void *env, uint64_t addr, uint32_t memop, uint64_t val);
-    void (*slow_ld128)(void *env, uint64_t addr, uint32_t memop, uint64_t dst_off);
-    void (*slow_st128)(void *env, uint64_t addr, uint32_t memop, uint64_t src_off);
+    void (*slow_ldv)(void *env, uint64_t addr, uint32_t memop, uint64_t dst_off);
+    void (*slow_stv)(void *env, uint64_t addr, uint32_t memop, uint64_t src_off);
     uint64_t (*atomic_rmw)(void *env, uint64_t addr, uint64_t val, uint64_t memop_rmw);
     uint64_t (*atomic_cas)(void *env, uint64_t addr, uint64_t expected, uint64_t val, uint64_t memop);
     /*
@@ -29,6 +31,7 @@ typedef struct TcgEnvLayout {
 typedef struct TcgExit {            /* a chain exit of the generated code */
     uint32_t patch_off;             /* what tcg_backend_patch() changes */
     uint32_t stub_off;              /* its target while unchained */
+    uint32_t loop_off;              /* not 0: where it goes when it leads to its own block; it must not be chained to another */
     bool plain;                     /* of a failed gchk: leads to the block without shared checks */
 } TcgExit;
 

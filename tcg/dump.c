@@ -30,7 +30,7 @@ static void dump_temp(const IrContext *ir, GString *s, IrTemp t)
 
 static void dump_memop(GString *s, IrMemOp mo)
 {
-    static const char *const sizes[] = { "8", "16", "32", "64", "128" };
+    static const char *const sizes[] = { "8", "16", "32", "64", "128", "256" };
 
     g_string_append_printf(s, ",%s%s%s%s,mmu%u", mo & IR_MO_SIGN ? "s" : "u", sizes[mo & IR_MO_SIZE], mo & IR_MO_RMW ? "+rmw" : "",
                            mo & IR_MO_ALIGN ? "+align" : "", ir_mo_mmu(mo));
@@ -42,6 +42,26 @@ static void dump_exit(GString *s, const IrOp *op)
                            op->pos & IR_EXIT_CROSS ? " cross" : "");
     if (op->c[1]) {
         g_string_append_printf(s, " dead=0x%" PRIx64, op->c[1]);
+    }
+}
+
+static void dump_vector(GString *s, const IrOp *op)
+{
+    const IrVecOp *v = (const IrVecOp *)(uintptr_t)op->c[0];
+
+    g_string_append_printf(s, "%s%s,env+0x%x,env+0x%x", op->opc == IRO_vget || op->opc == IRO_vput ? "," : " ", v->name,
+                           (unsigned)op->c[1], (unsigned)(op->c[1] >> 32));
+    if (op->opc == IRO_vex) {
+        g_string_append_printf(s, ",env+0x%x", (unsigned)op->c[2]);
+        if (v->reads_c) {
+            g_string_append_printf(s, ",env+0x%x", (unsigned)(op->c[2] >> 32));
+        }
+    }
+    g_string_append_printf(s, ",%u", op->pos);
+    if (op->opc == IRO_vput && op->slot) {
+        g_string_append(s, ",zero");
+    } else if (op->opc == IRO_vex || op->opc == IRO_vget) {
+        g_string_append_printf(s, ",%u bytes", op->slot);
     }
 }
 
@@ -68,14 +88,14 @@ static void dump_extra(const IrContext *ir, GString *s, const IrOp *op)
         g_string_append_printf(s, ",+%" PRIu64, op->c[1]);
         dump_memop(s, (IrMemOp)op->c[0]);
         break;
-    case IRO_gld: case IRO_gst: case IRO_gld128: case IRO_gst128: case IRO_atomic_rmw: case IRO_atomic_cas:
+    case IRO_gld: case IRO_gst: case IRO_atomic_rmw: case IRO_atomic_cas:
         dump_memop(s, (IrMemOp)op->c[0]);
         break;
-    case IRO_vec: {
-        const IrVecOp *v = (const IrVecOp *)(uintptr_t)op->c[0];
-        g_string_append_printf(s, " %s,env+0x%x,env+0x%x,%u", v->name, (unsigned)op->c[1], (unsigned)(op->c[1] >> 32), op->pos);
+    case IRO_gldv: case IRO_gstv:
+        g_string_append_printf(s, ",env+0x%x", (unsigned)op->c[1]);
+        dump_memop(s, (IrMemOp)op->c[0]);
         break;
-    }
+    case IRO_vec: case IRO_vex: case IRO_vget: case IRO_vput: dump_vector(s, op); break;
     case IRO_exit_chain: dump_exit(s, op); break;
     case IRO_exit_chain_if: g_string_append_printf(s, ",%s", ir_cond_name((IrCond)op->cond)); dump_exit(s, op); break;
     case IRO_exit_loop: g_string_append(s, op->pos ? " lookup" : ""); break;

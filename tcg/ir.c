@@ -315,16 +315,16 @@ void ir_gst(IrContext *ir, IrTemp addr, IrTemp val, IrMemOp mo)
     op->c[0] = mo;
 }
 
-static void mem128(IrContext *ir, IrOpcode opc, size_t off, IrTemp addr, IrMemOp mo)
+static void memv(IrContext *ir, IrOpcode opc, size_t off, IrTemp addr, IrMemOp mo)
 {
     IrOp *op = op_new(ir, opc, IR_I64);
 
     op->arg[0] = addr;
-    op->c[0] = (mo & ~IR_MO_SIZE) | IR_MO_128;
+    op->c[0] = mo;
     op->c[1] = off;
 }
-void ir_gld128(IrContext *ir, size_t off, IrTemp addr, IrMemOp mo) { mem128(ir, IRO_gld128, off, addr, mo); }
-void ir_gst128(IrContext *ir, size_t off, IrTemp addr, IrMemOp mo) { mem128(ir, IRO_gst128, off, addr, mo); }
+void ir_gldv(IrContext *ir, size_t off, IrTemp addr, IrMemOp mo) { memv(ir, IRO_gldv, off, addr, mo); }
+void ir_gstv(IrContext *ir, size_t off, IrTemp addr, IrMemOp mo) { memv(ir, IRO_gstv, off, addr, mo); }
 
 IrTemp ir_atomic_rmw(IrContext *ir, IrRmw rmw, IrTemp addr, IrTemp val, IrMemOp mo)
 {
@@ -354,13 +354,44 @@ void ir_fence(IrContext *ir)
     op_new(ir, IRO_fence, IR_I64);
 }
 
-void ir_vec(IrContext *ir, const IrVecOp *vop, size_t dst_off, size_t src_off, uint8_t imm)
+static IrOp *vec_op(IrContext *ir, IrOpcode opc, IrType type, const IrVecOp *vop, size_t first, size_t second, uint8_t imm)
 {
-    IrOp *op = op_new(ir, IRO_vec, IR_I64);
+    IrOp *op = op_new(ir, opc, type);
 
     op->c[0] = (uintptr_t)vop;
-    op->c[1] = dst_off | (uint64_t)src_off << 32;
+    op->c[1] = first | (uint64_t)second << 32;
     op->pos = imm;
+    return op;
+}
+
+void ir_vec(IrContext *ir, const IrVecOp *vop, size_t dst, size_t src, uint8_t imm)
+{
+    vec_op(ir, IRO_vec, IR_I64, vop, dst, src, imm);
+}
+
+void ir_vex(IrContext *ir, const IrVecOp *vop, unsigned len, size_t dst, size_t a, size_t b, size_t c, uint8_t imm)
+{
+    IrOp *op = vec_op(ir, IRO_vex, IR_I64, vop, dst, a, imm);
+
+    op->c[2] = b | (uint64_t)c << 32;
+    op->slot = (uint16_t)len;
+}
+
+IrTemp ir_vget(IrContext *ir, const IrVecOp *vop, IrType type, unsigned len, size_t a, size_t b, uint8_t imm)
+{
+    IrOp *op = vec_op(ir, IRO_vget, type, vop, a, b, imm);
+
+    op->slot = (uint16_t)len;
+    op->arg[0] = local_new(ir, type);
+    return op->arg[0];
+}
+
+void ir_vput(IrContext *ir, const IrVecOp *vop, size_t dst, size_t a, IrTemp val, bool zero, uint8_t imm)
+{
+    IrOp *op = vec_op(ir, IRO_vput, ir_type(ir, val), vop, dst, a, imm);
+
+    op->slot = zero;
+    op->arg[0] = val;
 }
 
 IrTemp ir_call(IrContext *ir, const IrHelper *h, ...)

@@ -43,9 +43,9 @@ typedef struct IrOp {
     uint8_t nout, nin;      /* arg[0..nout) are results, arg[nout..nout+nin) operands */
     uint8_t dies;           /* liveness: bit i = arg[i] is not needed after this operation */
     uint8_t pos;            /* exit flags, vector immediate; calls: bit i = operand i is I64 */
-    uint16_t slot;          /* exit number, label number */
+    uint16_t slot;          /* exit number, label number, length of a vector */
     IrTemp arg[IR_MAX_ARGS];
-    uint64_t c[2];
+    uint64_t c[3];
 } IrOp;
 
 typedef enum IrTempKind { IRT_GLOBAL, IRT_LOCAL, IRT_VAR, IRT_CONST } IrTempKind;
@@ -97,20 +97,11 @@ static inline bool ir_op_observes(const IrOp *op)
     return (ir_def(op)->flags & (OPF_FAULT | OPF_LEAVE)) || ir_op_reads_globals(op);
 }
 
-/*
- * A vector operation through its C function. What lies beyond src_bytes reads as 0, as when the host's instruction gets
- * its operand from a narrow load.
- */
-static inline void ir_vec_call(const IrVecOp *v, void *env, size_t dst, size_t src, uint32_t imm)
-{
-    uint64_t narrow[2] QEMU_ALIGNED(16) = { 0, 0 };
-    const void *s = (uint8_t *)env + src;
-
-    if (v->src_bytes < sizeof(narrow)) {
-        s = memcpy(narrow, s, v->src_bytes);
-    }
-    v->fn(env, (uint8_t *)env + dst, s, imm);
-}
+/* vector.c: the C forms of vector operations. Offsets in env as in the list: a | b << 32 and so on. */
+void ir_vec_run(void *env, const IrVecOp *v, uint64_t dst_src, uint32_t imm);
+void ir_vex_run(void *env, const IrVecOp *v, uint64_t dst_a, uint64_t b_c, uint32_t imm_len);   /* imm | len << 8 */
+uint64_t ir_vget_run(void *env, const IrVecOp *v, uint64_t a_b, uint32_t imm_len);
+void ir_vput_run(void *env, const IrVecOp *v, uint64_t dst_a, uint64_t val, uint32_t imm_zero);  /* imm | zero << 8 */
 
 /* Passes, in this order; each leaves a valid list. See docs/tcg.md. */
 void ir_optimize(IrContext *ir);        /* optimize.c: constants, copies, algebra */

@@ -28,8 +28,9 @@ static const char *const signatures[IRO__COUNT] = {
     [IRO_deposit] = "ttt",
     [IRO_extract] = "tt", [IRO_sextract] = "tt", [IRO_setcond] = "icc", [IRO_movcond] = "tcctt",
     [IRO_ld] = "t", [IRO_st] = "t", [IRO_gld] = "tl", [IRO_gst] = "lt",
-    [IRO_gchk] = "ll", [IRO_hld] = "tl", [IRO_hst] = "lt", [IRO_gld128] = "l", [IRO_gst128] = "l",
-    [IRO_atomic_rmw] = "tlt", [IRO_atomic_cas] = "tltt", [IRO_fence] = "", [IRO_vec] = "", [IRO_call] = NULL,
+    [IRO_gchk] = "ll", [IRO_hld] = "tl", [IRO_hst] = "lt", [IRO_gldv] = "l", [IRO_gstv] = "l",
+    [IRO_atomic_rmw] = "tlt", [IRO_atomic_cas] = "tltt", [IRO_fence] = "", [IRO_vec] = "", [IRO_vex] = "", [IRO_vget] = "t",
+    [IRO_vput] = "t", [IRO_call] = NULL,
     [IRO_exit_chain] = "", [IRO_exit_chain_if] = "cc", [IRO_exit_jump] = "l", [IRO_exit_loop] = "",
     [IRO_exit_loop_at] = "",
 };
@@ -172,16 +173,16 @@ static bool check_state(Check *c, const IrOp *op)
 static bool check_memop(Check *c, const IrOp *op)
 {
     IrMemOp mo = (IrMemOp)op->c[0];
-    bool is128 = op->opc == IRO_gld128 || op->opc == IRO_gst128;
+    bool vector = op->opc == IRO_gldv || op->opc == IRO_gstv;
 
     if (ir_mo_mmu(mo) >= MAX_MMU) {
         return wrong(c, "MMU mode %u", ir_mo_mmu(mo));
     }
-    if ((mo & IR_MO_RMW) && op->opc != IRO_gld && op->opc != IRO_gld128 && op->opc != IRO_hld) {
+    if ((mo & IR_MO_RMW) && op->opc != IRO_gld && op->opc != IRO_gldv && op->opc != IRO_hld) {
         return wrong(c, "only loads check for a write to come");
     }
-    if (is128) {
-        return (mo & IR_MO_SIZE) == IR_MO_128 || wrong(c, "not 128 bits");
+    if (vector) {
+        return ((mo & IR_MO_SIZE) >= IR_MO_32 && (mo & IR_MO_SIZE) <= IR_MO_256) || wrong(c, "not 32 to 256 bits");
     }
     return check_size(c, op, mo & IR_MO_SIZE);
 }
@@ -196,8 +197,12 @@ static bool check_shared(Check *c, const IrOp *op)
 static bool check_vec(Check *c, const IrOp *op)
 {
     const IrVecOp *v = (const IrVecOp *)(uintptr_t)op->c[0];
+    bool known = v && (op->opc == IRO_vec ? v->fn != NULL : op->opc == IRO_vget ? v->get != NULL
+                       : op->opc == IRO_vput ? v->put != NULL : v->fn || v->vex);
+    bool sized = op->opc != IRO_vex && op->opc != IRO_vget;
 
-    return (v && v->fn) || wrong(c, "no such vector operation");
+    return (known || wrong(c, "no such vector operation"))
+           && (sized || op->slot == 16 || op->slot == 32 || wrong(c, "%u bytes", op->slot));
 }
 
 typedef bool CheckFn(Check *c, const IrOp *op);
@@ -207,9 +212,10 @@ static CheckFn *const immediates[IRO__COUNT] = {
     [IRO_shl] = check_shift, [IRO_shr] = check_shift, [IRO_sar] = check_shift, [IRO_rotl] = check_shift,
     [IRO_rotr] = check_shift,
     [IRO_ld] = check_state, [IRO_st] = check_state, [IRO_gld] = check_memop, [IRO_gst] = check_memop,
-    [IRO_gld128] = check_memop,
+    [IRO_gldv] = check_memop,
     [IRO_gchk] = check_shared, [IRO_hld] = check_memop, [IRO_hst] = check_memop,
-    [IRO_gst128] = check_memop, [IRO_atomic_rmw] = check_memop, [IRO_atomic_cas] = check_memop, [IRO_vec] = check_vec,
+    [IRO_gstv] = check_memop, [IRO_atomic_rmw] = check_memop, [IRO_atomic_cas] = check_memop, [IRO_vec] = check_vec,
+    [IRO_vex] = check_vec, [IRO_vget] = check_vec, [IRO_vput] = check_vec,
 };
 
 /* ---- definitions and uses ---- */

@@ -47,9 +47,11 @@ typedef uint16_t IrMemOp;
 #define IR_MO_32    2
 #define IR_MO_64    3
 #define IR_MO_128   4
+#define IR_MO_256   5
 #define IR_MO_SIZE  7
 #define IR_MO_SIGN  (1 << 3)
 #define IR_MO_RMW   (1 << 4)
+#define IR_MO_ZERO  (1 << 6)        /* vector loads: bytes up to 32 become 0, not only those up to 16 */
 #define IR_MO_ALIGN (1 << 5)        /* must be aligned to its size: the slow path raises the target's exception */
 #define IR_MO_MMU_SHIFT 8
 #define IR_MO_MMU(i) ((i) << IR_MO_MMU_SHIFT)
@@ -75,26 +77,54 @@ typedef struct IrHelper {
 } IrHelper;
 
 /*
- * A vector operation dst = op(dst, src, imm) on operands in the CPU state (docs/tcg.md, "Vector operations").
- * The x86-64 back end copies the host instruction; others, and hosts that lack it, call fn.
+ * Vector operations work on operands in the CPU state (docs/tcg.md, "Vector operations"). A descriptor says how the
+ * guest's own instruction is encoded; the x86-64 back end copies it. Others, and hosts that lack it, call the C
+ * function.
+ *
+ *   ir_vec   dst = op(dst, src, imm); bytes of dst beyond dst_bytes are kept. fn
+ *   ir_vex   dst = op(a, b, c, imm), 16 or 32 bytes, the rest up to 32 becomes 0. vex, or else fn on each half
+ *   ir_vget  a general value = op(a, b, imm). get
+ *   ir_vput  dst = op(a, general value, imm). put
  */
+typedef struct IrVexArgs {
+    void *dst;                      /* 32 bytes of 0, no operand among them */
+    const void *a, *b, *c;
+    unsigned len;                   /* 16 or 32: what VEX.L says */
+    uint32_t imm;
+} IrVexArgs;
 typedef struct IrVecOp {
     const char *name;
     uint8_t prefix;                 /* mandatory prefix: 0, 0x66, 0xf2, 0xf3 */
     uint8_t map;                    /* 1: 0F, 2: 0F38, 3: 0F3A */
     uint8_t opcode;
-    uint8_t src_bytes;              /* bytes read of src: 4, 8, 16; fn sees zeros behind them */
-    uint8_t dst_bytes;              /* bytes of dst written: 4, 8, 16 (the rest of dst is kept) */
+    uint8_t src_bytes;              /* bytes of src (b) that count: 2, 4, 8, 16 */
+    uint8_t dst_bytes;              /* ir_vec: bytes of dst written: 4, 8, 16 */
     bool has_imm;
-    bool dst_unread;                /* old dst does not matter (pshufd, sqrtpd, cvt, ...) */
+    bool dst_unread;                /* old dst does not matter; ir_vex: there is no a (pshufd, sqrtpd, cvt, ...) */
     bool mmx;                       /* 64-bit MMX operands: fn only unless prefix etc. fit */
-    uint32_t host_feature;          /* CPUID requirement of the copy, see IR_VEC_* */
+    uint8_t host_feature;           /* CPUID requirement of the copy, see IR_VEC_* */
     /* uses the host's current rounding mode and MXCSR-like flags */
     void (*fn)(void *env, void *dst, const void *src, uint32_t imm);
+    uint8_t host_feature256;        /* the same of ir_vex on 32 bytes */
+    uint8_t src_bytes256;           /* ir_vex on 32 bytes: bytes read of b: 4, 8, 16, 32 */
+    uint8_t group;                  /* not 0: ModRM.reg extends the opcode, operand and result are ModRM.rm (PSLLW) */
+    uint8_t imm_shift256;           /* fn on the upper half takes the immediate shifted down by this */
+    bool w;                         /* REX.W, VEX.W */
+    bool no_vex;                    /* the instruction has no VEX form */
+    bool reg_is_src;                /* ModRM.reg names b, rm the result: VEXTRACTF128, PEXTRD, ... */
+    bool reads_c;                   /* a third operand: the old dst (FMA) unless c_in_imm or c_is_first */
+    bool c_in_imm;                  /* its register is in the immediate byte (VBLENDVPS) */
+    bool c_is_first;                /* ir_vec: it is the first vector register (SHA256RNDS2) */
+    bool is_flags;                  /* ir_vget: the value is Z, P, C of EFLAGS after op(a, b) */
+    void (*vex)(void *env, const IrVexArgs *x);
+    uint64_t (*get)(void *env, const void *a, const void *b, unsigned len, uint32_t imm);
+    void (*put)(void *env, void *dst, uint64_t v, uint32_t imm);        /* dst: 16 bytes, a to begin with */
 } IrVecOp;
 enum {
-    IR_VEC_SSE2 = 0, IR_VEC_SSE3 = 1, IR_VEC_SSSE3 = 2, IR_VEC_SSE41 = 3, IR_VEC_SSE42 = 4, IR_VEC_AES = 5,
-    IR_VEC_PCLMUL = 6, IR_VEC_FN_ONLY = 255
+    IR_VEC_SSE2, IR_VEC_SSE3, IR_VEC_SSSE3, IR_VEC_SSE41, IR_VEC_SSE42, IR_VEC_AES, IR_VEC_PCLMUL,
+    IR_VEC_AVX, IR_VEC_AVX2, IR_VEC_FMA, IR_VEC_F16C, IR_VEC_SHA, IR_VEC_SSE4A, IR_VEC_GFNI, IR_VEC_VAES,
+    IR_VEC_VPCLMUL,
+    IR_VEC_FN_ONLY = 255,
 };
 
 typedef enum IrRmw { IR_RMW_XCHG, IR_RMW_ADD, IR_RMW_AND, IR_RMW_OR, IR_RMW_XOR } IrRmw;
@@ -157,16 +187,24 @@ void ir_st(IrContext *ir, IrTemp val, size_t off, IrMemOp size);
 /* ---- guest memory; addr is I64 and canonical checks are the slow path's ---- */
 IrTemp ir_gld(IrContext *ir, IrType type, IrTemp addr, IrMemOp mo);
 void ir_gst(IrContext *ir, IrTemp addr, IrTemp val, IrMemOp mo);
-/* 16 bytes to the CPU state; faults before writing */
-void ir_gld128(IrContext *ir, size_t dst_off, IrTemp addr, IrMemOp mo);
-void ir_gst128(IrContext *ir, size_t src_off, IrTemp addr, IrMemOp mo);
+/*
+ * 4 to 32 bytes between guest memory and a vector in the CPU state. A load faults before it writes; the rest up to 16
+ * becomes 0.
+ */
+void ir_gldv(IrContext *ir, size_t dst_off, IrTemp addr, IrMemOp mo);
+void ir_gstv(IrContext *ir, size_t src_off, IrTemp addr, IrMemOp mo);
 /* Atomic against other vCPUs. Return the old value, zero- or sign-extended by mo to the operand's type. */
 IrTemp ir_atomic_rmw(IrContext *ir, IrRmw op, IrTemp addr, IrTemp val, IrMemOp mo);
 IrTemp ir_atomic_cas(IrContext *ir, IrTemp addr, IrTemp expected, IrTemp val, IrMemOp mo);
 void ir_fence(IrContext *ir);                   /* MFENCE */
 
 /* ---- vector and calls ---- */
-void ir_vec(IrContext *ir, const IrVecOp *op, size_t dst_off, size_t src_off, uint8_t imm);
+/* Operands are offsets in the CPU state. */
+void ir_vec(IrContext *ir, const IrVecOp *op, size_t dst, size_t src, uint8_t imm);
+void ir_vex(IrContext *ir, const IrVecOp *op, unsigned len, size_t dst, size_t a, size_t b, size_t c, uint8_t imm);
+IrTemp ir_vget(IrContext *ir, const IrVecOp *op, IrType type, unsigned len, size_t a, size_t b, uint8_t imm);
+/* zero: bytes 16 to 31 of dst become 0. */
+void ir_vput(IrContext *ir, const IrVecOp *op, size_t dst, size_t a, IrTemp val, bool zero, uint8_t imm);
 /*
  * n values follow, converted by the caller to what the helper takes (I32 for uint32_t, I64 for uint64_t). Result or
  * IR_NONE.

@@ -211,7 +211,7 @@ static void encode_memory(Encoder *e, const IrOp *op)
     note_restore(e);
     head(e, &o, op->opc, (unsigned)(op->c[0] & 0xffff));
     arguments(e, op);
-    if (op->opc == IRO_gld128 || op->opc == IRO_gst128) {
+    if (op->opc == IRO_gldv || op->opc == IRO_gstv) {
         word(e, (uint32_t)op->c[1]);
     }
 }
@@ -273,6 +273,21 @@ static void encode_vec(Encoder *e, const IrOp *op)
     word64(e, op->c[1]);
 }
 
+/* Vectors with other values than offsets: the length is the field for conditions. */
+static void encode_vex(Encoder *e, const IrOp *op)
+{
+    IrOp o = *op;
+
+    o.cond = op->opc == IRO_vput ? (uint8_t)op->slot : op->slot == 32;
+    head(e, &o, op->opc, op->pos);
+    arguments(e, op);
+    word64(e, op->c[0]);
+    word64(e, op->c[1]);
+    if (op->opc == IRO_vex) {
+        word64(e, op->c[2]);
+    }
+}
+
 static void encode_call(Encoder *e, const IrOp *op)
 {
     IrOp o = *op;
@@ -316,10 +331,11 @@ static EncodeFn *const encoders[IRO__COUNT] = {     /* NULL: encode_scalar */
     [IRO_insn_start] = encode_insn_start, [IRO_label] = encode_label, [IRO_br] = encode_branch,
     [IRO_brcond] = encode_branch,
     [IRO_ld] = encode_state, [IRO_st] = encode_state, [IRO_gld] = encode_memory, [IRO_gst] = encode_memory,
-    [IRO_gld128] = encode_memory, [IRO_gst128] = encode_memory, [IRO_atomic_rmw] = encode_memory,
+    [IRO_gldv] = encode_memory, [IRO_gstv] = encode_memory, [IRO_atomic_rmw] = encode_memory,
     [IRO_atomic_cas] = encode_memory,
     [IRO_gchk] = encode_check, [IRO_hld] = encode_host_access, [IRO_hst] = encode_host_access,
-    [IRO_fence] = encode_fence, [IRO_vec] = encode_vec, [IRO_call] = encode_call,
+    [IRO_fence] = encode_fence, [IRO_vec] = encode_vec,
+    [IRO_vex] = encode_vex, [IRO_vget] = encode_vex, [IRO_vput] = encode_vex, [IRO_call] = encode_call,
     [IRO_exit_chain] = encode_chain, [IRO_exit_chain_if] = encode_chain_if, [IRO_exit_jump] = encode_jump,
     [IRO_exit_loop] = encode_leave, [IRO_exit_loop_at] = encode_leave,
 };

@@ -7,11 +7,12 @@
 static unsigned tail_words(TciHead h)
 {
     switch (h.opc) {
-    case IRO_br: case IRO_brcond: case IRO_ld: case IRO_st: case IRO_gld128: case IRO_gst128:
+    case IRO_br: case IRO_brcond: case IRO_ld: case IRO_st: case IRO_gldv: case IRO_gstv:
     case IRO_hld: case IRO_hst: case TCI_SKIP_UNLESS: return 1;
     case IRO_call: case TCI_CROSS: case IRO_exit_loop: case IRO_exit_loop_at: return 2;
     case TCI_CHAIN: case IRO_gchk: return 3;
-    case IRO_vec: case TCI_STUB: return 4;
+    case IRO_vec: case IRO_vget: case IRO_vput: case TCI_STUB: return 4;
+    case IRO_vex: return 6;
     default: return 0;
     }
 }

@@ -291,29 +291,33 @@ static void host_store(Vm *vm, TciHead h, const uint32_t *arg)
     store_guest((uint8_t *)(uintptr_t)get(vm, arg[0]) + arg[2], h.imm & IR_MO_SIZE, get(vm, arg[1]));
 }
 
-static void guest_load128(Vm *vm, TciHead h, const uint32_t *arg)
+static void guest_loadv(Vm *vm, TciHead h, const uint32_t *arg)
 {
     uint64_t addr = get(vm, arg[0]);
     const uint8_t *p = probe(vm, addr, h.imm, h.imm & IR_MO_RMW);
+    unsigned size = ir_mo_bytes(h.imm);
 
     if (p) {
-        memcpy(vm->env + arg[1], p, 16);
+        uint8_t v[32] = { 0 };
+
+        memcpy(v, p, size);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        memcpy(vm->env + arg[1], v, h.imm & IR_MO_ZERO ? 32 : MAX(size, 16u));
     } else {
-        tci_layout.slow_ld128(vm->env, addr, h.imm, arg[1]);
+        tci_layout.slow_ldv(vm->env, addr, h.imm, arg[1]);
     }
 }
 
-static void guest_store128(Vm *vm, TciHead h, const uint32_t *arg)
+static void guest_storev(Vm *vm, TciHead h, const uint32_t *arg)
 {
     uint64_t addr = get(vm, arg[0]);
     uint8_t *p = probe(vm, addr, h.imm, true);
 
     if (p) {
         __atomic_thread_fence(__ATOMIC_RELEASE);
-        memcpy(p, vm->env + arg[1], 16);
+        memcpy(p, vm->env + arg[1], ir_mo_bytes(h.imm));
     } else {
-        tci_layout.slow_st128(vm->env, addr, h.imm, arg[1]);
+        tci_layout.slow_stv(vm->env, addr, h.imm, arg[1]);
     }
 }
 
@@ -350,11 +354,19 @@ static const uint32_t *call(Vm *vm, TciHead h, const uint32_t *arg)
     return tail + 2;
 }
 
-static void vector(Vm *vm, TciHead h, const uint32_t *tail)
+static void vector(Vm *vm, TciHead h, const uint32_t *arg)
 {
+    unsigned nargs = ir_op_defs[h.opc].nout + ir_op_defs[h.opc].nin;
+    const uint32_t *tail = arg + nargs;
     const IrVecOp *v = (const IrVecOp *)(uintptr_t)tail64(tail);
+    uint32_t imm_len = (h.imm & 0xff) | (h.cond ? 32 : 16) << 8;
 
-    ir_vec_call(v, vm->env, tail[2], tail[3], h.imm);
+    switch (h.opc) {
+    case IRO_vec: ir_vec_run(vm->env, v, tail64(tail + 2), h.imm); break;
+    case IRO_vex: ir_vex_run(vm->env, v, tail64(tail + 2), tail64(tail + 4), imm_len); break;
+    case IRO_vget: put(vm, arg[0], narrow(h, ir_vget_run(vm->env, v, tail64(tail + 2), imm_len))); break;
+    default: ir_vput_run(vm->env, v, tail64(tail + 2), get(vm, arg[0]), (h.imm & 0xff) | (uint32_t)h.cond << 8); break;
+    }
 }
 
 /* ---- leaving ---- */
@@ -458,10 +470,10 @@ uintptr_t tci_run(uint8_t *env, const uint32_t *code)
             store_native(env + arg[1], h.imm & 3, get(&vm, arg[0]));
             pc += 3;
             break;
-        case IRO_gld: case IRO_gst: case IRO_gld128: case IRO_gst128: case IRO_atomic_rmw: case IRO_atomic_cas: {
+        case IRO_gld: case IRO_gst: case IRO_gldv: case IRO_gstv: case IRO_atomic_rmw: case IRO_atomic_cas: {
             static void (*const fns[IRO__COUNT])(Vm *, TciHead, const uint32_t *) = {
-                [IRO_gld] = guest_load, [IRO_gst] = guest_store, [IRO_gld128] = guest_load128,
-                [IRO_gst128] = guest_store128,
+                [IRO_gld] = guest_load, [IRO_gst] = guest_store, [IRO_gldv] = guest_loadv,
+                [IRO_gstv] = guest_storev,
                 [IRO_atomic_rmw] = atomic_rmw, [IRO_atomic_cas] = atomic_cas,
             };
 
@@ -495,6 +507,14 @@ uintptr_t tci_run(uint8_t *env, const uint32_t *code)
         case IRO_vec:
             vector(&vm, h, arg);
             pc += 5;
+            break;
+        case IRO_vex:
+            vector(&vm, h, arg);
+            pc += 7;
+            break;
+        case IRO_vget: case IRO_vput:
+            vector(&vm, h, arg);
+            pc += 6;
             break;
         case TCI_SKIP_UNLESS:
             pc += holds(h, get(&vm, arg[0]), get(&vm, arg[1])) ? 4 : 4 + arg[2];

@@ -68,12 +68,11 @@ static inline void asm_rr(Asm *a, uint32_t opc, int reg, int rm)
     a8(a, 0xc0 | (reg & 7) << 3 | (rm & 7));
 }
 
-/* [base + index * 1 + disp]; index -1: none. */
-static inline void asm_rmx(Asm *a, uint32_t opc, int reg, int base, int index, int32_t disp)
+/* ModRM, SIB and displacement of [base + index * 1 + disp]; index -1: none. */
+static inline void asm_modrm_mem(Asm *a, int reg, int base, int index, int32_t disp)
 {
     int mod = disp == 0 && (base & 7) != 5 ? 0 : disp == (int8_t)disp ? 1 : 2;
 
-    asm_prefix(a, opc & ~X_RM8, reg, index < 0 ? 0 : index, base);
     if (index >= 0 || (base & 7) == 4) {
         a8(a, mod << 6 | (reg & 7) << 3 | 4);
         a8(a, (index < 0 ? 4 : index & 7) << 3 | (base & 7));
@@ -87,9 +86,44 @@ static inline void asm_rmx(Asm *a, uint32_t opc, int reg, int base, int index, i
     }
 }
 
+static inline void asm_rmx(Asm *a, uint32_t opc, int reg, int base, int index, int32_t disp)
+{
+    asm_prefix(a, opc & ~X_RM8, reg, index < 0 ? 0 : index, base);
+    asm_modrm_mem(a, reg, base, index, disp);
+}
+
 static inline void asm_rm(Asm *a, uint32_t opc, int reg, int base, int32_t disp)
 {
     asm_rmx(a, opc, reg, base, -1, disp);
+}
+
+/* VEX prefix and opcode (SDM vol. 2A, "The VEX Prefix"): v is the second register, l256 the length. */
+static inline void asm_vex_prefix(Asm *a, uint32_t opc, bool l256, int reg, int v, int index, int base)
+{
+    unsigned pp = opc & X_66 ? 1 : opc & X_F3 ? 2 : opc & X_F2 ? 3 : 0;
+    unsigned tail = (~v & 15) << 3 | (unsigned)l256 << 2 | pp;
+
+    if ((opc & X_MAP) == X_0F && !(opc & X_W) && !((index | base) & 8)) {
+        a8(a, 0xc5);
+        a8(a, (reg & 8 ? 0 : 0x80) | tail);
+    } else {
+        a8(a, 0xc4);
+        a8(a, (reg & 8 ? 0 : 0x80) | (index & 8 ? 0 : 0x40) | (base & 8 ? 0 : 0x20) | (opc & X_MAP) >> 8);
+        a8(a, (opc & X_W ? 0x80 : 0) | tail);
+    }
+    a8(a, (uint8_t)opc);
+}
+
+static inline void asm_vex_rr(Asm *a, uint32_t opc, bool l256, int reg, int v, int rm)
+{
+    asm_vex_prefix(a, opc, l256, reg, v, 0, rm);
+    a8(a, 0xc0 | (reg & 7) << 3 | (rm & 7));
+}
+
+static inline void asm_vex_rmx(Asm *a, uint32_t opc, bool l256, int reg, int v, int base, int index, int32_t disp)
+{
+    asm_vex_prefix(a, opc, l256, reg, v, index < 0 ? 0 : index, base);
+    asm_modrm_mem(a, reg, base, index, disp);
 }
 
 static inline void asm_mov_rr(Asm *a, bool w, int dst, int src)

@@ -16,22 +16,51 @@
 const char tcg_backend_name[] = "x86_64";
 HostInfo host_info;
 
+static uint32_t features_if(unsigned word, unsigned bit, unsigned feature)
+{
+    return word & bit ? 1u << feature : 0;
+}
+
+/* The operating system saves YMM registers. */
+static bool os_has_ymm(unsigned leaf1_ecx)
+{
+    uint32_t low = 0, high;
+
+    if (leaf1_ecx & bit_OSXSAVE) {
+        __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    }
+    return (low & 6) == 6;
+}
+
 static void detect_features(void)
 {
     unsigned a, b, c, d;
+    bool ymm = false;
+    uint32_t f = 1u << IR_VEC_SSE2;
 
     if (__get_cpuid(1, &a, &b, &c, &d)) {
-        host_info.vec_features = 1u << IR_VEC_SSE2 | (c & bit_SSE3 ? 1u << IR_VEC_SSE3 : 0) | (c & bit_SSSE3 ? 1u << IR_VEC_SSSE3 : 0)
-            | (c & bit_SSE4_1 ? 1u << IR_VEC_SSE41 : 0) | (c & bit_SSE4_2 ? 1u << IR_VEC_SSE42 : 0)
-            | (c & bit_AES ? 1u << IR_VEC_AES : 0) | (c & bit_PCLMUL ? 1u << IR_VEC_PCLMUL : 0);
+        ymm = os_has_ymm(c) && (c & bit_AVX);
+        f |= features_if(c, bit_SSE3, IR_VEC_SSE3) | features_if(c, bit_SSSE3, IR_VEC_SSSE3)
+            | features_if(c, bit_SSE4_1, IR_VEC_SSE41) | features_if(c, bit_SSE4_2, IR_VEC_SSE42)
+            | features_if(c, bit_AES, IR_VEC_AES) | features_if(c, bit_PCLMUL, IR_VEC_PCLMUL);
+        if (ymm) {
+            f |= 1u << IR_VEC_AVX | features_if(c, bit_FMA, IR_VEC_FMA) | features_if(c, bit_F16C, IR_VEC_F16C);
+        }
     }
     if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
         host_info.have_bmi1 = b & bit_BMI;
         host_info.have_bmi2 = b & bit_BMI2;
+        f |= features_if(b, bit_SHA, IR_VEC_SHA);
+        if (ymm) {
+            f |= features_if(b, bit_AVX2, IR_VEC_AVX2) | features_if(c, bit_GFNI, IR_VEC_GFNI)
+                | features_if(c, bit_VAES, IR_VEC_VAES) | features_if(c, bit_VPCLMULQDQ, IR_VEC_VPCLMUL);
+        }
     }
     if (__get_cpuid(0x80000001, &a, &b, &c, &d)) {
         host_info.have_lzcnt = (c & bit_LZCNT) && host_info.have_bmi1;
+        f |= features_if(c, bit_SSE4a, IR_VEC_SSE4A);
     }
+    host_info.vec_features = f;
 }
 
 void tcg_backend_assign_pins(IrContext *ir)
@@ -68,6 +97,16 @@ static void move_pinned(Asm *a, uint32_t mask, bool store)
     }
 }
 
+/* C code may be built for SSE: mixing that with dirty upper halves is slow. */
+static void emit_vzeroupper(Asm *a)
+{
+    if (host_info.vec_features >> IR_VEC_AVX & 1) {
+        a8(a, 0xc5);
+        a8(a, 0xf8);
+        a8(a, 0x77);
+    }
+}
+
 static void emit_enter(Asm *a)      /* uintptr_t enter(void *env, const void *code) */
 {
     static const int8_t saved[] = { RBP, RBX, R12, R13, R14, R15 };
@@ -91,6 +130,7 @@ static void emit_leave(Asm *a)
     host_info.exit_loop_rw = a->p;
     asm_movi(a, RAX, 0);
     host_info.exit_cookie_rw = a->p;
+    emit_vzeroupper(a);
     move_pinned(a, host_info.pinned_mask, true);
     asm_rm(a, 0xae | X_0F, 3, ENV_REG, env_disp(host_info.layout.mxcsr_host));     /* STMXCSR */
     asm_rm(a, 0xc7, 0, RSP, 0);                                                     /* a spill slot serves as operand */
@@ -126,6 +166,7 @@ static void emit_call_thunk(Asm *a, unsigned kind)
         asm_rm(a, 0x8b | X_W, arg_regs[i], ENV_REG, env_disp(host_info.layout.args + 8 * i));
     }
     asm_rm(a, 0x8d | X_W, RDI, ENV_REG, -JIT_ENV_BIAS);
+    emit_vzeroupper(a);
     asm_g1_ri(a, true, G1_SUB, RSP, 8);
     asm_rr(a, 0xff, 2, RAX);
     asm_g1_ri(a, true, G1_ADD, RSP, 8);
@@ -143,6 +184,7 @@ static void emit_slow_thunk(Asm *a, StubKind kind, void *fn)
     asm_mov_rr(a, true, RSI, RDI);
     asm_rr(a, 0x87 | X_W, RCX, RDX);
     asm_rm(a, 0x8d | X_W, RDI, ENV_REG, -JIT_ENV_BIAS);
+    emit_vzeroupper(a);
     asm_g1_ri(a, true, G1_SUB, RSP, 8);
     asm_movi(a, RAX, (uintptr_t)fn);
     asm_rr(a, 0xff, 2, RAX);
@@ -160,6 +202,7 @@ static void emit_jc_miss_thunk(Asm *a)
     asm_rm(a, 0x8f, 0, ENV_REG, env_disp(host_info.layout.host_pc));    /* POP */
     move_pinned(a, host_info.pinned_mask, true);
     asm_rm(a, 0x8d | X_W, RDI, ENV_REG, -JIT_ENV_BIAS);
+    emit_vzeroupper(a);
     asm_movi(a, RAX, (uintptr_t)host_info.layout.lookup);
     asm_rr(a, 0xff, 2, RAX);
     move_pinned(a, host_info.pinned_caller_saved, false);
@@ -184,8 +227,8 @@ size_t tcg_backend_init(IrContext *ir, const TcgEnvLayout *layout, uint8_t *rw, 
     }
     emit_slow_thunk(&a, STUB_LOAD, (void *)layout->slow_ld);
     emit_slow_thunk(&a, STUB_STORE, (void *)layout->slow_st);
-    emit_slow_thunk(&a, STUB_LOAD128, (void *)layout->slow_ld128);
-    emit_slow_thunk(&a, STUB_STORE128, (void *)layout->slow_st128);
+    emit_slow_thunk(&a, STUB_LOADV, (void *)layout->slow_ldv);
+    emit_slow_thunk(&a, STUB_STOREV, (void *)layout->slow_stv);
     emit_jc_miss_thunk(&a);
     return (size_t)(a.p - rw);
 }
@@ -221,6 +264,7 @@ bool tcg_backend_generate(IrContext *ir, TcgCode *code, bool *too_complex)
     code->n_restore = 0;
     memset(code->exits, 0, ir->n_exits * sizeof(code->exits[0]));
     regs_start(h);
+    vec_start(h);
     for (unsigned i = 0; i < ir->n_ops && !h->too_complex && h->a.p < h->a.end - 1024; i++) {
         lower_op(h, &ir->ops[i]);
     }

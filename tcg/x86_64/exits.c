@@ -69,7 +69,8 @@ static void emit_cross(Host *h, uint64_t eip, bool loop)
     asm_rm(&h->a, 0xff, 4, ENV_REG, jc + (int32_t)offsetof(JumpCacheEntry, code));
 }
 
-static void emit_chain(Host *h, unsigned exit, uint64_t eip, unsigned flags)
+/* keep: vectors that are stored if a jump to the block's own start leads elsewhere; NULL for other jumps. */
+static void emit_chain(Host *h, unsigned exit, uint64_t eip, unsigned flags, const VecMasks *keep)
 {
     Stub *s;
 
@@ -85,14 +86,27 @@ static void emit_chain(Host *h, unsigned exit, uint64_t eip, unsigned flags)
     s = stub_new(h, STUB_EXIT);
     s->exit = exit;
     s->eip = eip;
+    if (keep) {
+        s->keep = *keep;
+        h->code->exits[exit].loop_off = h->vec.loop_off;
+    }
     s->fix[1] = flags & IR_EXIT_LOOP ? emit_exit_test(h) : NULL;
     emit_chain_jump(h, exit, s);
 }
 
 static void lower_exit_chain(Host *h, const IrOp *op)
 {
+    VecMasks keep;
+
     regs_sync_globals(h, op->c[1]);
-    emit_chain(h, op->slot, op->c[0], op->pos);
+    if (!vec_loops_back(h, op)) {
+        vec_sync(h);
+        emit_chain(h, op->slot, op->c[0], op->pos, NULL);
+        return;
+    }
+    vec_emit_moves(h, vec_loop_loads(h), false);
+    keep = vec_dirty(h, false);
+    emit_chain(h, op->slot, op->c[0], op->pos, &keep);
 }
 
 static void lower_exit_chain_if(Host *h, const IrOp *op)
@@ -103,7 +117,7 @@ static void lower_exit_chain_if(Host *h, const IrOp *op)
 
     regs_sync_list(h, &sync, op->c[1]);     /* what this emits leaves the flags alone */
     regs_kill_operands(h, op);
-    if (!sync.n && !(op->pos & (IR_EXIT_LOOP | IR_EXIT_CROSS)) && !h->code->leave) {
+    if (!sync.n && !(sync.vec.low | sync.vec.all) && !(op->pos & (IR_EXIT_LOOP | IR_EXIT_CROSS)) && !h->code->leave) {
         s = stub_new(h, STUB_EXIT);         /* the branch itself can be chained */
         s->exit = op->slot;
         s->eip = op->c[0];
@@ -118,6 +132,12 @@ static void lower_exit_chain_if(Host *h, const IrOp *op)
     s->eip = op->c[0];
     s->loop = op->pos & IR_EXIT_LOOP;
     s->cross = op->pos & IR_EXIT_CROSS;
+    s->loops_back = vec_loops_back(h, op);
+    if (s->loops_back) {
+        s->reload = vec_loop_loads(h);
+        s->keep = sync.vec;
+        s->sync.vec = (VecMasks) { 0 };
+    }
     s->fix[0] = asm_jcc_fix(&h->a, cc);
 }
 
@@ -139,6 +159,7 @@ static void lower_exit_jump(Host *h, const IrOp *op)
     Stub *s;
 
     regs_sync_globals(h, op->c[1]);
+    vec_sync(h);
     t = regs_use(h, op->arg[0]);
     if (h->code->leave) {
         asm_rm(&h->a, 0x89 | X_W, t, ENV_REG, env_disp(host_info.layout.eip));
@@ -159,6 +180,7 @@ static void lower_exit_loop(Host *h, bool lookup)
     Stub *s;
 
     regs_sync_globals(h, 0);
+    vec_sync(h);
     if (!lookup || h->code->leave) {
         asm_jmp(&h->a, host_info.exit_loop_rw);
         return;
@@ -185,6 +207,7 @@ void lower_exit(Host *h, const IrOp *op)
         break;
     case IRO_exit_loop_at:
         regs_sync_globals(h, 0);
+        vec_sync(h);
         emit_store_eip(h, op->c[0]);
         asm_jmp(&h->a, host_info.exit_loop_rw);
         break;
@@ -202,11 +225,13 @@ static void emit_exit_stub(Host *h, const Stub *s)
 
     code->exits[s->exit].stub_off = (uint32_t)(h->a.p - h->a.base);
     asm_fix(s->fix[0], h->a.p);
+    vec_emit_moves(h, s->keep, true);
     emit_store_eip(h, s->eip);
     asm_movi(&h->a, RAX, code->cookies + s->exit * code->cookie_stride);
     asm_jmp(&h->a, host_info.exit_cookie_rw);
     if (s->fix[1]) {                /* an exit was requested */
         asm_fix(s->fix[1], h->a.p);
+        vec_emit_moves(h, s->keep, true);
         emit_store_eip(h, s->eip);
         asm_jmp(&h->a, host_info.exit_loop_rw);
     }
@@ -243,7 +268,9 @@ void stub_emit_exit(Host *h, Stub *s)
     default:
         asm_fix(s->fix[0], h->a.p);
         regs_emit_sync(h, &s->sync);
-        emit_chain(h, s->exit, s->eip, (s->loop ? IR_EXIT_LOOP : 0) | (s->cross ? IR_EXIT_CROSS : 0));
+        vec_emit_moves(h, s->reload, false);
+        emit_chain(h, s->exit, s->eip, (s->loop ? IR_EXIT_LOOP : 0) | (s->cross ? IR_EXIT_CROSS : 0),
+                   s->loops_back ? &s->keep : NULL);
         break;
     }
 }
@@ -257,7 +284,7 @@ void stubs_emit(Host *h)
         if (h->a.p > h->a.end - 512) {
             return;
         }
-        if (s->kind <= STUB_STORE128) {
+        if (s->kind <= STUB_STOREV) {
             stub_emit_memory(h, s);
         } else {
             stub_emit_exit(h, s);

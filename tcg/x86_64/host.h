@@ -6,6 +6,7 @@
  *   RAX RCX RDX RDI  scratch: allocated inside a block, clobbered by every call
  *   RBX R12-R15      pinned guest registers, survive C calls
  *   RSI R8-R11       pinned guest registers, saved around C calls
+ *   XMM2-XMM14       vector slots of the block (vec.c); XMM0, XMM1, XMM15 scratch of one operation
  */
 #ifndef TCG_X86_64_HOST_H
 #define TCG_X86_64_HOST_H
@@ -19,6 +20,7 @@
 #define NUM_SLOTS     128
 #define MAX_SYNC      24
 #define MAX_ALIASES   32
+#define MAX_VEC_SLOTS 24
 
 typedef enum Loc {
     LOC_NONE,       /* no value: dead, or not yet defined */
@@ -38,6 +40,11 @@ typedef struct TempLoc {
     int64_t val;
 } TempLoc;
 
+/* Vector slots by number: their low 16 bytes, all 32, only the upper 16. */
+typedef struct VecMasks {
+    uint32_t low, all, upper;
+} VecMasks;
+
 /* A store to a global's home that was put off: done in out-of-line code only. */
 typedef struct SyncEntry {
     bool is_const, is64;
@@ -48,9 +55,10 @@ typedef struct SyncEntry {
 typedef struct SyncList {
     unsigned n;
     SyncEntry e[MAX_SYNC];
+    VecMasks vec;
 } SyncList;
 
-typedef enum StubKind { STUB_LOAD, STUB_STORE, STUB_LOAD128, STUB_STORE128, STUB_EXIT_IF, STUB_EXIT, STUB_JC_MISS } StubKind;
+typedef enum StubKind { STUB_LOAD, STUB_STORE, STUB_LOADV, STUB_STOREV, STUB_EXIT_IF, STUB_EXIT, STUB_JC_MISS } StubKind;
 
 /* Out-of-line code, emitted after the block's main path. */
 typedef struct Stub {
@@ -68,9 +76,30 @@ typedef struct Stub {
     uint8_t *fix[3];            /* rel32s that jump here; NULL ends */
     uint8_t *back;              /* where the main path goes on */
     SyncList sync;
+    VecMasks reload;            /* vectors to load: after a slow path, before a jump to the block's own start */
+    VecMasks keep;              /* dirty at a jump to the block's own start: stored if it leads elsewhere */
+    bool loops_back;
     uint8_t n_saved;
     struct { int8_t reg, base; bool store; int32_t disp; uint32_t w; } saved[4];   /* scratch registers live across the call */
 } Stub;
+
+typedef struct VecSlot {
+    int8_t reg;                 /* -1: none, lives in memory */
+    uint8_t valid, dirty;       /* bytes in the register; of them, bytes that memory lacks */
+    uint8_t width;              /* the most the block uses */
+    bool written;
+    uint16_t uses;
+} VecSlot;
+typedef struct VecState {
+    VecSlot slot[MAX_VEC_SLOTS];
+    uint32_t loop_off;          /* where jumps to the block's own start go; 0: nothing special */
+} VecState;
+
+/* An access to guest memory: address, then offset of the TLB entry and host address, offset in the page. */
+typedef struct Probe {
+    int addr, idx, x;
+    bool xored;                 /* x is the address register itself */
+} Probe;
 
 typedef struct Host {
     Asm a;
@@ -94,6 +123,7 @@ typedef struct Host {
     uint8_t *zf_at;
     int8_t zf_reg;
     bool zf_w;
+    VecState vec;
 } Host;
 
 typedef struct HostInfo {
@@ -102,7 +132,7 @@ typedef struct HostInfo {
     uint8_t *exit_cookie_rw;            /* leave with RAX */
     uint8_t *jc_miss_rw;                /* look up eip, run or leave */
     uint8_t *call_rw[3];                /* RAX = function: pure, reads, writes */
-    uint8_t *slow_rw[4];                /* STUB_LOAD .. STUB_STORE128 */
+    uint8_t *slow_rw[4];                /* STUB_LOAD .. STUB_STOREV */
     const void *enter_rx;
     uint32_t pinned_mask, pinned_caller_saved;
     IrTemp pinned_temp[NUM_HOST_REGS];
@@ -154,8 +184,6 @@ void lower_gst(Host *h, const IrOp *op);
 void lower_gchk(Host *h, const IrOp *op);
 void lower_hld(Host *h, const IrOp *op);
 void lower_hst(Host *h, const IrOp *op);
-void lower_mem128(Host *h, const IrOp *op);
-void lower_vec(Host *h, const IrOp *op);
 void lower_call(Host *h, const IrOp *op, const IrHelper *helper);
 void lower_exit(Host *h, const IrOp *op);
 Stub *stub_new(Host *h, StubKind kind);
@@ -163,5 +191,29 @@ void stubs_emit(Host *h);
 void stub_emit_memory(Host *h, Stub *s);
 void stub_emit_exit(Host *h, Stub *s);
 void note_restore(Host *h, uint64_t insn_eip);
+int16_t next_insn_delta(Host *h, const IrOp *op);   /* of a store that ends its instruction: TcgRestore's */
+void probe_alloc(Host *h, Probe *p, bool addr_dies);
+void probe_emit(Host *h, const Probe *p, IrMemOp mo, bool write, Stub *s);
+void note_saved(Host *h, Stub *s, int result);      /* scratch registers that live across the slow path */
+
+/* vec.c */
+void vec_start(Host *h);                            /* at the entry of the block */
+void vec_insn_start(Host *h);                       /* the front end's temporaries are dead */
+void vec_sync(Host *h);                             /* store now; values stay in registers */
+void vec_sync_temps(Host *h);                       /* the temporaries too */
+void vec_forget(Host *h);                           /* behind a label */
+void vec_before_call(Host *h);
+void vec_flush_range(Host *h, size_t off, unsigned bytes, bool write);  /* something else touches the CPU state there */
+VecMasks vec_dirty(Host *h, bool temps);
+void vec_note_live(Host *h, Stub *s);
+void vec_emit_moves(Host *h, VecMasks m, bool store);
+bool vec_loops_back(Host *h, const IrOp *exit);
+VecMasks vec_loop_loads(Host *h);
+void lower_vec(Host *h, const IrOp *op);
+void lower_vex(Host *h, const IrOp *op);
+void lower_vget(Host *h, const IrOp *op);
+void lower_vput(Host *h, const IrOp *op);
+void lower_gldv(Host *h, const IrOp *op);
+void lower_gstv(Host *h, const IrOp *op);
 
 #endif

@@ -580,6 +580,7 @@ static void lower_ld(Host *h, const IrOp *op)
     if (sign && size < 3) {
         opc = op->type == IR_I64 ? opc | X_W : size == 2 ? 0x8b : opc;
     }
+    vec_flush_range(h, op->c[0], 1u << size, false);
     asm_rm(&h->a, opc, d, ENV_REG, env_disp(op->c[0]));
 }
 
@@ -590,6 +591,7 @@ static void lower_st(Host *h, const IrOp *op)
     unsigned size = op->c[1] & IR_MO_SIZE;
     int64_t v;
 
+    vec_flush_range(h, op->c[0], 1u << size, true);
     if (regs_const(h, op->arg[0], &v) && (size < 3 || fits_s32(v))) {
         asm_rm(&h->a, store_i[size], 0, ENV_REG, env_disp(op->c[0]));
         if (size == 0) {
@@ -624,6 +626,7 @@ static void lower_brcond(Host *h, const IrOp *op)
 
     regs_sync_globals(h, 0);
     regs_sync_vars(h);
+    vec_sync_temps(h);
     h->locked = 0;
     cc = lower_cmp(h, op, 0);
     regs_kill_operands(h, op);
@@ -634,6 +637,7 @@ static void lower_br(Host *h, const IrOp *op)
 {
     regs_sync_globals(h, 0);
     regs_sync_vars(h);
+    vec_sync_temps(h);
     branch_to(h, op->slot, asm_jmp_fix(&h->a));
 }
 
@@ -642,8 +646,10 @@ static void lower_label(Host *h, const IrOp *op)
     if (!h->unreachable) {
         regs_sync_globals(h, 0);
         regs_sync_vars(h);
+        vec_sync_temps(h);
     }
     regs_at_label(h);
+    vec_forget(h);
     h->label_at[op->slot] = h->a.p;
     h->zf_at = NULL;
 }
@@ -651,6 +657,9 @@ static void lower_label(Host *h, const IrOp *op)
 static void lower_insn_start(Host *h, const IrOp *op)
 {
     h->insn_eip = op->c[0];
+    if (op->slot != IR_DROPPED) {
+        vec_insn_start(h);
+    }
 }
 
 static void lower_fence(Host *h, const IrOp *op)
@@ -690,9 +699,9 @@ static LowerFn *const lower_fns[IRO__COUNT] = {
     [IRO_ext] = lower_ext, [IRO_extract] = lower_extract, [IRO_sextract] = lower_extract, [IRO_deposit] = lower_deposit,
     [IRO_setcond] = lower_setcond, [IRO_movcond] = lower_movcond, [IRO_ld] = lower_ld, [IRO_st] = lower_st,
     [IRO_gld] = lower_gld, [IRO_gst] = lower_gst,
-    [IRO_gchk] = lower_gchk, [IRO_hld] = lower_hld, [IRO_hst] = lower_hst, [IRO_gld128] = lower_mem128, [IRO_gst128] = lower_mem128,
+    [IRO_gchk] = lower_gchk, [IRO_hld] = lower_hld, [IRO_hst] = lower_hst, [IRO_gldv] = lower_gldv, [IRO_gstv] = lower_gstv,
     [IRO_atomic_rmw] = lower_atomic, [IRO_atomic_cas] = lower_atomic, [IRO_fence] = lower_fence,
-    [IRO_vec] = lower_vec, [IRO_call] = lower_helper,
+    [IRO_vec] = lower_vec, [IRO_vex] = lower_vex, [IRO_vget] = lower_vget, [IRO_vput] = lower_vput, [IRO_call] = lower_helper,
     [IRO_exit_chain] = lower_exit, [IRO_exit_chain_if] = lower_exit, [IRO_exit_jump] = lower_exit,
     [IRO_exit_loop] = lower_exit, [IRO_exit_loop_at] = lower_exit,
 };

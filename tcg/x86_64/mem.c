@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest memory: the inline TLB probe and its out-of-line slow path; vector operations; helper calls.
+ * Guest memory: the inline TLB probe and its out-of-line slow path; helper calls.
  *
  *      mov   idx, addr            idx = offset of the TLB entry
  *      shr   idx, 7
@@ -19,11 +19,6 @@ _Static_assert(sizeof(TlbEntry) == 32, "index arithmetic");
 #define TLB_INDEX_SHIFT (TARGET_PAGE_BITS - 5)
 #define TLB_INDEX_MASK  ((JIT_TLB_SIZE - 1) << 5)
 
-typedef struct Probe {
-    int addr, idx, x;
-    bool xored;             /* x is the address register itself */
-} Probe;
-
 void note_restore(Host *h, uint64_t insn_eip)
 {
     TcgCode *code = h->code;
@@ -38,7 +33,7 @@ void note_restore(Host *h, uint64_t insn_eip)
 }
 
 /* The instruction's last act is this operation: where the next one starts. */
-static int16_t next_insn_delta(Host *h, const IrOp *op)
+int16_t next_insn_delta(Host *h, const IrOp *op)
 {
     const IrOp *next = op + 1;
 
@@ -59,11 +54,13 @@ Stub *stub_new(Host *h, StubKind kind)
     s->n_saved = 0;
     s->loop = false;
     s->sync.n = 0;
+    s->sync.vec = s->reload = s->keep = (VecMasks) { 0 };
+    s->loops_back = false;
     s->insn_eip = h->insn_eip;
     return s;
 }
 
-static void probe_alloc(Host *h, Probe *p, bool addr_dies)
+void probe_alloc(Host *h, Probe *p, bool addr_dies)
 {
     p->idx = regs_alloc(h, 0);
     /* An address in a scratch register that nobody owns any more may be destroyed. */
@@ -71,7 +68,7 @@ static void probe_alloc(Host *h, Probe *p, bool addr_dies)
     p->x = p->xored ? p->addr : regs_alloc(h, 0);
 }
 
-static void probe_emit(Host *h, const Probe *p, IrMemOp mo, bool write, Stub *s)
+void probe_emit(Host *h, const Probe *p, IrMemOp mo, bool write, Stub *s)
 {
     unsigned size = ir_mo_bytes(mo);
     int32_t tlb = env_disp(host_info.layout.tlb[ir_mo_mmu(mo)]);
@@ -99,7 +96,7 @@ static void probe_emit(Host *h, const Probe *p, IrMemOp mo, bool write, Stub *s)
 }
 
 /* Scratch registers whose values must survive the slow path, except the result's. */
-static void note_saved(Host *h, Stub *s, int result)
+void note_saved(Host *h, Stub *s, int result)
 {
     for (int r = 0; r < NUM_HOST_REGS; r++) {
         IrTemp t = h->in_reg[r];
@@ -147,6 +144,7 @@ void lower_gld(Host *h, const IrOp *op)
     regs_sync_list(h, &s->sync, 0);
     d = regs_def(h, op->arg[0], p.idx);
     note_saved(h, s, d);
+    vec_note_live(h, s);
     s->data = d;
     s->is64 = op->type == IR_I64;
     probe_emit(h, &p, mo, mo & IR_MO_RMW, s);
@@ -195,6 +193,7 @@ void lower_gst(Host *h, const IrOp *op)
     s = stub_new(h, STUB_STORE);
     regs_sync_list(h, &s->sync, 0);
     note_saved(h, s, -1);
+    vec_note_live(h, s);
     s->data = data;
     s->val = v;
     s->next_delta = next_insn_delta(h, op);
@@ -253,30 +252,6 @@ void lower_hst(Host *h, const IrOp *op)
     regs_kill_operands(h, op);
 }
 
-void lower_mem128(Host *h, const IrOp *op)
-{
-    bool load = op->opc == IRO_gld128;
-    Probe p = { .addr = regs_use(h, op->arg[0]) };
-    Stub *s;
-
-    regs_kill_operands(h, op);
-    probe_alloc(h, &p, true);
-    s = stub_new(h, load ? STUB_LOAD128 : STUB_STORE128);
-    regs_sync_list(h, &s->sync, 0);
-    note_saved(h, s, -1);
-    s->data = -1;
-    s->val = (int64_t)op->c[1];
-    probe_emit(h, &p, (IrMemOp)op->c[0], !load, s);
-    if (load) {
-        asm_rmx(&h->a, 0x10 | X_0F, 0, p.idx, p.x, 0);                          /* MOVUPS xmm0, [..] */
-        asm_rm(&h->a, 0x11 | X_0F, 0, ENV_REG, env_disp(op->c[1]));
-    } else {
-        asm_rm(&h->a, 0x10 | X_0F, 0, ENV_REG, env_disp(op->c[1]));
-        asm_rmx(&h->a, 0x11 | X_0F, 0, p.idx, p.x, 0);
-    }
-    s->back = h->a.p;
-}
-
 /* Address to RDI, value to RDX, whatever registers they come from. */
 static void place_operands(Host *h, const Stub *s)
 {
@@ -320,7 +295,7 @@ void stub_emit_memory(Host *h, Stub *s)
     asm_movi(&h->a, RCX, s->memop);
     asm_call(&h->a, host_info.slow_rw[s->kind]);
     note_restore(h, s->insn_eip);
-    if (s->kind == STUB_STORE && h->code->n_restore) {
+    if ((s->kind == STUB_STORE || s->kind == STUB_STOREV) && h->code->n_restore) {
         h->code->restore[h->code->n_restore - 1].next_delta = s->next_delta;
     }
     if (s->kind == STUB_LOAD && (s->data != RAX || !s->is64)) {
@@ -329,47 +304,8 @@ void stub_emit_memory(Host *h, Stub *s)
     for (unsigned i = 0; i < s->n_saved; i++) {
         asm_rm(&h->a, 0x8b | s->saved[i].w, s->saved[i].reg, s->saved[i].base, s->saved[i].disp);
     }
+    vec_emit_moves(h, s->reload, false);
     asm_jmp(&h->a, s->back);
-}
-
-/* ---- vector operations: the guest's instruction, on operands in the CPU state ---- */
-
-static void vec_move(Host *h, unsigned bytes, bool store, int xmm, size_t off)
-{
-    static const uint32_t load_opc[] = { [4] = 0x10 | X_0F | X_F3, [8] = 0x7e | X_0F | X_F3, [16] = 0x10 | X_0F };
-    static const uint32_t store_opc[] = { [4] = 0x11 | X_0F | X_F3, [8] = 0xd6 | X_0F | X_66, [16] = 0x11 | X_0F };
-
-    asm_rm(&h->a, (store ? store_opc : load_opc)[bytes], xmm, ENV_REG, env_disp(off));
-}
-
-static void vec_copy(Host *h, const IrOp *op, const IrVecOp *v)
-{
-    uint32_t prefix = v->prefix == 0x66 ? X_66 : v->prefix == 0xf2 ? X_F2 : v->prefix == 0xf3 ? X_F3 : 0;
-    uint32_t map = v->map == 1 ? X_0F : v->map == 2 ? X_0F38 : X_0F3A;
-    uint32_t dst = (uint32_t)op->c[1], src = (uint32_t)(op->c[1] >> 32);
-
-    if (!v->dst_unread) {
-        vec_move(h, v->dst_bytes, false, 0, dst);
-    }
-    vec_move(h, v->src_bytes, false, 1, src);       /* a register: memory forms would want alignment */
-    asm_rr(&h->a, v->opcode | map | prefix, 0, 1);
-    if (v->has_imm) {
-        a8(&h->a, op->pos);
-    }
-    vec_move(h, v->dst_bytes, true, 0, dst);
-}
-
-static void vec_call(Host *h, const IrOp *op, const IrVecOp *v);
-
-void lower_vec(Host *h, const IrOp *op)
-{
-    const IrVecOp *v = (const IrVecOp *)(uintptr_t)op->c[0];
-
-    if (v->mmx || v->host_feature == IR_VEC_FN_ONLY || !(host_info.vec_features >> v->host_feature & 1)) {
-        vec_call(h, op, v);
-    } else {
-        vec_copy(h, op, v);
-    }
 }
 
 /* ---- calls ---- */
@@ -402,6 +338,7 @@ void lower_call(Host *h, const IrOp *op, const IrHelper *helper)
 {
     unsigned thunk = call_thunk(helper);
 
+    vec_before_call(h);
     for (unsigned i = 0; i < op->nin; i++) {
         store_arg(h, i, op->arg[op->nout + i]);
     }
@@ -426,29 +363,4 @@ void lower_call(Host *h, const IrOp *op, const IrHelper *helper)
         }
         regs_def_in(h, op->arg[0], RAX);
     }
-}
-
-/* fn(env, dst, src, imm) with pointers: through a common trampoline that takes offsets. */
-static uint64_t vec_trampoline(void *env, uint64_t vop, uint64_t offs, uint64_t imm)
-{
-    const IrVecOp *v = (const IrVecOp *)(uintptr_t)vop;
-
-    ir_vec_call(v, env, (uint32_t)offs, offs >> 32, (uint32_t)imm);
-    return 0;
-}
-
-static void vec_call(Host *h, const IrOp *op, const IrVecOp *v)
-{
-    static const IrHelper helper = { .name = "vec", .fn = (void *)vec_trampoline, .nargs = 3, .ret = -1, .flags = IR_CALL_PURE };
-    uint64_t args[3] = { op->c[0], op->c[1], op->pos };
-    IrOp none = { .opc = IRO_call };
-
-    for (unsigned i = 0; i < 3; i++) {
-        int r = regs_alloc(h, 0);
-
-        asm_movi(&h->a, r, args[i]);
-        asm_rm(&h->a, 0x89 | X_W, r, ENV_REG, env_disp(host_info.layout.args + 8 * i));
-        h->locked &= ~(1u << r);
-    }
-    lower_call(h, &none, &helper);
 }

@@ -532,6 +532,7 @@ void regs_sync_list(Host *h, SyncList *s, uint64_t dead)
         s->n++;
         assert(s->n < MAX_SYNC);
     }
+    s->vec = vec_dirty(h, false);
 }
 
 static void emit_store_const(Host *h, const SyncEntry *e)
@@ -560,6 +561,7 @@ void regs_emit_sync(Host *h, const SyncList *s)
             asm_rm(&h->a, 0x89 | (e->is64 ? X_W : 0), e->reg, ENV_REG, env_disp(e->off));
         }
     }
+    vec_emit_moves(h, s->vec, true);
 }
 
 static void sync_temp(Host *h, IrTemp t)

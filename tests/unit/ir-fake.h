@@ -14,6 +14,7 @@
 #include "backend.h"
 #include <setjmp.h>
 
+enum { FAKE_N_VEC = 18 };
 enum { N_R = 16, N_CC = 4, N_W = 3, N_GLOBALS = N_R + N_CC + N_W, N_PIN = 10 };
 #define N_PAGES     5
 #define MEM_BASE    0x7f0000ull                 /* guest address of the first page */
@@ -37,8 +38,9 @@ typedef struct FakeCpu {
     uint64_t r[N_R], cc[N_CC];
     uint32_t w[N_W + 1];
     uint64_t eip;
+    uint32_t loops;                 /* how often a block that leads to itself does so */
     uint8_t field[64];              /* for ld, st */
-    uint8_t xmm[4][16];
+    uint8_t xmm[FAKE_N_VEC][32] QEMU_ALIGNED(32);  /* the last one is a temporary */
     CpuJit jit;
     /* the machinery */
     uint8_t *mem;
@@ -56,7 +58,8 @@ typedef struct FakeCpu {
     FakeEvent events[LOG_MAX];
 } FakeCpu;
 
-typedef enum OutcomeKind { OUT_LOOP, OUT_EXIT, OUT_JUMP, OUT_FAULT } OutcomeKind;
+/* ENDLESS: runs again and again, which shrinking may lead to. */
+typedef enum OutcomeKind { OUT_LOOP, OUT_EXIT, OUT_JUMP, OUT_FAULT, OUT_ENDLESS } OutcomeKind;
 typedef struct Outcome {
     OutcomeKind kind;
     unsigned exit;
@@ -76,6 +79,8 @@ extern const char *const fake_helper_types[];  /* '3' or '6' per argument: I32, 
 extern const unsigned fake_n_helpers;
 extern const IrVecOp fake_vec_ops[];
 extern const unsigned fake_n_vec_ops;
+extern const IrVecOp fake_vex_ops[], fake_vget_ops[], fake_vput_ops[];
+extern const unsigned fake_n_vex_ops, fake_first_vex256, fake_n_vget_ops, fake_n_vput_ops;
 
 /* The first n globals are r0..r15 (pins 0..9 go to r0..r9), then cc0..cc3, then w0..w2 (I32). */
 static inline IrTemp fake_r(unsigned n) { return n; }

@@ -214,11 +214,49 @@ static void gen_state_access(Gen *g)
     }
 }
 
+/* Few registers in most programs, so that they meet again. */
+static size_t vector(Gen *g)
+{
+    return offsetof(FakeCpu, xmm) + 32 * pick(g, chance(g, 80) ? 4 : FAKE_N_VEC - 1);
+}
+
 static void gen_vec(Gen *g)
 {
-    size_t dst = offsetof(FakeCpu, xmm) + 16 * pick(g, 4), src = offsetof(FakeCpu, xmm) + 16 * pick(g, 4);
+    unsigned n, len = chance(g, 50) ? 16 : 32;
+    uint8_t imm = (uint8_t)pick(g, 256);
+    IrTemp v;
 
-    ir_vec(g->ir, &fake_vec_ops[pick(g, fake_n_vec_ops)], dst, src, (uint8_t)pick(g, 256));
+    switch (pick(g, 8)) {
+    case 0:
+        n = pick(g, fake_n_vget_ops);
+        len = n == 2 || n == 3 ? len : 16;
+        result(g, ir_vget(g->ir, &fake_vget_ops[n], n ? IR_I32 : IR_I64, len, vector(g), vector(g), imm));
+        break;
+    case 1:
+        n = pick(g, fake_n_vput_ops);
+        v = value(g, n ? IR_I32 : IR_I64);
+        ir_vput(g->ir, &fake_vput_ops[n], vector(g), vector(g), v, chance(g, 50), imm);
+        break;
+    case 2: case 3: case 4: {
+        size_t dst = vector(g), a = vector(g), b = vector(g), c;
+
+        n = pick(g, fake_n_vex_ops);
+        len = n >= fake_first_vex256 ? 32 : len;
+        c = fake_vex_ops[n].reads_c && !fake_vex_ops[n].c_in_imm ? dst : vector(g);
+        ir_vex(g->ir, &fake_vex_ops[n], len, dst, a, b, c, imm);
+        break;
+    }
+    case 5: {       /* by way of the temporary */
+        size_t temp = offsetof(FakeCpu, xmm[FAKE_N_VEC - 1]);
+
+        ir_vec(g->ir, &fake_vec_ops[1], temp, vector(g), imm);
+        ir_vec(g->ir, &fake_vec_ops[pick(g, fake_n_vec_ops)], vector(g), temp, imm);
+        break;
+    }
+    default:
+        ir_vec(g->ir, &fake_vec_ops[pick(g, fake_n_vec_ops)], vector(g), vector(g), imm);
+        break;
+    }
 }
 
 static IrTemp address(Gen *g)
@@ -238,6 +276,11 @@ static IrTemp address(Gen *g)
     return chance(g, 30) ? keep(g, a) : a;
 }
 
+static IrMemOp vector_memop(Gen *g, IrMemOp mo)
+{
+    return (IrMemOp)((mo & ~IR_MO_SIZE) | (IR_MO_32 + pick(g, 4)) | (chance(g, 50) ? IR_MO_ZERO : 0));
+}
+
 static void gen_memory(Gen *g)
 {
     IrType type = any_type(g);
@@ -247,8 +290,8 @@ static void gen_memory(Gen *g)
     IrTemp a = address(g);
 
     switch (pick(g, 12)) {
-    case 0: ir_gld128(g->ir, offsetof(FakeCpu, xmm) + 16 * pick(g, 4), a, mo); break;
-    case 1: ir_gst128(g->ir, offsetof(FakeCpu, xmm) + 16 * pick(g, 4), a, mo); break;
+    case 0: ir_gldv(g->ir, vector(g), a, vector_memop(g, mo)); break;
+    case 1: ir_gstv(g->ir, vector(g), a, vector_memop(g, mo) & ~IR_MO_ZERO); break;
     case 2: result(g, ir_atomic_rmw(g->ir, (IrRmw)pick(g, 5), a, value(g, type), mo)); break;
     case 3: {
         IrTemp e = value(g, type);
@@ -295,7 +338,7 @@ static uint64_t dead_mask(Gen *g)
 
 static uint64_t exit_eip(Gen *g)
 {
-    return chance(g, 20) ? fake_interesting(&g->seed) : BLOCK_EIP + pick(g, 4096);
+    return chance(g, 20) ? fake_interesting(&g->seed) : BLOCK_EIP + 1 + pick(g, 4096);
 }
 
 static unsigned exit_flags(Gen *g)
@@ -310,6 +353,21 @@ static void gen_exit_if(Gen *g)
     uint64_t eip = exit_eip(g), dead = dead_mask(g);
 
     ir_exit_chain_if(g->ir, (IrCond)pick(g, IR_COND__COUNT), a, b, eip, exit_flags(g), dead);
+}
+
+/* The block runs a few times: its last exits lead to itself. */
+static void gen_loop(Gen *g)
+{
+    IrTemp n = ir_addi(g->ir, ir_ld(g->ir, IR_I32, offsetof(FakeCpu, loops), IR_MO_32), -1);
+    IrTemp zero = ir_const(g->ir, IR_I32, 0);
+
+    ir_st(g->ir, n, offsetof(FakeCpu, loops), IR_MO_32);
+    if (chance(g, 50)) {
+        ir_exit_chain_if(g->ir, IR_NE, n, zero, BLOCK_EIP, IR_EXIT_LOOP, 0);
+    } else {
+        ir_exit_chain_if(g->ir, IR_EQ, n, zero, exit_eip(g), exit_flags(g), 0);
+        ir_exit_chain(g->ir, BLOCK_EIP, IR_EXIT_LOOP, 0);
+    }
 }
 
 static void gen_final_exit(Gen *g)
@@ -366,7 +424,7 @@ static void gen_branch(Gen *g)
 typedef void GenFn(Gen *g);
 static const struct { GenFn *fn; unsigned weight, needs; } kinds[] = {
     { gen_binary, 30, 0 }, { gen_unary, 6, 0 }, { gen_shift, 10, 0 }, { gen_field, 10, 0 }, { gen_convert, 10, 0 },
-    { gen_condition, 10, 0 }, { gen_mul2, 3, 0 }, { gen_state_access, 5, 0 }, { gen_vec, 2, 0 }, { assign, 12, 0 },
+    { gen_condition, 10, 0 }, { gen_mul2, 3, 0 }, { gen_state_access, 5, 0 }, { gen_vec, 8, 0 }, { assign, 12, 0 },
     { gen_exit_if, 3, 0 }, { gen_branch, 8, NEED_LABELS }, { gen_memory, 14, NEED_MEMORY }, { gen_call, 5, NEED_CALLS },
 };
 
@@ -410,7 +468,12 @@ static void generate(IrContext *ir, uint64_t seed)
             gen_binary(&g);
         }
     }
-    gen_final_exit(&g);
+    if (chance(&g, 25)) {
+        gen_loop(&g);
+    }
+    if (!ir_op_ends(&ir->ops[ir->n_ops - 1])) {
+        gen_final_exit(&g);
+    }
     g_assert_false(ir_overflow(ir));
     ir_verify(ir, IR_TYPES_EXACT);
 }

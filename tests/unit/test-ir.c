@@ -382,7 +382,7 @@ static void test_vector_operations(void)
         IrContext *ir = begin();
         IrTemp live = ir_add(ir, fake_r(0), fake_r(11));
 
-        ir_vec(ir, &fake_vec_ops[i / 16], offsetof(FakeCpu, xmm) + i % 4 * 16, offsetof(FakeCpu, xmm) + i / 4 % 4 * 16,
+        ir_vec(ir, &fake_vec_ops[i / 16], offsetof(FakeCpu, xmm[i % 4]), offsetof(FakeCpu, xmm[i / 4 % 4]),
                (uint8_t)(i * 37));
         ir_mov(ir, fake_r(4), live);
         check_pairs(ir, 4);
@@ -501,7 +501,7 @@ static void test_wide_guest_accesses(void)
         IrTemp live = i & 1 ? make_dirty(ir) : fake_r(1), a = operand(ir, IR_I64, p, 0, MEM_BASE + 0xff1);
 
         ir_insn_start(ir, BLOCK_EIP + 7);
-        (i & 2 ? ir_gld128 : ir_gst128)(ir, offsetof(FakeCpu, xmm[1]), a, mo);
+        (i & 2 ? ir_gldv : ir_gstv)(ir, offsetof(FakeCpu, xmm[1]), a, mo);
         use_again(ir, p, a, 0);
         ir_mov(ir, fake_r(13), live);
         memory_states(ir);

@@ -103,7 +103,7 @@ static Native *native_sse(const IrVecOp *v, unsigned imm)
     uint8_t *p = code_page;
 
     p = emit_move(p, v->dst_bytes, false, 0x07);
-    p = emit_move(p, v->src_bytes, false, 0x0e);
+    p = emit_move(p, MAX(v->src_bytes, 4u), false, 0x0e);
     p = emit_op(p, v->prefix, v->map, v->opcode, 0xc1, v->has_imm ? (int)imm : -1);
     p = emit_move(p, v->dst_bytes, true, 0x07);
     *p = 0xc3;
@@ -189,7 +189,9 @@ static void test_function_equals_host_instruction(const void *opaque)
         if (v->opcode == 0xc2) {
             imm &= 7;
         }
-        if (v->host_feature != IR_VEC_FN_ONLY) {
+        if (v->c_is_first) {
+            native = native_blendv(job->opcode);
+        } else if (v->host_feature != IR_VEC_FN_ONLY) {
             if (!(host_features >> v->host_feature & 1)) {
                 g_test_skip("the host lacks it");
                 return;
@@ -197,8 +199,6 @@ static void test_function_equals_host_instruction(const void *opaque)
             native = native_sse(v, imm);
         } else if (job->mmx) {
             native = native_mmx(job->map, job->opcode, v->has_imm ? (int)imm : -1);
-        } else if (job->map == 2) {
-            native = native_blendv(job->opcode);
         } else {
             g_test_skip("no native form of this shape");
             return;
@@ -253,9 +253,34 @@ static void add_rows(void)
     }
 }
 
+/* op xmm0, imm on a copy of the source */
+static Native *native_shift(const IrVecOp *v, unsigned imm)
+{
+    uint8_t *p = code_page;
+
+    p = emit_move(p, v->dst_bytes, false, 0x06);
+    p = emit_op(p, v->prefix, v->map, v->opcode, 0xc0 | v->group << 3, (int)imm);
+    p = emit_move(p, v->dst_bytes, true, 0x07);
+    *p = 0xc3;
+    return (Native *)(uintptr_t)code_page;
+}
+
+static void test_shifts_by_an_immediate(void)
+{
+    for (unsigned i = 0; i < 3 * 8 * 2; i++) {
+        const IrVecOp *v = sse_shift_op(0x71 + i / 16, i % 8, i / 8 % 2);
+
+        for (unsigned n = 0; n < 300 && v; n++) {
+            unsigned imm = n < 256 ? n : random_below(70);
+
+            g_assert_true(compare(v->name, native_shift(v, imm), v, imm, false));
+        }
+    }
+}
+
 static void test_moves_clear_or_keep_the_rest(void)
 {
-    static const IrVecOp *const ops[] = { &vec_mov128, &vec_movq, &vec_movd, &vec_movlow, &vec_movlow4, &vec_movhigh };
+    static const IrVecOp *const ops[] = { &vec_mov128, &vec_movq, &vec_movlow, &vec_movlow4, &vec_movhigh, &vec_movhlps };
 
     for (unsigned i = 0; i < ARRAY_SIZE(ops); i++) {
         for (unsigned n = 0; n < 100; n++) {
@@ -392,6 +417,7 @@ int main(int argc, char **argv)
     g_assert(code_page != MAP_FAILED);
     add_rows();
     g_test_add_func("/sse/moves", test_moves_clear_or_keep_the_rest);
+    g_test_add_func("/sse/shifts-by-an-immediate", test_shifts_by_an_immediate);
     g_test_add_func("/sse/strings", test_string_comparison_equals_host);
     g_test_add_func("/sse/unmasked", test_unmasked_exception_writes_nothing);
     g_test_add_func("/sse/mxcsr", test_mxcsr_is_kept_in_the_host_register_inside);
