@@ -859,14 +859,6 @@ static void ref_state_access(const IrContext *ir, FakeCpu *c, const IrOp *op)
     }
 }
 
-static void ref_vec(FakeCpu *c, const IrOp *op, const IrVecOp *v)
-{
-    uint8_t src[16] = { 0 };
-
-    memcpy(src, (uint8_t *)c + (op->c[1] >> 32), v->src_bytes);
-    v->fn(c, (uint8_t *)c + (uint32_t)op->c[1], src, op->pos);
-}
-
 static unsigned label_index(const IrContext *ir, unsigned from, unsigned label)
 {
     for (unsigned i = from; i < ir->n_ops; i++) {
