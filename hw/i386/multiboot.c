@@ -308,7 +308,9 @@ static bool publish_block(PcState *pc, MbBlock *b, const MbKernel *m, Error **er
         return bad_image(m, "does not fit into the guest's memory: give it more with -m", errp);
     }
     g_byte_array_set_size(b->head, b->n_modules * MODULE_ENTRY);
-    memset(b->head->data, 0, b->head->len);
+    if (b->head->len) {
+        memset(b->head->data, 0, b->head->len);
+    }
     store_le32(mbi, MBI_FLAGS);
     store_le32(mbi + 4, 639);
     store_le32(mbi + 8, (top - MiB) / KiB);
