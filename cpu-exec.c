@@ -138,6 +138,7 @@ int cpu_exec(CPUX86State *env)
     if (sigsetjmp(here, 0)) {
         tcg_backend_unwound(env);
         tb_unwound();
+        env->jit.smc_repeat = false;
     }
     result = exec_loop(env);
     unwind_target = outer;

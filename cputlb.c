@@ -421,7 +421,7 @@ static void code_store_begin(CPUX86State *env, ram_addr_t addr, unsigned size, b
         }
         env->jit.smc_leave = true;
     }
-    if (self && !restart) {
+    if (self && !restart && !env->jit.smc_repeat) {
         cpu_request_exit(env);      /* a helper's store: the rest of the block is stale, leave it at the next chance */
     }
 }

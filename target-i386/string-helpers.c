@@ -268,6 +268,7 @@ void helper_rep_movs(CPUX86State *env, uint32_t how)
     if (count_is_zero(&s, true, true)) {
         return;
     }
+    env->jit.smc_repeat = true;
     do {
         uint8_t *ps, *pd = NULL;
 
@@ -284,6 +285,7 @@ void helper_rep_movs(CPUX86State *env, uint32_t how)
         reg_move(&s, R_ESI, n);
         reg_move(&s, R_EDI, n);
     } while (string_next(&s, n));
+    env->jit.smc_repeat = false;
 }
 
 /* ---- STOS, LODS ---- */
@@ -314,6 +316,7 @@ void helper_rep_stos(CPUX86State *env, uint32_t how)
     if (count_is_zero(&s, false, true)) {
         return;
     }
+    env->jit.smc_repeat = true;
     do {
         uint8_t *p;
 
@@ -327,6 +330,7 @@ void helper_rep_stos(CPUX86State *env, uint32_t how)
         }
         reg_move(&s, R_EDI, n);
     } while (string_next(&s, n));
+    env->jit.smc_repeat = false;
 }
 
 static void acc_put(CPUX86State *env, uint64_t v, unsigned size)
@@ -523,6 +527,7 @@ void helper_rep_ins(CPUX86State *env, uint32_t how)
         return;
     }
     check_port(&s, port);
+    env->jit.smc_repeat = true;
     do {
         uint8_t *p;
 
@@ -537,6 +542,7 @@ void helper_rep_ins(CPUX86State *env, uint32_t how)
         }
         reg_move(&s, R_EDI, n);
     } while (io_next(&s, n));
+    env->jit.smc_repeat = false;
 }
 
 void helper_rep_outs(CPUX86State *env, uint32_t how)

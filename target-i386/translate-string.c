@@ -72,6 +72,7 @@ void emit_movs(Translator *t, Insn *in)
 
     if (in->rep) {
         repeat(t, in, &ir_helper_rep_movs, size, 0);
+        gen_exit(t, in->next);          /* what follows may have been overwritten */
         return;
     }
     val = load_source(t, in, size);
@@ -87,6 +88,7 @@ void emit_stos(Translator *t, Insn *in)
 
     if (in->rep) {
         repeat(t, in, &ir_helper_rep_stos, size, 0);
+        gen_exit(t, in->next);
         return;
     }
     gen_store(t, destination(t, in, size, EA_WRITE), guest_reg_read(t, R_EAX, size), size);
@@ -171,6 +173,7 @@ static void string_io(Translator *t, Insn *in, const IrHelper *h)
 void emit_ins(Translator *t, Insn *in)
 {
     string_io(t, in, &ir_helper_rep_ins);
+    gen_exit(t, in->next);
 }
 
 void emit_outs(Translator *t, Insn *in)
