@@ -23,7 +23,7 @@ static const struct { const char *name; unsigned bit; } attr_names[] = {
 
 /* ---- parsing ---- */
 
-/* Replaces the first {a,b,c}; calls itself for the rest. */
+/* Replaces the first {a,b,c}; calls itself for the rest. "\," is a comma inside of an alternative. */
 static void expand_braces(const char *line, GPtrArray *out)
 {
     const char *open = strchr(line, '{'), *close = open ? strchr(open, '}') : NULL;
@@ -35,8 +35,13 @@ static void expand_braces(const char *line, GPtrArray *out)
         return;
     }
     list = g_strndup(open + 1, (size_t)(close - open - 1));
+    for (char *p = list; (p = strstr(p, "\\,")); p++) {     /* a comma that separates nothing here */
+        memmove(p, p + 1, strlen(p));
+        *p = '\1';
+    }
     words = g_strsplit(list, ",", -1);
     for (char **w = words; *w; w++) {
+        g_strdelimit(*w, "\1", ',');
         g_autofree char *one = g_strdup_printf("%.*s%s%s", (int)(open - line), line, *w, close + 1);
 
         expand_braces(one, out);

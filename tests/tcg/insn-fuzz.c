@@ -162,9 +162,7 @@ static void fuzz_state(CpuState *s, Rng *r, unsigned bits)
         }
     }
     s->gpr[RCX] = rng_one_in(r, 2) ? rng_below(r, 40) : s->gpr[RCX];    /* REP */
-    if (s->gpr[RCX] >> 16) {
-        s->gpr[RCX] = s->gpr[RCX] & 0xffff;
-    }
+    s->gpr[RCX] = (s->gpr[RCX] & 0xffff) | !native_is_intel();      /* see string_registers() in insn-state.c */
     if (rng_one_in(r, 2)) {
         s->gpr[RSP] = STACK_BASE + 0x800;
     }
@@ -230,6 +228,9 @@ static bool fuzz_one(const Fuzz *f, const Code *code, unsigned *failures)
             checks.ignore_x87 = native.vector != ENDED && f->map == 1 && f->opcode == 0xf7;
         }
         diff = g_string_free(states_compare(&native, &guest, &checks), FALSE);
+        if (*diff && memcmp((void *)(uintptr_t)(CODE_BASE + code->off), f->bytes, f->len)) {
+            return true;        /* a test before it has written here: what runs now is not what the flags are known of */
+        }
         if (*diff) {
             if ((*failures)++ < opt.max_failures) {
                 g_autofree char *what = g_strdup_printf("bytes (%s); again: --fuzz --seed %" PRIu64 " --count 1",

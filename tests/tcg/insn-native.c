@@ -32,7 +32,7 @@ FarPointer native_entry32;
 uint32_t native_is_32;
 static volatile sig_atomic_t in_test;
 static CpuState *fault_state;
-static uint8_t *exit_page;              /* below 4 GiB: 32-bit code comes back through it */
+static uint8_t *exit_page;              /* below 4 GiB: test code comes back through it */
 
 _Static_assert(offsetof(CpuState, gpr) == 512 && offsetof(CpuState, flags) == 648, "known to the assembly");
 
@@ -76,7 +76,8 @@ asm(".intel_syntax noprefix\n"
     "    mov [rdi + 568], rax\n"
     "    fxsave64 [rdi]\n"
     "native_leave:\n"
-    "    cld\n"
+    "    push 0x202\n"             /* DF, AC */
+    "    popfq\n"
     "    fninit\n"
     "    push 0x1f80\n"
     "    ldmxcsr [rsp]\n"
@@ -124,15 +125,13 @@ static void *map_at(uintptr_t addr, size_t size, int prot)
     return p == (void *)addr ? p : NULL;
 }
 
-/* The far way home of 32-bit code: a jump to the 64-bit segment, then to native_exit. */
+/* The way home: a jump to native_exit whose pointer is aligned, as alignment checks may be on. */
 static void make_exit_page(void)
 {
-    uint8_t *p = exit_page;
+    static const uint8_t jump[] = { 0xff, 0x25, 2, 0, 0, 0 };   /* jmp qword ptr [rip + 2] */
 
-    p[0] = 0xff;                /* jmp qword ptr [rip] */
-    p[1] = 0x25;
-    memset(p + 2, 0, 4);
-    memcpy(p + 6, &(uint64_t) { (uintptr_t)native_exit }, 8);
+    memcpy(exit_page, jump, sizeof(jump));
+    memcpy(exit_page + 8, &(uint64_t) { (uintptr_t)native_exit }, 8);
 }
 
 bool native_init(void)
@@ -163,16 +162,16 @@ bool native_has_mode(unsigned bits)
 
 static void write_exit(uint8_t *p, unsigned bits)
 {
+    uint32_t target = (uint32_t)(uintptr_t)exit_page;
+
     if (bits == 64) {
-        p[0] = 0xff;            /* jmp qword ptr [rip] */
-        p[1] = 0x25;
-        memset(p + 2, 0, 4);
-        memcpy(p + 6, &(uint64_t) { (uintptr_t)native_exit }, 8);
+        *p = 0xe9;              /* jmp */
+        target -= (uint32_t)(uintptr_t)p + 5;
     } else {
-        p[0] = 0xea;            /* jmp far */
-        memcpy(p + 1, &(uint32_t) { (uint32_t)(uintptr_t)exit_page }, 4);
+        *p = 0xea;              /* jmp far, to the 64-bit segment */
         memcpy(p + 5, &(uint16_t) { CS_64 }, 2);
     }
+    memcpy(p + 1, &target, 4);
 }
 
 void native_load_code(const uint8_t *arena, size_t size, const Code *codes, unsigned n)
