@@ -915,7 +915,7 @@ static Outcome ref_chain(FakeCpu *c, const IrOp *op, bool patched)
 /* A patched exit to the block's own start. */
 static bool ref_runs_again(const FakeCpu *c, const IrOp *op, bool patched)
 {
-    return patched && op->c[0] == BLOCK_EIP && !(op->pos & IR_EXIT_CROSS) && !c->jit.exit_request;
+    return patched && !c->leave && op->c[0] == BLOCK_EIP && !(op->pos & IR_EXIT_CROSS) && !c->jit.exit_request;
 }
 
 static Outcome ref_run(const IrContext *ir, FakeCpu *c, bool patched, const uint64_t *stop_at)
@@ -1341,7 +1341,9 @@ bool fake_compare(const IrContext *ir, const FakeState *st, unsigned n_states, G
             if (want.kind == OUT_ENDLESS) {
                 continue;
             }
-            patch_exits(work, st[i].patched);
+            if (!leave) {
+                patch_exits(work, st[i].patched);
+            }
             got = run_backend(ir, &st[i], &want);
             if (got.kind == OUT_EXIT && block_code.exits[got.exit].plain) {
                 /* A shared check failed: everything is as it was where that instruction starts. */
