@@ -36,7 +36,7 @@ static BlockNode *nodes;                /* big lock */
 static BlockRequest *co_pending, **co_pending_end = &co_pending;
 static Bh *co_bh;
 
-/* ---- lists of memory ----------------------------------------------------------------------------------------------- */
+/* ---- lists of memory --------------------------------------------------------------------------------------------- */
 
 size_t iov_bytes(const struct iovec *iov, int n)
 {
@@ -79,7 +79,7 @@ void iov_zero(const struct iovec *iov, int n, size_t from)
     }
 }
 
-/* ---- drivers ------------------------------------------------------------------------------------------------------- */
+/* ---- drivers ----------------------------------------------------------------------------------------------------- */
 
 void block_driver_register(const BlockDriver *drv)
 {
@@ -152,7 +152,7 @@ static const BlockDriver *probe_format(BlockNode *file, const BlockOpenOptions *
     return driver_find("raw", false);
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------------------------- */
+/* ---- opening and closing ----------------------------------------------------------------------------------------- */
 
 static BlockNode *node_open(const BlockDriver *drv, const char *filename, BlockNode *file, const BlockOpenOptions *o,
                             Error **errp)
@@ -256,7 +256,7 @@ const char *block_format_name(BlockNode *n)
     return n->drv->name;
 }
 
-/* ---- requests ------------------------------------------------------------------------------------------------------ */
+/* ---- requests ---------------------------------------------------------------------------------------------------- */
 
 static BlockNode *leaf_of(BlockNode *n)
 {

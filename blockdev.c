@@ -48,7 +48,8 @@ const KeyDef drive_keys[] = {
     { "werror", KEY_STRING, .values = "report|enospc", .help = "accepted: errors are reported to the guest" },
     { "rerror", KEY_STRING, .values = "report", .help = "accepted: errors are reported to the guest" },
     { "detect-zeroes", KEY_STRING, .values = "off", .help = "accepted" },
-    { "locking", KEY_STRING, .values = "auto|on|off", .help = "keep other programs from using the image (default: auto)" },
+    { "locking", KEY_STRING, .values = "auto|on|off",
+      .help = "keep other programs from using the image (default: auto)" },
     { .name = NULL },
 };
 
@@ -75,7 +76,7 @@ DriveInfo *drive_get(DriveIf interface, int index)
     return NULL;
 }
 
-/* ---- places and names ----------------------------------------------------------------------------------------------- */
+/* ---- places and names -------------------------------------------------------------------------------------------- */
 
 static bool choose_place(DriveInfo *d, const KeyList *l, Error **errp)
 {
@@ -148,7 +149,7 @@ static bool name_is_free(const char *name, Error **errp)
     return true;
 }
 
-/* ---- one option ------------------------------------------------------------------------------------------------------ */
+/* ---- one option -------------------------------------------------------------------------------------------------- */
 
 static void read_open_options(DriveInfo *d, const KeyList *l)
 {
@@ -224,7 +225,7 @@ bool drive_add_file(DriveIf interface, int index, bool is_cdrom, const char *fil
     return drive_add(arg, errp);
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static bool drive_open(DriveInfo *d, Error **errp)
 {

@@ -25,7 +25,7 @@ typedef struct BlkRequest {
 
 static BlockBackend *backends;  /* in order of creation; big lock */
 
-/* ---- the list ------------------------------------------------------------------------------------------------------ */
+/* ---- the list ---------------------------------------------------------------------------------------------------- */
 
 BlockBackend *blk_find(const char *name)
 {
@@ -64,7 +64,7 @@ const char *blk_name(const BlockBackend *blk)
     return blk->name;
 }
 
-/* ---- device and medium --------------------------------------------------------------------------------------------- */
+/* ---- device and medium ------------------------------------------------------------------------------------------- */
 
 bool blk_attach(BlockBackend *blk, const BlkDeviceOps *ops, void *opaque, Error **errp)
 {
@@ -151,7 +151,7 @@ const BlkStats *blk_stats(const BlockBackend *blk)
     return &blk->stats;
 }
 
-/* ---- requests ------------------------------------------------------------------------------------------------------ */
+/* ---- requests ---------------------------------------------------------------------------------------------------- */
 
 static void blk_done(void *opaque, int ret)
 {
@@ -236,7 +236,7 @@ int blk_pread_sync(BlockBackend *blk, uint64_t offset, void *buf, size_t len)
     return ret ? ret : block_run_sync(blk->node, &op);
 }
 
-/* ---- draining ------------------------------------------------------------------------------------------------------ */
+/* ---- draining ---------------------------------------------------------------------------------------------------- */
 
 void blk_drain(BlockBackend *blk)
 {

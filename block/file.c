@@ -27,7 +27,7 @@ typedef struct FileState {
     bool no_punch, no_zero;     /* atomic: nor these kinds of fallocate() */
 } FileState;
 
-/* ---- opening ------------------------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static bool open_fd(FileState *s, BlockNode *n, const BlockOpenOptions *o, Error **errp)
 {
@@ -101,7 +101,7 @@ static bool file_open(BlockNode *n, const BlockOpenOptions *o, Error **errp)
     return true;
 }
 
-/* ---- reading and writing: worker threads ---------------------------------------------------------------------------- */
+/* ---- reading and writing: worker threads ------------------------------------------------------------------------- */
 
 static bool is_aligned(const struct iovec *iov, int n, uint64_t offset)
 {

@@ -61,7 +61,7 @@ static Coroutine thread_itself, *current = &thread_itself;
 static Coroutine *pool;
 static unsigned pool_len;
 
-/* ---- sanitizers --------------------------------------------------------------------------------------------------- */
+/* ---- sanitizers -------------------------------------------------------------------------------------------------- */
 
 #if defined(FIBER_ASAN)
 void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom, size_t size);
@@ -111,7 +111,7 @@ void *__tsan_get_current_fiber(void);
 #define fiber_switch(co)    ((void)(co))
 #endif
 
-/* ---- switching ---------------------------------------------------------------------------------------------------- */
+/* ---- switching --------------------------------------------------------------------------------------------------- */
 
 static void co_run(void);
 
@@ -204,7 +204,7 @@ static void co_run(void)
     g_assert_not_reached();
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 
 static Coroutine *allocate(void)
 {
@@ -275,7 +275,7 @@ Coroutine *co_self(void)
     return in_io_thread() && current != &thread_itself ? current : NULL;
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------------------------- */
+/* ---- waiting ----------------------------------------------------------------------------------------------------- */
 
 void co_queue_wait(CoQueue *q)
 {

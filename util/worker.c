@@ -12,7 +12,8 @@ static pthread_cond_t pool_cond = PTHREAD_COND_INITIALIZER;
 static WorkerJob *queue_first, *queue_last;
 static unsigned n_threads, n_idle, n_queued;
 
-static WorkerJob *completed;        /* a stack, last one first: pushed by any thread, taken as a whole by the IO thread */
+/* A stack, last one first: pushed by any thread, taken as a whole by the IO thread. */
+static WorkerJob *completed;
 static Bh *completed_bh;            /* made once, under pool_lock; read after a job has been seen */
 
 /* In the order in which they were completed. */

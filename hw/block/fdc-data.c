@@ -26,7 +26,7 @@ static FloppyDrive *current(Fdc *s)
     return fdc_unit(s, s->unit);
 }
 
-/* ---- results -------------------------------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------------------------------- */
 
 void fdc_data_result(Fdc *s)
 {
@@ -70,7 +70,7 @@ static void advance(Fdc *s, unsigned sectors)
     }
 }
 
-/* ---- starting ------------------------------------------------------------------------------------------------------- */
+/* ---- starting ---------------------------------------------------------------------------------------------------- */
 
 /* True: the disk turns and the head is where the command wants it. */
 static bool find_track(Fdc *s, uint8_t cyl)
@@ -143,7 +143,7 @@ static uint64_t piece_offset(const Fdc *s)
     return (((uint64_t)s->cyl * g->heads + s->head) * g->secs + s->sec - 1) * SECTOR;
 }
 
-/* ---- block requests ------------------------------------------------------------------------------------------------- */
+/* ---- block requests ---------------------------------------------------------------------------------------------- */
 
 static void disk_read(void *opaque, int ret);
 static void disk_written(void *opaque, int ret);
@@ -178,7 +178,7 @@ void fdc_abort_transfer(Fdc *s)
     s->pio = s->waiting_dma = false;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 /* A whole piece went over. Without terminal count the transfer goes on where MT leads, or has come to its end. */
 static bool piece_over(Fdc *s)
@@ -275,7 +275,7 @@ void fdc_verify(Fdc *s)
     }
 }
 
-/* ---- writing -------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 /* The rest of a sector that the host ended early is zeros (82078, "Write Data"). */
 static void write_collected(Fdc *s)
@@ -350,7 +350,7 @@ void fdc_write_data(Fdc *s)
     }
 }
 
-/* ---- formatting ----------------------------------------------------------------------------------------------------- */
+/* ---- formatting -------------------------------------------------------------------------------------------------- */
 
 /*
  * C H R N of each sector comes from the host; only where the disk already has such sectors can an image follow. The
@@ -401,7 +401,7 @@ void fdc_format(Fdc *s)
     }
 }
 
-/* ---- READ ID -------------------------------------------------------------------------------------------------------- */
+/* ---- READ ID ----------------------------------------------------------------------------------------------------- */
 
 /* The sector under the head follows from the time: 300 turns a minute. */
 void fdc_read_id(Fdc *s)
@@ -423,7 +423,7 @@ void fdc_read_id(Fdc *s)
     fdc_after(s, TIMER_RESULT, RESULT_NS);
 }
 
-/* ---- without DMA: the FIFO ------------------------------------------------------------------------------------------ */
+/* ---- without DMA: the FIFO --------------------------------------------------------------------------------------- */
 
 uint8_t fdc_pio_read(Fdc *s)
 {

@@ -118,7 +118,8 @@ void fdc_abort_transfer(Fdc *s);
 /* fdc-media.c */
 bool fdc_attach(Fdc *s, unsigned n, Error **errp);
 bool fdc_has_disk(const FloppyDrive *d);        /* ... that can be read at the selected rate */
-void fdc_step(FloppyDrive *d, uint8_t track);   /* moves the head; a step clears the change line of a drive with a disk */
+/* Moves the head; a step clears the change line of a drive with a disk. */
+void fdc_step(FloppyDrive *d, uint8_t track);
 bool fdc_is_protected(const FloppyDrive *d);
 
 #endif

@@ -44,7 +44,7 @@ typedef struct FdcCommand {
     void (*run)(Fdc *s);
 } FdcCommand;
 
-/* ---- interrupt ------------------------------------------------------------------------------------------------------ */
+/* ---- interrupt --------------------------------------------------------------------------------------------------- */
 
 static void update_irq(Fdc *s)
 {
@@ -67,7 +67,7 @@ void fdc_lower(Fdc *s)
     update_irq(s);
 }
 
-/* ---- phases --------------------------------------------------------------------------------------------------------- */
+/* ---- phases ------------------------------------------------------------------------------------------------------ */
 
 void fdc_idle(Fdc *s)
 {
@@ -155,7 +155,7 @@ static void chip_reset(Fdc *s)
     s->perpendicular &= ~3u;
 }
 
-/* ---- commands: control ---------------------------------------------------------------------------------------------- */
+/* ---- commands: control ------------------------------------------------------------------------------------------- */
 
 static void result_byte(Fdc *s, uint8_t val)
 {
@@ -375,7 +375,7 @@ static void command_byte(Fdc *s, uint8_t val)
     }
 }
 
-/* ---- registers ------------------------------------------------------------------------------------------------------ */
+/* ---- registers --------------------------------------------------------------------------------------------------- */
 
 /* In AT mode SRA is not there and SRB only says which drive is selected in its unused way. */
 static uint8_t main_status(const Fdc *s)
@@ -539,7 +539,7 @@ static void fdc_write7(void *opaque, hwaddr addr, uint64_t val, unsigned size)
 static const MemoryRegionOps fdc_ops = { .read = fdc_read, .write = fdc_write, .size = { .min = 1, .max = 1 } };
 static const MemoryRegionOps fdc_ops7 = { .read = fdc_read7, .write = fdc_write7, .size = { .min = 1, .max = 1 } };
 
-/* ---- life ----------------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 
 void fdc_set_dma(Device *fdc, Device *dma)
 {
@@ -662,7 +662,8 @@ static const DeviceType fdc_type = {
     .name = "isa-fdc", .desc = "82078 floppy disk controller", .bus = BUS_ISA, .instance_size = sizeof(Fdc),
     .props = (const Property[]) {
         PROP_STRING("driveA", Fdc, drive_name[0], NULL), PROP_STRING("driveB", Fdc, drive_name[1], NULL),
-        PROP_UINT32("bootindexA", Fdc, bootindex[0], UINT32_MAX), PROP_UINT32("bootindexB", Fdc, bootindex[1], UINT32_MAX),
+        PROP_UINT32("bootindexA", Fdc, bootindex[0], UINT32_MAX),
+        PROP_UINT32("bootindexB", Fdc, bootindex[1], UINT32_MAX),
         PROP_END
     },
     .realize = fdc_realize, .reset = fdc_reset, .vmstate = &fdc_vmstate,

@@ -22,7 +22,7 @@ typedef struct AtaCommand {
     void (*run)(IdeDrive *d, unsigned flags);
 } AtaCommand;
 
-/* ---- addresses ------------------------------------------------------------------------------------------------------ */
+/* ---- addresses --------------------------------------------------------------------------------------------------- */
 
 /* 0 means 256, with 48 bits 65536. */
 uint32_t ata_count(const IdeDrive *d, bool ext)
@@ -109,7 +109,7 @@ static bool open_range(IdeDrive *d, unsigned flags)
     return true;
 }
 
-/* ---- PIO ------------------------------------------------------------------------------------------------------------ */
+/* ---- PIO --------------------------------------------------------------------------------------------------------- */
 
 static uint32_t block_bytes(const IdeDrive *d)
 {
@@ -221,7 +221,7 @@ static void write_block_ended(IdeDrive *d)
     }
 }
 
-/* ---- DMA ------------------------------------------------------------------------------------------------------------ */
+/* ---- DMA --------------------------------------------------------------------------------------------------------- */
 
 static void cmd_dma(IdeDrive *d, unsigned flags)
 {
@@ -255,7 +255,7 @@ void ata_dma_done(IdeDrive *d, int ret)
     }
 }
 
-/* ---- verify, seek, flush -------------------------------------------------------------------------------------------- */
+/* ---- verify, seek, flush ----------------------------------------------------------------------------------------- */
 
 static void cmd_verify(IdeDrive *d, unsigned flags)
 {
@@ -306,7 +306,7 @@ static void cmd_native_max(IdeDrive *d, unsigned flags)
     ide_done_later(d);
 }
 
-/* ---- settings ------------------------------------------------------------------------------------------------------- */
+/* ---- settings ---------------------------------------------------------------------------------------------------- */
 
 static void cmd_diag_params(IdeDrive *d, unsigned flags)
 {
@@ -408,7 +408,7 @@ static void cmd_set_features(IdeDrive *d, unsigned flags)
     }
 }
 
-/* ---- power ---------------------------------------------------------------------------------------------------------- */
+/* ---- power ------------------------------------------------------------------------------------------------------- */
 
 static void cmd_check_power(IdeDrive *d, unsigned flags)
 {
@@ -422,7 +422,7 @@ static void cmd_sleep(IdeDrive *d, unsigned flags)
     ide_done_later(d);
 }
 
-/* ---- IDENTIFY, SMART ------------------------------------------------------------------------------------------------ */
+/* ---- IDENTIFY, SMART --------------------------------------------------------------------------------------------- */
 
 static void cmd_identify(IdeDrive *d, unsigned flags)
 {
@@ -435,7 +435,7 @@ static void cmd_smart(IdeDrive *d, unsigned flags)
     ata_smart(d);
 }
 
-/* ---- DATA SET MANAGEMENT: ranges the host does not need any more ---------------------------------------------------- */
+/* ---- DATA SET MANAGEMENT: ranges the host does not need any more ------------------------------------------------- */
 
 #define DSM_TRIM        0x01
 #define DSM_ENTRIES     (SECTOR / 8)
@@ -495,7 +495,7 @@ static void params_ready(IdeDrive *d, int ret)
     }
 }
 
-/* ---- dispatch ------------------------------------------------------------------------------------------------------- */
+/* ---- dispatch ---------------------------------------------------------------------------------------------------- */
 
 static const AtaCommand commands[] = {
     { 0x06, 0x06, 0, cmd_data_set },

@@ -25,7 +25,7 @@
 #define FEATURE_OVERLAP     0x02u
 #define PACKET_BYTES        12
 
-/* ---- results -------------------------------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------------------------------- */
 
 void packet_good(IdeDrive *d)
 {
@@ -53,7 +53,7 @@ static void result_good(IdeDrive *d)
     ide_done(d);
 }
 
-/* ---- data to the host ----------------------------------------------------------------------------------------------- */
+/* ---- data to the host -------------------------------------------------------------------------------------------- */
 
 /* ATA/ATAPI-6, "Byte Count Limit": even, unless the rest fits. */
 static void next_block(IdeDrive *d)
@@ -175,7 +175,7 @@ void packet_read(IdeDrive *d, uint32_t lba, uint32_t count, uint32_t bytes, uint
     }
 }
 
-/* ---- data from the host --------------------------------------------------------------------------------------------- */
+/* ---- data from the host ------------------------------------------------------------------------------------------ */
 
 void packet_collect(IdeDrive *d, uint32_t len)
 {
@@ -195,7 +195,7 @@ void packet_collect(IdeDrive *d, uint32_t len)
     }
 }
 
-/* ---- ends of blocks and transfers ----------------------------------------------------------------------------------- */
+/* ---- ends of blocks and transfers -------------------------------------------------------------------------------- */
 
 static void packet_received(IdeDrive *d)
 {
@@ -242,7 +242,7 @@ void atapi_dma_done(IdeDrive *d, int ret)
     }
 }
 
-/* ---- commands of the command register ------------------------------------------------------------------------------- */
+/* ---- commands of the command register ---------------------------------------------------------------------------- */
 
 static void cmd_packet(IdeDrive *d)
 {
@@ -338,7 +338,7 @@ void atapi_power_on(IdeDrive *d)
     d->tray_open = d->locked = false;
 }
 
-/* ---- the medium, from the user's side -------------------------------------------------------------------------------- */
+/* ---- the medium, from the user's side ---------------------------------------------------------------------------- */
 
 /* SFF-8020i: a change shows as "no medium", then as "medium may have changed". Guests that poll want to see both. */
 static void medium_changed(void *opaque, bool loaded)

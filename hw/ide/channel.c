@@ -21,7 +21,7 @@ static IdeDrive *selected(IdeChannel *ch)
     return ch->drive[ch->unit];
 }
 
-/* ---- interrupt ------------------------------------------------------------------------------------------------------ */
+/* ---- interrupt --------------------------------------------------------------------------------------------------- */
 
 /* The line is the selected device's; the bus master notes its rising edge. */
 void ide_update_irq(IdeChannel *ch)
@@ -44,7 +44,7 @@ static void clear_intrq(IdeChannel *ch)
     ide_update_irq(ch);
 }
 
-/* ---- the data register: words between the host and the current block ------------------------------------------------ */
+/* ---- the data register: words between the host and the current block --------------------------------------------- */
 
 static bool wants_data(const IdeDrive *d, bool from_host)
 {
@@ -121,7 +121,7 @@ static size_t channel_write_string(void *opaque, hwaddr addr, const void *buf, u
     return n;
 }
 
-/* ---- reading the other registers ------------------------------------------------------------------------------------ */
+/* ---- reading the other registers --------------------------------------------------------------------------------- */
 
 /* For a unit without a drive the other one answers, but its status is 0. Nobody at all: zeros. */
 static const TaskFile *answering(const IdeChannel *ch)
@@ -179,7 +179,7 @@ static uint64_t channel_read(void *opaque, hwaddr addr, unsigned size)
     return val;
 }
 
-/* ---- writing -------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static void note(uint8_t *reg, uint8_t *prev, uint8_t val)
 {
@@ -291,7 +291,7 @@ static const MemoryRegionOps channel_ops = {
     .read_string = channel_read_string, .write_string = channel_write_string,
 };
 
-/* ---- control block -------------------------------------------------------------------------------------------------- */
+/* ---- control block ----------------------------------------------------------------------------------------------- */
 
 static uint64_t control_read(void *opaque, hwaddr addr, unsigned size)
 {
@@ -329,7 +329,7 @@ static const MemoryRegionOps control_ops = {
     .read = control_read, .write = control_write, .size = { .min = 1, .max = 1 },
 };
 
-/* ---- life ----------------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 
 void ide_channel_init(IdeChannel *ch, IdeFunction *f, unsigned nr, Device *owner)
 {

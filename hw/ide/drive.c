@@ -18,7 +18,7 @@
 
 #define COMMAND_NS  4000
 
-/* ---- ends of commands ----------------------------------------------------------------------------------------------- */
+/* ---- ends of commands -------------------------------------------------------------------------------------------- */
 
 static void end(IdeDrive *d, uint8_t status, uint8_t error)
 {
@@ -116,7 +116,7 @@ void ide_block_ended(IdeDrive *d)
     }
 }
 
-/* ---- block I/O ------------------------------------------------------------------------------------------------------ */
+/* ---- block I/O --------------------------------------------------------------------------------------------------- */
 
 typedef struct IdeIo {
     IdeDrive *d;
@@ -178,7 +178,7 @@ void ide_flush_medium(IdeDrive *d, IdeIoDone *done)
     blk_flush(d->blk, io_done, io_new(d, 0, done));
 }
 
-/* ---- reset ---------------------------------------------------------------------------------------------------------- */
+/* ---- reset ------------------------------------------------------------------------------------------------------- */
 
 /* ATA/ATAPI-6, "Signature and persistence". */
 void ide_set_signature(IdeDrive *d)
@@ -229,7 +229,7 @@ static void drive_reset(Device *dev)
     ide_drive_soft_reset(d, false);
 }
 
-/* ---- realize -------------------------------------------------------------------------------------------------------- */
+/* ---- realize ----------------------------------------------------------------------------------------------------- */
 
 static bool take_backend(IdeDrive *d, Error **errp)
 {
@@ -348,7 +348,7 @@ static void drive_unrealize(Device *dev)
     blk_detach(d->blk, d);
 }
 
-/* ---- places: -device ide-hd,bus=ide.1,unit=0 ------------------------------------------------------------------------ */
+/* ---- places: -device ide-hd,bus=ide.1,unit=0 --------------------------------------------------------------------- */
 
 static IdeFunction *the_function;       /* for drives that users add; set by the board, start-up only */
 
@@ -416,7 +416,7 @@ void ide_set_default_function(IdeFunction *f)
     the_function = f;
 }
 
-/* ---- saved state ---------------------------------------------------------------------------------------------------- */
+/* ---- saved state ------------------------------------------------------------------------------------------------- */
 
 static bool drive_post_load(void *opaque, int version, Error **errp)
 {

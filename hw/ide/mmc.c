@@ -52,7 +52,7 @@ static uint8_t *cleared(IdeDrive *d, size_t len)
     return memset(d->buf, 0, len);
 }
 
-/* ---- addresses in minutes, seconds, frames -------------------------------------------------------------------------- */
+/* ---- addresses in minutes, seconds, frames ----------------------------------------------------------------------- */
 
 static void put_msf(uint8_t *p, uint32_t lba)
 {
@@ -82,7 +82,7 @@ static void put_address(uint8_t *p, uint32_t lba, bool msf)
     }
 }
 
-/* ---- about the drive ------------------------------------------------------------------------------------------------ */
+/* ---- about the drive --------------------------------------------------------------------------------------------- */
 
 static void do_good(IdeDrive *d)
 {
@@ -159,7 +159,7 @@ static void do_inquiry(IdeDrive *d)
     packet_reply(d, 36, load_be16(d->packet + 3));
 }
 
-/* ---- mode pages ----------------------------------------------------------------------------------------------------- */
+/* ---- mode pages -------------------------------------------------------------------------------------------------- */
 
 static const uint8_t page_error_recovery[] = { 0x01, 0x06, 0x00, 0x05, 0x00, 0x00, 0x00, 0x00 };
 static const uint8_t page_cd[] = { 0x0d, 0x06, 0x00, 0x0b, 0x00, 60, 0x00, FRAMES_PER_SECOND };
@@ -222,7 +222,7 @@ static void do_mode_select(IdeDrive *d)
     packet_collect(d, load_be16(d->packet + 7));
 }
 
-/* ---- configuration, events ------------------------------------------------------------------------------------------ */
+/* ---- configuration, events --------------------------------------------------------------------------------------- */
 
 static unsigned put_feature(uint8_t *p, uint16_t code, uint8_t flags, const uint8_t *data, unsigned len)
 {
@@ -305,7 +305,7 @@ static void do_mechanism_status(IdeDrive *d)
     packet_reply(d, 8, load_be16(d->packet + 8));
 }
 
-/* ---- tray ----------------------------------------------------------------------------------------------------------- */
+/* ---- tray -------------------------------------------------------------------------------------------------------- */
 
 static void do_start_stop(IdeDrive *d)
 {
@@ -331,7 +331,7 @@ static void do_prevent_allow(IdeDrive *d)
     packet_good(d);
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static void read_range(IdeDrive *d, uint32_t lba, uint32_t count, uint32_t bytes)
 {
@@ -405,7 +405,9 @@ unsigned cd_wrap_sector(uint8_t *out, const uint8_t *data, uint32_t lba, uint8_t
     const struct {
         uint8_t part;
         uint16_t at, len;
-    } pieces[] = { { PART_SYNC, 0, 12 }, { PART_HEADER, 12, 4 }, { PART_DATA, 16, CD_SECTOR }, { PART_EDC, 2064, 288 } };
+    } pieces[] = {
+        { PART_SYNC, 0, 12 }, { PART_HEADER, 12, 4 }, { PART_DATA, 16, CD_SECTOR }, { PART_EDC, 2064, 288 },
+    };
 
     memset(whole + 1, 0xff, 10);
     put_msf(whole + 12, lba);
@@ -451,7 +453,7 @@ static void do_read_cd_msf(IdeDrive *d)
     }
 }
 
-/* ---- about the medium ----------------------------------------------------------------------------------------------- */
+/* ---- about the medium -------------------------------------------------------------------------------------------- */
 
 static void do_read_capacity(IdeDrive *d)
 {
@@ -604,7 +606,7 @@ static void do_track_information(IdeDrive *d)
     packet_reply(d, 36, load_be16(d->packet + 7));
 }
 
-/* ---- DVD ------------------------------------------------------------------------------------------------------------ */
+/* ---- DVD --------------------------------------------------------------------------------------------------------- */
 
 static unsigned put_physical_format(const IdeDrive *d, uint8_t *p)
 {
@@ -651,7 +653,7 @@ static void do_dvd_structure(IdeDrive *d)
     packet_reply(d, 4 + len, load_be16(d->packet + 8));
 }
 
-/* ---- dispatch ------------------------------------------------------------------------------------------------------- */
+/* ---- dispatch ---------------------------------------------------------------------------------------------------- */
 
 typedef struct MmcCommand {
     uint8_t op, flags;

@@ -28,7 +28,7 @@ static IdeFunction *function_of(PciDevice *dev)
     return container_of(dev, IdeFunction, parent);
 }
 
-/* ---- bus-master registers: bytes, but the table address is usually written at once ---------------------------------- */
+/* ---- bus-master registers: bytes, but the table address is usually written at once ------------------------------- */
 
 static uint64_t bm_io_read(void *opaque, hwaddr addr, unsigned size)
 {
@@ -58,7 +58,7 @@ static const MemoryRegionOps bm_io_ops = {
     .read = bm_io_read, .write = bm_io_write, .size = { .min = 1, .max = 4 },
 };
 
-/* ---- life ----------------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 
 static bool piix_ide_realize(PciDevice *dev, Error **errp)
 {
@@ -129,7 +129,7 @@ static const DeviceType piix_ide_type = {
 };
 DEVICE_TYPE(piix_ide_type)
 
-/* ---- the board's side ----------------------------------------------------------------------------------------------- */
+/* ---- the board's side -------------------------------------------------------------------------------------------- */
 
 PciDevice *piix3_ide_create(PciBus *bus, int devfn, Error **errp)
 {

@@ -47,7 +47,7 @@ typedef struct BlockOp {
 
 typedef void BlockDone(void *opaque, int ret);  /* 0 or -errno */
 
-/* ---- nodes: start-up code, monitor, drivers; IO thread ------------------------------------------------------------ */
+/* ---- nodes: start-up code, monitor, drivers; IO thread ----------------------------------------------------------- */
 
 /* One reference. NULL with an Error: missing, not permitted, in use by another program, not of that format. */
 BlockNode *block_open(const char *filename, const BlockOpenOptions *o, Error **errp);
@@ -59,7 +59,7 @@ const char *block_filename(BlockNode *n);
 const char *block_format_name(BlockNode *n);
 bool block_format_known(const char *name);
 
-/* ---- requests ------------------------------------------------------------------------------------------------------ */
+/* ---- requests ---------------------------------------------------------------------------------------------------- */
 
 void block_submit(BlockNode *n, const BlockOp *op, BlockDone *cb, void *opaque);
 /* Waits, running the loop if need be: start-up and tools, IO thread, no coroutine. 0 or -errno. */
@@ -70,7 +70,7 @@ bool block_pwrite(BlockNode *n, uint64_t offset, const void *buf, size_t len, Er
 int co_block_run(BlockNode *n, const BlockOp *op);
 void block_drain(BlockNode *n);         /* runs the loop until nothing of n is under way. IO thread */
 
-/* ---- drivers ------------------------------------------------------------------------------------------------------- */
+/* ---- drivers ----------------------------------------------------------------------------------------------------- */
 
 struct BlockNode {
     const BlockDriver *drv;
@@ -108,7 +108,7 @@ void block_driver_register(const BlockDriver *drv);
     __attribute__((constructor)) static void register_##d(void) { block_driver_register(&d); }
 
 size_t iov_bytes(const struct iovec *iov, int n);
-/* What lies from byte skip on, at most len bytes of it, as a new list in out[]; how many entries. out has room for n. */
+/* What lies from byte skip on, at most len bytes of it, as a new list in out[] (room for n); how many entries. */
 int iov_slice(struct iovec *out, const struct iovec *iov, int n, size_t skip, size_t len);
 void iov_zero(const struct iovec *iov, int n, size_t from);
 

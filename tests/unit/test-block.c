@@ -164,8 +164,8 @@ static void test_scattered_memory_is_one_request(void)
     for (unsigned i = 0; i < N; i++) {
         iov[i] = (struct iovec){ mem[i], 48 };
     }
-    g_assert_cmpint(block_run_sync(n, &(BlockOp){ .kind = BLOCK_READ, .bytes = sizeof(file), .iov = iov, .niov = N }), ==,
-                    0);
+    g_assert_cmpint(block_run_sync(n, &(BlockOp){ .kind = BLOCK_READ, .bytes = sizeof(file), .iov = iov, .niov = N }),
+                    ==, 0);
     g_assert_cmpmem(mem, sizeof(mem), file, sizeof(file));
     block_unref(n);
 }

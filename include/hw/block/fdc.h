@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The floppy disk controller, "isa-fdc": ports 3F0h-3F5h and 3F7h, ISA line 6, DMA channel 2. device_new(), fdc_set_dma(),
- * properties "driveA" and "driveB" (ids of drives), device_realize(). Big lock held.
+ * The floppy disk controller, "isa-fdc": ports 3F0h-3F5h and 3F7h, ISA line 6, DMA channel 2. device_new(),
+ * fdc_set_dma(), properties "driveA" and "driveB" (ids of drives), device_realize(). Big lock held.
  */
 #ifndef HW_BLOCK_FDC_H
 #define HW_BLOCK_FDC_H
