@@ -448,19 +448,31 @@ static bool opt_rtc(void *dest, const char *arg, Error **errp)
 
 /* ---- devices ----------------------------------------------------------------------------------------------------- */
 
+static bool add_port(GPtrArray **list, size_t max, const char *kind, const char *arg, Error **errp)
+{
+    if (!*list) {
+        *list = g_ptr_array_new();
+    }
+    if ((*list)->len == max) {
+        error_set(errp, "there are only %zu %s ports", max, kind);
+        return false;
+    }
+    g_ptr_array_add(*list, (gpointer)arg);
+    return true;
+}
+
 static bool opt_serial(void *dest, const char *arg, Error **errp)
 {
     VmOptions *o = dest;
 
-    if (!o->serial) {
-        o->serial = g_ptr_array_new();
-    }
-    if (o->serial->len == ARRAY_SIZE(o->board.serial)) {
-        error_set(errp, "there are only %zu serial ports", ARRAY_SIZE(o->board.serial));
-        return false;
-    }
-    g_ptr_array_add(o->serial, (gpointer)arg);
-    return true;
+    return add_port(&o->serial, ARRAY_SIZE(o->board.serial), "serial", arg, errp);
+}
+
+static bool opt_parallel(void *dest, const char *arg, Error **errp)
+{
+    VmOptions *o = dest;
+
+    return add_port(&o->parallel, ARRAY_SIZE(o->board.parallel), "parallel", arg, errp);
 }
 
 static bool opt_chardev(void *dest, const char *arg, Error **errp)
@@ -526,11 +538,6 @@ static bool opt_monitor(void *dest, const char *arg, Error **errp)
 {
     ((VmOptions *)dest)->monitor = arg;
     return only_none("monitor on", arg, errp);
-}
-
-static bool opt_parallel(void *dest, const char *arg, Error **errp)
-{
-    return only_none("parallel port on", arg, errp);
 }
 
 static bool opt_display(void *dest, const char *arg, Error **errp)
@@ -746,7 +753,9 @@ const OptionDef vm_option_table[] = {
     { "display", .arg = "none", .help = "no display", FN(opt_display) },
     { "vga", .arg = "CARD", .help = "graphics card: std (default) or none", FN(opt_vga) },
     { "net", "nic", .arg = "none", .help = "no network", FN(opt_net) },
-    { "parallel", .arg = "none", .help = "no parallel port", FN(opt_parallel) },
+    { "parallel", .arg = "DEV",
+      .help = "what is printed to the next parallel port (up to 3) goes to the host's DEV; as for -serial",
+      FN(opt_parallel) },
     { "monitor", .arg = "none", .help = "no monitor", FN(opt_monitor) },
     { "nodefaults", .help = "no devices but those asked for", FLAG(board.nodefaults) },
 
@@ -854,6 +863,9 @@ void vm_options_free(VmOptions *o)
     }
     if (o->serial) {
         g_ptr_array_free(o->serial, TRUE);
+    }
+    if (o->parallel) {
+        g_ptr_array_free(o->parallel, TRUE);
     }
     if (o->devices) {
         g_ptr_array_free(o->devices, TRUE);

@@ -37,16 +37,35 @@ static const char *default_serial(const VmOptions *o)
     return "vc";
 }
 
-static bool open_serial(VmOptions *o, unsigned n, const char *spec, Error **errp)
+static const char *default_parallel(const VmOptions *o)
 {
-    g_autofree char *label = g_strdup_printf("serial%u", n);
+    return o->board.nodefaults ? "none" : o->nographic ? "null" : "vc";
+}
+
+static bool open_port(Chardev **chr, const char *kind, unsigned n, const char *spec, Error **errp)
+{
+    g_autofree char *label = g_strdup_printf("%s%u", kind, n);
     Error *err = NULL;
 
-    o->board.serial[n] = chardev_open(label, spec, &err);
+    *chr = chardev_open(label, spec, &err);
     if (err) {
-        error_prepend(&err, "-serial %s: ", spec);
+        error_prepend(&err, "-%s %s: ", kind, spec);
         error_propagate(errp, err);
         return false;
+    }
+    return true;
+}
+
+/* The ports the user named, or else the first one on what it is by default. */
+static bool open_ports(Chardev **chr, const char *kind, const GPtrArray *specs, const char *def, Error **errp)
+{
+    if (!specs) {
+        return open_port(&chr[0], kind, 0, def, errp);
+    }
+    for (unsigned i = 0; i < specs->len; i++) {
+        if (!open_port(&chr[i], kind, i, g_ptr_array_index(specs, i), errp)) {
+            return false;
+        }
     }
     return true;
 }
@@ -63,12 +82,8 @@ static bool open_chardevs(VmOptions *o, Error **errp)
             return false;
         }
     }
-    for (unsigned i = 0; o->serial && i < o->serial->len; i++) {
-        if (!open_serial(o, i, g_ptr_array_index(o->serial, i), errp)) {
-            return false;
-        }
-    }
-    if (!o->serial && !open_serial(o, 0, default_serial(o), errp)) {
+    if (!open_ports(o->board.serial, "serial", o->serial, default_serial(o), errp) ||
+        !open_ports(o->board.parallel, "parallel", o->parallel, default_parallel(o), errp)) {
         return false;
     }
     if (o->debugcon) {

@@ -119,11 +119,12 @@ static void gc_write(VgaState *s, uint8_t val)
 
 static void crtc_write(VgaState *s, uint8_t val)
 {
-    uint8_t *reg = &s->crtc[s->crtc_index];
+    uint8_t *reg;
 
     if (s->crtc_index >= CRTC_COUNT) {
         return;
     }
+    reg = &s->crtc[s->crtc_index];
     if (s->crtc[CRTC_VSYNC_END] & CRTC_PROTECT && s->crtc_index <= CRTC_OVERFLOW) {
         if (s->crtc_index == CRTC_OVERFLOW) {       /* the split screen may move */
             *reg = (*reg & ~OVERFLOW_LC8) | (val & OVERFLOW_LC8);

@@ -14,6 +14,7 @@
 #include "hw/acpi/piix4.h"
 #include "hw/block/fdc.h"
 #include "hw/char/debugcon.h"
+#include "hw/char/parallel.h"
 #include "hw/char/serial.h"
 #include "hw/i386/pc-firmware.h"
 #include "hw/i386/x86-board.h"
@@ -245,6 +246,17 @@ static bool create_serial_ports(PcState *pc, Error **errp)
     return true;
 }
 
+static bool create_parallel_ports(PcState *pc, Error **errp)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(pc->opts->parallel); i++) {
+        if (pc->opts->parallel[i] && !parallel_isa_create(i, pc->opts->parallel[i], errp)) {
+            return false;
+        }
+    }
+    pc->has_parallel = pc->opts->parallel[0];
+    return true;
+}
+
 static bool create_debugcon(PcState *pc, Error **errp)
 {
     return !pc->opts->debugcon || debugcon_create(pc->opts->debugcon_port, pc->opts->debugcon, errp);
@@ -276,8 +288,8 @@ static bool create_isa_devices(PcState *pc, Error **errp)
     create_fpu_port();
     pc->fw_cfg = fw_cfg_create();
     return create_interrupt_controllers(pc, errp) && create_timers(pc, errp) && port92_create(errp) &&
-           create_plain_devices(pc, errp) && create_serial_ports(pc, errp) && create_debugcon(pc, errp) &&
-           device_realize(pc->fw_cfg, NULL, errp);
+           create_plain_devices(pc, errp) && create_serial_ports(pc, errp) &&
+           create_parallel_ports(pc, errp) && create_debugcon(pc, errp) && device_realize(pc->fw_cfg, NULL, errp);
 }
 
 /* ---- drives ------------------------------------------------------------------------------------------------------ */

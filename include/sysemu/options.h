@@ -20,6 +20,7 @@ typedef struct VmOptions {
     unsigned cpus, max_cpus, sockets, cores, threads;
     GPtrArray *chardevs;        /* const char *: the arguments of -chardev; NULL when there were none, as below */
     GPtrArray *serial;          /* const char *: the arguments of -serial */
+    GPtrArray *parallel;        /* the same of -parallel */
     const char *monitor, *debugcon;
     GPtrArray *devices;         /* KeyList *: -device */
     const char *pidfile;

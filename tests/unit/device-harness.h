@@ -19,7 +19,7 @@ static int line_level[ISA_NUM_IRQS];
 static unsigned line_edges[ISA_NUM_IRQS];       /* rising ones */
 
 /* In the place of the rest of the machine, so that none of it is linked. */
-static unsigned resets_requested;
+static unsigned resets_requested, shutdowns_requested;
 
 void request_reset(const char *why)
 {
@@ -28,6 +28,7 @@ void request_reset(const char *why)
 
 void request_shutdown(ShutdownCause cause)
 {
+    shutdowns_requested++;
 }
 
 bool shutdown_requested(void)

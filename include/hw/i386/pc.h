@@ -17,6 +17,7 @@ typedef struct MachineOptions {     /* filled by the command line, read by the b
     bool rtc_localtime;
     bool nographic, no_fd_bootchk, no_acpi, no_hpet, nodefaults;
     bool no_vga;
+    Chardev *parallel[3];
 } MachineOptions;
 
 typedef struct MachineType {
