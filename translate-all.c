@@ -60,7 +60,10 @@ struct TranslationBlock {
 
 typedef struct PageDesc {
     TranslationBlock *first;
+    uint8_t turns;                      /* how often it became data again, up to MAX_TURNS */
+    uint8_t patience;                   /* stores it stays protected for without translations */
 } PageDesc;
+#define MAX_TURNS 64
 
 typedef struct Region {
     size_t start, end, used;
@@ -243,13 +246,22 @@ static bool rights_are_settled(void)
 /*
  * A page without translations needs no protection (one that ended in a fault leaves it, too). But somebody may have
  * protected it and be waiting for the others, who must not be able to undo that again and again: the next store can.
+ * Protecting costs as much as many stores to a protected page: a page that goes to and fro stays so for a while.
  */
 static void page_unprotect_unused(ram_addr_t page)
 {
-    const PageDesc *p = page_desc(page, false);
+    PageDesc *p = page_desc(page, false);
 
-    if ((!p || !p->first) && rights_are_settled()) {
-        ram_code_unprotect(page);
+    if ((p && p->first) || !rights_are_settled()) {
+        return;
+    }
+    if (p && p->patience) {
+        p->patience--;
+        return;
+    }
+    ram_code_unprotect(page);
+    if (p) {
+        p->turns += p->turns < MAX_TURNS;
     }
 }
 
@@ -259,6 +271,7 @@ static void page_add(TranslationBlock *tb, unsigned which)
 
     tb->next_in_page[which] = p->first;
     p->first = tb;
+    p->patience = p->turns;
 }
 
 static unsigned page_slot(const TranslationBlock *tb, ram_addr_t page)

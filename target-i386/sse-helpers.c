@@ -200,7 +200,7 @@ GET(name)                                                                       
 {                                                                                                      \
     uint32_t mask = 0;                                                                                 \
                                                                                                        \
-    for (unsigned i = 0; i < len * 8 / (bits); i++) {                                                  \
+    for (unsigned i = 0; i < 256 / (bits) && i < len * 8 / (bits); i++) {                              \
         mask |= (uint32_t)(((const XmmReg *)b)->field[i] >> ((bits) - 1)) << i;                        \
     }                                                                                                  \
     return mask;                                                                                       \

@@ -198,9 +198,10 @@ def test_four_processors_work(ctx):
 
 
 def test_other_processors_and_memory_sizes_boot(ctx):
-    rows = [['-cpu', 'qemu64'], ['-m', '128'], ['-m', '5G'], ['-machine', 'acpi=off'], ['-smp', '2,sockets=2']]
+    rows = [['-cpu', 'qemu64'], ['-m', '128'], ['-m', '5G'], ['-machine', 'acpi=off'],
+            ['-smp', '8,cores=2,threads=2,sockets=2']]
     if ctx.long:
-        rows += [['-cpu', 'core2duo'], ['-smp', '8,cores=2,threads=2,sockets=2'], ['-accel', 'tcg,tb-size=1']]
+        rows += [['-cpu', 'core2duo'], ['-smp', '2,sockets=2'], ['-smp', '8'], ['-accel', 'tcg,tb-size=1']]
     for args in rows:
         with start(ctx, args + ['-no-reboot']) as vm:
             try:

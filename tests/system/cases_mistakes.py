@@ -147,6 +147,14 @@ def test_missing_firmware_names_the_package(ctx):
     ])
 
 
+def test_disk_images_that_cannot_be_opened_are_refused(ctx):
+    refuse_all(ctx, [
+        (['nosuch.img'], r'nosuch.img.*No such file'),
+        (['-hda', 'nosuch.img'], r'nosuch.img.*No such file'),
+        (['-hda', ctx.tmp], r'directory|regular'),
+    ])
+
+
 def test_files_that_cannot_be_written_are_refused(ctx):
     refuse_all(ctx, [
         (['-d', 'int', '-D', '/nonexistent/log'], r"/nonexistent/log.*No such file"),
