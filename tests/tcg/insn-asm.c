@@ -86,13 +86,14 @@ static bool run_assembler(const char *source, const char *object, char **message
 static void take_object(const uint8_t *elf, unsigned n, unsigned bits, const bool *bad, Code *codes, uint8_t *arena)
 {
     const Elf64_Shdr *text = find_section(elf, ".text"), *tab = find_section(elf, "tab");
-    const uint32_t *entry;
 
     g_assert(text && tab && tab->sh_size == n * 8);
     memcpy(arena, elf + text->sh_offset, MIN(text->sh_size, CODE_SIZE));
-    entry = (const uint32_t *)(elf + tab->sh_offset);
     for (unsigned i = 0; i < n; i++) {
-        codes[i] = (Code) { .off = entry[2 * i], .len = bad[i] ? 0 : entry[2 * i + 1], .bits = (uint8_t)bits };
+        uint32_t entry[2];      /* start, length */
+
+        memcpy(entry, elf + tab->sh_offset + i * sizeof(entry), sizeof(entry));
+        codes[i] = (Code) { .off = entry[0], .len = bad[i] ? 0 : entry[1], .bits = (uint8_t)bits };
     }
 }
 

@@ -2,6 +2,7 @@
 /* Which differences between the two sides count, and how states and code are shown. */
 #include "insn-test.h"
 #include "disas/disas.h"
+#include <sys/mman.h>
 
 unsigned long undefined_differences;
 
@@ -110,10 +111,22 @@ static void compare_end(GString *s, const CpuState *n, const CpuState *g)
     differ(s, "rip", n->rip, g->rip);
 }
 
+/* The host runs the code in our own process, in which more is mapped: libraries, the stack, a sanitizer's shadow. */
+static bool only_host_has(uint64_t addr)
+{
+    unsigned char resident;
+
+    return addr - DATA_BASE >= CODE_BASE + CODE_SIZE - DATA_BASE && addr >> 47 == 0 &&
+           mincore((void *)(uintptr_t)(addr & ~(uint64_t)(PAGE - 1)), PAGE, &resident) == 0;
+}
+
 GString *states_compare(const CpuState *n, const CpuState *g, const Checks *c)
 {
     GString *s = g_string_new(NULL);
 
+    if (g->vector == 14 && !(g->error & 1) && only_host_has(g->cr2)) {
+        return s;
+    }
     compare_end(s, n, g);
     for (unsigned i = 0; i < 16; i++) {
         differ(s, gpr_names[i], n->gpr[i], g->gpr[i]);

@@ -138,7 +138,8 @@ bool native_init(void)
 {
     static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP };
     struct sigaction sa = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
-    stack_t alt = { .ss_sp = g_malloc(256 * KiB), .ss_size = 256 * KiB };
+    static uint8_t signal_stack[256 * KiB];
+    stack_t alt = { .ss_sp = signal_stack, .ss_size = sizeof(signal_stack) };
 
     if (!map_at(DATA_BASE, 2 * PAGE, PROT_READ | PROT_WRITE) || !map_at(READONLY_BASE, PAGE, PROT_READ) ||
         !map_at(DATA2_BASE, 2 * PAGE, PROT_READ | PROT_WRITE) ||
