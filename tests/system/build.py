@@ -38,6 +38,17 @@ def probe_kernel(build):
     return out
 
 
+def boot_sector(build, name):
+    """Path of kernels/NAME.S as a disk of one sector."""
+    folder = os.path.join(build, 'tests', 'system')
+    obj, out = os.path.join(folder, name + '.o'), os.path.join(folder, name + '.img')
+    os.makedirs(folder, exist_ok=True)
+    run_tool(os.environ.get('CC', 'gcc').split() + ['-c', '-o', obj, os.path.join(HERE, 'kernels', name + '.S')],
+             RuntimeError)
+    run_tool(['ld', '-e', '0', '-Ttext=0x7c00', '--oformat', 'binary', '-o', out, obj], RuntimeError)
+    return out
+
+
 no_guest = None     # why there is no demo guest; asked once
 
 

@@ -202,3 +202,38 @@ def test_the_log_goes_where_it_is_told(ctx):
             log = f.read()
         if 'CPU Reset' not in log or not re.search(r'^0x0*100[0-9a-f]{3}:', log, re.M) or vm.errors():
             raise Failure(f'{len(log)} bytes of log, which begin:\n{log[:600]}{vm.error_note()}')
+
+
+def blocks_of_page(section):
+    """Indented blocks of a section of docs/tcg.md, each a list of lines."""
+    with open(os.path.join(build.SRC, 'docs', 'tcg.md'), encoding='utf-8') as f:
+        text = f.read().split(f'\n## {section}\n')[1].split('\n## ')[0]
+    return [[line[4:].rstrip() for line in m.group().splitlines()]
+            for m in re.finditer(r'(?:^    .*\n)+', text, re.M)]
+
+
+def same_lines(what, wanted, seen):
+    if wanted != seen:
+        n = next((i for i, (w, s) in enumerate(zip(wanted, seen)) if w != s), min(len(wanted), len(seen)))
+        raise Failure(f'docs/tcg.md, {what}, line {n + 1}: the page says {wanted[n:n + 1]}, the log {seen[n:n + 1]}')
+
+
+@on_both_back_ends
+def test_the_walk_in_the_manual_is_what_is_logged(ctx):
+    """Guest code and IR line by line; of the host code the instructions of the main path."""
+    pages = blocks_of_page('A walk')
+    image = build.boot_sector(ctx.build, 'walk')
+    with ctx.vm(['-m', '16M', '-drive', f'file={image},format=raw', '-display', 'none', '-no-reboot',
+                 '-d', 'in_asm,op,op_opt,out_asm', '-dfilter', '0x7c90+0x1', '-D', 'walk.log'], tty=False) as vm:
+        expect_status(vm, 0, 30)
+    with open(os.path.join(ctx.tmp, 'walk.log'), encoding='utf-8') as f:
+        log = re.split(r'^(?:IN|OP|OP after [^:]*|OUT):.*\n', f.read(), flags=re.M)[1:5]
+    code, ops, optimised, host = ([line.rstrip() for line in part.splitlines() if line.strip(' -')] for part in log)
+    same_lines('guest code', pages[0][1:], code)
+    same_lines('IR', pages[1], ops)
+    if '.i64' in host[0]:
+        same_lines('interpreter', [line.split()[0] for line in pages[-1]], [line.split()[1] for line in host])
+    else:
+        same_lines('optimised IR', pages[2], optimised)
+        main_path = [line[31:].split()[0] for line in pages[3]]
+        same_lines('host code', main_path, [line[51:].split()[0] for line in host[:len(main_path)]])
