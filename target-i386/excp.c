@@ -401,6 +401,13 @@ static void push_frame64(CPUX86State *env, const Event *ev, uint64_t rsp, int id
     frame[i++] = ev->flags;
     frame[i++] = env->regs[R_ESP];
     frame[i++] = env->segs[R_SS].selector;
+    /* Words are pushed from SS on: a fault names the uppermost that cannot be written. */
+    for (i = n; i-- > 0;) {
+        cpu_probe(env, rsp + i * 8, 8, true, idx);
+        if (((rsp + i * 8) & TARGET_PAGE_MASK) == (rsp & TARGET_PAGE_MASK)) {
+            break;      /* the rest is on the same page */
+        }
+    }
     p = cpu_host_ptr(env, rsp, n * 8, true, idx);
     if (likely(p)) {
         for (i = 0; i < n; i++) {
@@ -408,7 +415,6 @@ static void push_frame64(CPUX86State *env, const Event *ev, uint64_t rsp, int id
         }
         return;
     }
-    cpu_probe(env, rsp, n * 8, true, idx);
     for (i = 0; i < n; i++) {
         cpu_st(env, rsp + i * 8, frame[i], 8, idx);
     }
