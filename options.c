@@ -11,6 +11,7 @@
 #include "exec/translate-all.h"
 #include "hw/i386/x86-board.h"
 #include "hw/nvram/firmware.h"
+#include "monitor/monitor.h"
 #include "qemu/log.h"
 #include "sysemu/blockdev.h"
 #include "sysemu/options.h"
@@ -536,8 +537,28 @@ static bool only_none(const char *what, const char *arg, Error **errp)
 
 static bool opt_monitor(void *dest, const char *arg, Error **errp)
 {
-    ((VmOptions *)dest)->monitor = arg;
-    return only_none("monitor on", arg, errp);
+    VmOptions *o = dest;
+
+    if (!o->monitors) {
+        o->monitors = g_ptr_array_new();
+    }
+    g_ptr_array_add(o->monitors, (gpointer)arg);
+    return true;
+}
+
+static bool opt_mon(void *dest, const char *arg, Error **errp)
+{
+    VmOptions *o = dest;
+    KeyList *l = keylist_parse(arg, "chardev", monitor_keys, errp);
+
+    if (!l) {
+        return false;
+    }
+    if (!o->mons) {
+        o->mons = g_ptr_array_new_with_free_func(keylist_destroy);
+    }
+    g_ptr_array_add(o->mons, l);
+    return true;
 }
 
 static bool opt_display(void *dest, const char *arg, Error **errp)
@@ -756,7 +777,9 @@ const OptionDef vm_option_table[] = {
     { "parallel", .arg = "DEV",
       .help = "what is printed to the next parallel port (up to 3) goes to the host's DEV; as for -serial",
       FN(opt_parallel) },
-    { "monitor", .arg = "none", .help = "no monitor", FN(opt_monitor) },
+    { "monitor", .arg = "DEV", .help = "a monitor on the host's DEV, as for -serial; none: no monitor",
+      FN(opt_monitor) },
+    { "mon", .arg = "[chardev=]ID[,...]", .help = "a monitor on a -chardev", .keys = monitor_keys, FN(opt_mon) },
     { "nodefaults", .help = "no devices but those asked for", FLAG(board.nodefaults) },
 
     { .group = "Running" },
@@ -787,7 +810,7 @@ const OptionDef vm_option_table[] = {
     REFUSED("mtdblock", "FILE"), REFUSED("fsdev", "..."), REFUSED("virtfs", "..."), REFUSED("iscsi", "..."),
     REFUSED("netdev", "..."), REFUSED("vnc", "..."), REFUSED("spice", "..."), REFUSED("full-screen", NULL),
     REFUSED("k", "LANGUAGE"), REFUSED("usb", NULL), REFUSED("usbdevice", "NAME"), REFUSED("audio", "..."),
-    REFUSED("audiodev", "..."), REFUSED("mon", "..."), REFUSED("qmp", "DEV"),
+    REFUSED("audiodev", "..."), REFUSED("qmp", "DEV"),
     REFUSED("qmp-pretty", "DEV"), REFUSED("gdb", "DEV"), REFUSED("s", NULL), REFUSED("enable-kvm", NULL),
     REFUSED("loadvm", "NAME"), REFUSED("incoming", "..."), REFUSED("icount", "..."), REFUSED("daemonize", NULL),
     REFUSED("fw_cfg", "..."), REFUSED("smbios", "..."), REFUSED("acpitable", "..."), REFUSED("option-rom", "FILE"),
@@ -869,6 +892,12 @@ void vm_options_free(VmOptions *o)
     }
     if (o->devices) {
         g_ptr_array_free(o->devices, TRUE);
+    }
+    if (o->monitors) {
+        g_ptr_array_free(o->monitors, TRUE);
+    }
+    if (o->mons) {
+        g_ptr_array_free(o->mons, TRUE);
     }
     memset(o, 0, sizeof(*o));
 }

@@ -11,6 +11,7 @@
 #include "exec/memory.h"
 #include "exec/translate-all.h"
 #include "hw/core/device.h"
+#include "monitor/monitor.h"
 #include "qemu/log.h"
 #include "qemu/main-loop.h"
 #include "sysemu/blockdev.h"
@@ -19,6 +20,7 @@
 #include "sysemu/runstate.h"
 
 static const char *pidfile;     /* main thread; NULL when there is none to remove */
+static GPtrArray *shared_chardevs;      /* Chardev *: those with "mon:", a monitor comes to each. Start-up only */
 
 /* ---- what the options ask for ------------------------------------------------------------------------------------ */
 
@@ -32,7 +34,7 @@ static const char *default_serial(const VmOptions *o)
         return "none";
     }
     if (o->nographic) {
-        return o->monitor ? "stdio" : "mon:stdio";
+        return o->monitors || o->mons ? "stdio" : "mon:stdio";
     }
     return "vc";
 }
@@ -52,6 +54,9 @@ static bool open_port(Chardev **chr, const char *kind, unsigned n, const char *s
         error_prepend(&err, "-%s %s: ", kind, spec);
         error_propagate(errp, err);
         return false;
+    }
+    if (*chr && g_str_has_prefix(spec, "mon:")) {
+        g_ptr_array_add(shared_chardevs, *chr);
     }
     return true;
 }
@@ -74,6 +79,7 @@ static bool open_chardevs(VmOptions *o, Error **errp)
 {
     Error *err = NULL;
 
+    shared_chardevs = g_ptr_array_new();
     for (unsigned i = 0; o->chardevs && i < o->chardevs->len; i++) {
         const char *arg = g_ptr_array_index(o->chardevs, i);
 
@@ -91,6 +97,38 @@ static bool open_chardevs(VmOptions *o, Error **errp)
         if (err) {
             error_prepend(&err, "-debugcon %s: ", o->debugcon);
             error_propagate(errp, err);
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * Monitors come last: on a shared character device the port has the keyboard until the user switches. Without -monitor
+ * and -mon the only ones are those of "mon:", the one of -nographic among them.
+ */
+static bool open_monitors(const VmOptions *o, Error **errp)
+{
+    for (unsigned i = 0; i < shared_chardevs->len; i++) {
+        monitor_new(g_ptr_array_index(shared_chardevs, i));
+    }
+    for (unsigned i = 0; o->monitors && i < o->monitors->len; i++) {
+        const char *spec = g_ptr_array_index(o->monitors, i);
+        g_autofree char *label = g_strdup_printf("compat_monitor%u", i);
+        Error *err = NULL;
+        Chardev *chr = chardev_open(label, spec, &err);
+
+        if (err) {
+            error_prepend(&err, "-monitor %s: ", spec);
+            error_propagate(errp, err);
+            return false;
+        }
+        if (chr) {
+            monitor_new(chr);
+        }
+    }
+    for (unsigned i = 0; o->mons && i < o->mons->len; i++) {
+        if (!monitor_open_option(g_ptr_array_index(o->mons, i), errp)) {
             return false;
         }
     }
@@ -208,6 +246,10 @@ int main(int argc, char **argv)
         exit(1);
     }
     runstate_add_notifier(drain_when_stopped, NULL);
+    if (!open_monitors(&options, &err)) {
+        error_report_err(err);
+        exit(1);
+    }
     if (!options.start_stopped) {
         vm_start();
     }

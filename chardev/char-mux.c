@@ -293,6 +293,7 @@ static void mux_attach(Chardev *chr, const ChardevFrontend *fe)
 
     if (!fe) {
         m->count = m->focus = 0;    /* all of them: a mux is taken apart as a whole */
+        m->parent.has_fe = false;
         return;
     }
     if (n == MAX_FRONTENDS) {
@@ -302,6 +303,7 @@ static void mux_attach(Chardev *chr, const ChardevFrontend *fe)
     m->fe[n] = *fe;
     m->input[n].head = m->input[n].tail = 0;
     m->count++;
+    m->parent.has_fe = true;
     if (n == 0) {
         m->focus = 0;
     }

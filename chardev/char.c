@@ -423,6 +423,11 @@ bool chardev_is_mux(const Chardev *chr)
     return chr->type == &chardev_mux;
 }
 
+bool chardev_is_busy(const Chardev *chr)
+{
+    return chr->has_fe;
+}
+
 void chardev_attach(Chardev *chr, const ChardevFrontend *fe)
 {
     if (chr->type->attach) {

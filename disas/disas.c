@@ -8,6 +8,7 @@
 
 #define BYTES_PER_LINE 16
 #define HEX_COLUMN     30       /* ten bytes: most x86 instructions */
+#define MONITOR_HEX_COLUMN 24
 
 static void print_line(FILE *f, uint64_t addr, const uint8_t *bytes, size_t len, const char *text)
 {
@@ -84,14 +85,42 @@ void disas_host(FILE *f, const uint8_t *bytes, uintptr_t addr, size_t len)
 #endif
 }
 
+static cs_mode guest_mode(unsigned bits)
+{
+    return bits == 64 ? CS_MODE_64 : bits == 32 ? CS_MODE_32 : CS_MODE_16;
+}
+
 void disas_guest_x86(FILE *f, const uint8_t *bytes, uint64_t addr, size_t len, unsigned bits)
 {
-    cs_mode mode = bits == 64 ? CS_MODE_64 : bits == 32 ? CS_MODE_32 : CS_MODE_16;
+    disas(f, CS_ARCH_X86, guest_mode(bits), bytes, addr, len, 1);
+}
 
-    disas(f, CS_ARCH_X86, mode, bytes, addr, len, 1);
+/* The instruction as text, caller frees; *n its length. NULL: these bytes are none. */
+static char *one_insn(const uint8_t *bytes, uint64_t addr, size_t len, unsigned bits, size_t *n)
+{
+    char *text = NULL;
+    cs_insn *insn;
+    csh handle;
+
+    if (cs_open(CS_ARCH_X86, guest_mode(bits), &handle) != CS_ERR_OK) {
+        return NULL;
+    }
+    cs_option(handle, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT);
+    if (cs_disasm(handle, bytes, len, addr, 1, &insn) == 1) {
+        *n = insn->size;
+        text = g_strchomp(g_strdup_printf("%-8s %s", insn->mnemonic, insn->op_str));
+        cs_free(insn, 1);
+    }
+    cs_close(&handle);
+    return text;
 }
 
 #else
+
+static char *one_insn(const uint8_t *bytes, uint64_t addr, size_t len, unsigned bits, size_t *n)
+{
+    return NULL;
+}
 
 void disas_host(FILE *f, const uint8_t *bytes, uintptr_t addr, size_t len)
 {
@@ -104,3 +133,17 @@ void disas_guest_x86(FILE *f, const uint8_t *bytes, uint64_t addr, size_t len, u
 }
 
 #endif
+
+size_t disas_guest_x86_insn(GString *out, const uint8_t *bytes, uint64_t addr, size_t len, unsigned bits)
+{
+    size_t n = 1;
+    g_autofree char *text = one_insn(bytes, addr, len, bits, &n);
+    char hex[3 * BYTES_PER_LINE + 1] = "";
+
+    for (size_t i = 0; i < n && i < BYTES_PER_LINE; i++) {
+        snprintf(hex + 3 * i, 4, "%02x ", bytes[i]);
+    }
+    g_string_append_printf(out, "0x%0*" PRIx64 ":  %-*s %s\n", bits == 64 ? 16 : 8, addr, MONITOR_HEX_COLUMN, hex,
+                           text ? text : ".byte");
+    return n;
+}

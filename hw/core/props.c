@@ -206,6 +206,13 @@ void device_set_prop_uint(Device *dev, const char *name, uint64_t v)
     set_number(dev, p, v);
 }
 
+const char *device_get_prop_str(Device *dev, const char *name)
+{
+    const Property *p = prop_find(dev->type, name);
+
+    return p && p->kind == PROPK_STRING ? *(char **)field_of(dev, p) : NULL;
+}
+
 void device_set_prop_ptr(Device *dev, const char *name, void *target)
 {
     const Property *p = prop_find(dev->type, name);

@@ -236,10 +236,8 @@ static bool take_backend(IdeDrive *d, Error **errp)
     const char *name = d->drive_name;
 
     if (!name && d->is_cdrom) {
-        g_autofree char *own = g_strdup_printf("ide%u-cd%u", d->channel_nr, d->unit);
-
-        d->blk = blk_new(own);      /* a drive without a medium */
-        name = own;
+        name = d->drive_name = g_strdup_printf("ide%u-cd%u", d->channel_nr, d->unit);
+        d->blk = blk_new(name);     /* a drive without a medium */
     } else if (name) {
         d->blk = blk_find(name);
     } else {

@@ -55,6 +55,7 @@ typedef struct Pic {
     PicChip chip[2];
     Irq intr;               /* to the CPU */
     bool out;
+    uint64_t edges[16];     /* info irq: how often each input rose */
 } Pic;
 
 static const uint8_t elcr_writable[2] = { 0xf8, 0xde };    /* timer, keyboard, cascade, RTC and FPU are always edge */
@@ -132,6 +133,7 @@ static void pic_set_irq(void *opaque, int n, int level)
     if (n == PIC_CASCADE) {
         return;                 /* not a pin of the board: the slave sits there */
     }
+    s->edges[n] += level && !(s->chip[n >> 3].lines & 1u << (n & 7));
     chip_set_line(&s->chip[n >> 3], n & 7, level);
     pic_update(s);
 }
@@ -407,12 +409,11 @@ static const VMStateDescription pic_vmstate = {
     },
 };
 
-/* info pic */
-static void pic_print(Device *dev, GString *out)
+void i8259_print(Device *dev, GString *out)
 {
     Pic *s = container_of(dev, Pic, parent);
 
-    for (int i = 0; i < 2; i++) {
+    for (int i = 1; i >= 0; i--) {
         const PicChip *c = &s->chip[i];
 
         g_string_append_printf(out, "pic%d: irr=%02x imr=%02x isr=%02x hprio=%d irq_base=%02x rr_sel=%d elcr=%02x "
@@ -421,10 +422,15 @@ static void pic_print(Device *dev, GString *out)
     }
 }
 
+const uint64_t *i8259_irq_counts(Device *dev)
+{
+    return container_of(dev, Pic, parent)->edges;
+}
+
 static const DeviceType pic_type = {
     .name = "isa-pic", .desc = "pair of 8259A interrupt controllers", .bus = BUS_ISA,
     .instance_size = sizeof(Pic),
-    .realize = pic_realize, .reset = pic_reset, .vmstate = &pic_vmstate, .print = pic_print,
+    .realize = pic_realize, .reset = pic_reset, .vmstate = &pic_vmstate,
 };
 DEVICE_TYPE(pic_type)
 

@@ -33,6 +33,7 @@
 #define RTE_DELIVERY_SHIFT  8
 #define RTE_LOGICAL         (1u << 11)
 #define RTE_PENDING         (1u << 12)  /* RO; delivery is immediate, so always 0 */
+#define RTE_ACTIVE_LOW      (1u << 13)
 #define RTE_REMOTE_IRR      (1u << 14)  /* RO */
 #define RTE_LEVEL           (1u << 15)
 #define RTE_MASKED          (1u << 16)
@@ -46,6 +47,7 @@ typedef struct IoApic {
     uint8_t index;
     uint32_t id;
     uint64_t table[IOAPIC_NUM_PINS];
+    uint64_t edges[IOAPIC_NUM_PINS];    /* info irq: how often each input rose */
 } IoApic;
 
 /* The EOI broadcast of local APICs names no IO-APIC. Set when the machine is built; big lock. */
@@ -83,6 +85,7 @@ static void ioapic_set_irq(void *opaque, int n, int level)
 
     trace_ioapic_set_irq(n, level);
     s->lines = level ? s->lines | bit : s->lines & ~bit;
+    s->edges[n] += rising;
     if (s->table[n] & RTE_LEVEL) {
         ioapic_service_level(s, n);
     } else if (rising && !(s->table[n] & RTE_MASKED)) {
@@ -251,26 +254,47 @@ static const VMStateDescription ioapic_vmstate = {
     },
 };
 
-static void ioapic_print(Device *dev, GString *out)
+const uint64_t *ioapic_irq_counts(Device *dev)
 {
-    IoApic *s = container_of(dev, IoApic, parent);
+    return container_of(dev, IoApic, parent)->edges;
+}
 
-    g_string_append_printf(out, "ioapic: id=%u lines=%06x\n", s->id >> 24, s->lines);
+static void print_pins(GString *out, const char *name, uint32_t pins)
+{
+    g_string_append_printf(out, "  %-8s%s", name, pins ? "" : " (none)");
+    for (unsigned pin = 0; pin < IOAPIC_NUM_PINS; pin++) {
+        if (pins & 1u << pin) {
+            g_string_append_printf(out, " %u", pin);
+        }
+    }
+    g_string_append_c(out, '\n');
+}
+
+void ioapic_print(Device *dev, GString *out)
+{
+    static const char *const modes[8] = { "fixed", "lowest", "SMI", "...", "NMI", "INIT", "...", "extINT" };
+    IoApic *s = container_of(dev, IoApic, parent);
+    uint32_t waiting = 0;
+
+    g_string_append_printf(out, "ioapic0: ver=0x20 id=0x%02x sel=0x%02x\n", s->id >> 24, s->index);
     for (unsigned pin = 0; pin < IOAPIC_NUM_PINS; pin++) {
         uint64_t e = s->table[pin];
 
-        g_string_append_printf(out, "  pin %-2u 0x%016" PRIx64 " vec=%u mode=%u %s %s%s%s dest=%u\n", pin, e,
-                               (unsigned)(e & RTE_VECTOR), (unsigned)extract64(e, RTE_DELIVERY_SHIFT, 3),
-                               e & RTE_LOGICAL ? "logical" : "physical", e & RTE_LEVEL ? "level" : "edge",
-                               e & RTE_MASKED ? " masked" : "", e & RTE_REMOTE_IRR ? " remote-irr" : "",
-                               (unsigned)(e >> RTE_DEST_SHIFT));
+        waiting |= e & RTE_REMOTE_IRR ? 1u << pin : 0;
+        g_string_append_printf(out, "  pin %-2u 0x%016" PRIx64 " dest=%x vec=%-3u active-%s %-5s %-6s %-6s %s\n", pin,
+                               e, (unsigned)(e >> RTE_DEST_SHIFT), (unsigned)(e & RTE_VECTOR),
+                               e & RTE_ACTIVE_LOW ? "lo" : "hi", e & RTE_LEVEL ? "level" : "edge",
+                               e & RTE_MASKED ? "masked" : "", modes[extract64(e, RTE_DELIVERY_SHIFT, 3)],
+                               e & RTE_LOGICAL ? "logical" : "physical");
     }
+    print_pins(out, "IRR", s->lines);
+    print_pins(out, "Remote IRR", waiting);
 }
 
 static const DeviceType ioapic_type = {
     .name = "ioapic", .desc = "IO-APIC, 24 inputs", .bus = BUS_SYSTEM,
     .instance_size = sizeof(IoApic),
     .realize = ioapic_realize, .unrealize = ioapic_unrealize, .reset = ioapic_reset,
-    .vmstate = &ioapic_vmstate, .print = ioapic_print,
+    .vmstate = &ioapic_vmstate,
 };
 DEVICE_TYPE(ioapic_type)

@@ -45,6 +45,7 @@ int chardev_write(Chardev *chr, const uint8_t *buf, int len);
 int chardev_write_all(Chardev *chr, const uint8_t *buf, int len);   /* may block briefly; for debug consoles */
 void chardev_accept_input(Chardev *chr);                        /* the front end has room again */
 void chardev_send_break(Chardev *chr);                          /* as if the peer had sent a break */
+bool chardev_is_busy(const Chardev *chr);                       /* somebody is connected, or a mux stands on it */
 /* closes it; the front end must have been disconnected */
 void chardev_free(Chardev *chr);
 void chardev_mux_set_escape(int key);                           /* -echr; 1 (Ctrl-A) unless set */

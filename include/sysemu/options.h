@@ -21,7 +21,9 @@ typedef struct VmOptions {
     GPtrArray *chardevs;        /* const char *: the arguments of -chardev; NULL when there were none, as below */
     GPtrArray *serial;          /* const char *: the arguments of -serial */
     GPtrArray *parallel;        /* the same of -parallel */
-    const char *monitor, *debugcon;
+    GPtrArray *monitors;        /* const char *: the arguments of -monitor */
+    GPtrArray *mons;            /* KeyList *: -mon */
+    const char *debugcon;
     GPtrArray *devices;         /* KeyList *: -device */
     const char *pidfile;
     /* -nographic; board.nographic is what the firmware is told, -machine graphics= decides */

@@ -92,6 +92,8 @@ Device *device_new(const char *type_name);
 bool device_set_prop(Device *dev, const char *name, const char *value, Error **errp);    /* text form, from -device */
 void device_set_prop_uint(Device *dev, const char *name, uint64_t v);                    /* code: asserts it exists */
 void device_set_prop_ptr(Device *dev, const char *name, void *p);                        /* PROP_DEVICE, PROP_CHARDEV */
+/* A text property; NULL when it is not set or the device has none of that name. */
+const char *device_get_prop_str(Device *dev, const char *name);
 bool device_realize(Device *dev, Device *parent, Error **errp);     /* parent NULL: the machine */
 void device_unref(Device *dev);                     /* unrealizes if needed, frees */
 void device_init_irqs(Device *dev, IrqHandler *handler, int count); /* opaque is dev */

@@ -23,6 +23,13 @@ enum {
     APIC_DM_EXTINT = 7,
 };
 
-void apic_print(VCpu *v, GString *out);     /* info lapic */
+void apic_print(VCpu *v, GString *out);         /* info lapic */
+void ioapic_print(Device *dev, GString *out);   /* info pic, and the next */
+void i8259_print(Device *dev, GString *out);
+/* How often each input rose: 24 and 16 numbers, of the machine's life. */
+const uint64_t *ioapic_irq_counts(Device *dev);
+const uint64_t *i8259_irq_counts(Device *dev);
+/* The board's NMI button: LINT1 of every CPU. */
+void apic_inject_nmi(void);
 
 #endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Monitor commands about media, devices, character devices and pictures. */
+#include "qemu/osdep.h"
+#include "block/backend.h"
+#include "hmp.h"
+#include "hw/core/device.h"
+#include "sysemu/options.h"
+#include "ui/console.h"
+
+/* ---- pictures ---------------------------------------------------------------------------------------------------- */
+
+/* filename [-f format] [device] */
+void hmp_screendump(Monitor *m, const Arg *a)
+{
+    const Arg *dev = a[1].given ? &a[3] : &a[2];    /* without -f the word behind the file is the device */
+    Console *c = dev->given ? console_of_device(dev->s) : console_first();
+    ImageFormat format = IMAGE_PPM;
+    Error *err = NULL;
+
+    if (!c && dev->given) {
+        error_set(&err, "Device '%s' not found", dev->s);
+    } else if (!c) {
+        error_set(&err, "There is no console to take a screendump from.");
+    } else if (a[1].given && !a[2].given) {
+        error_set(&err, "option -f needs a format: ppm or png");
+    } else if (!a[1].given || image_format_parse(a[2].s, &format, &err)) {
+        console_dump(c, a[0].s, format, &err);
+    }
+    hmp_handle_error(m, err);
+}
+
+/* ---- media ------------------------------------------------------------------------------------------------------- */
+
+void complete_block(Monitor *m, const char *prefix, GPtrArray *list)
+{
+    for (BlockBackend *blk = blk_next(NULL); blk; blk = blk_next(blk)) {
+        complete_add(list, prefix, blk_name(blk));
+    }
+}
+
+typedef struct FindDrive {
+    const char *name;
+    Device *found;
+} FindDrive;
+
+static void match_drive(Device *dev, void *opaque)
+{
+    static const char *const props[] = { "drive", "driveA", "driveB" };
+    FindDrive *f = opaque;
+
+    for (size_t i = 0; i < ARRAY_SIZE(props); i++) {
+        if (!g_strcmp0(device_get_prop_str(dev, props[i]), f->name)) {
+            f->found = dev;
+        }
+    }
+}
+
+Device *hmp_device_of_drive(const char *name)
+{
+    FindDrive f = { .name = name };
+
+    device_foreach(match_drive, &f);
+    return f.found;
+}
+
+bool hmp_drive_is_removable(const Device *dev)
+{
+    return !strcmp(dev->type->name, "ide-cd") || !strcmp(dev->type->name, "isa-fdc");
+}
+
+static bool is_removable(const BlockBackend *blk)
+{
+    const Device *dev = hmp_device_of_drive(blk_name(blk));
+
+    return dev && hmp_drive_is_removable(dev);
+}
+
+static BlockBackend *find_blk(const char *name, Error **errp)
+{
+    BlockBackend *blk = blk_find(name);
+
+    if (!blk) {
+        error_set(errp, "Device '%s' not found", name);
+    }
+    return blk;
+}
+
+/* Takes the medium out; the guest may forbid it. */
+static bool eject(BlockBackend *blk, bool force, Error **errp)
+{
+    if (!is_removable(blk)) {
+        error_set(errp, "Device '%s' is not removable", blk_name(blk));
+        return false;
+    }
+    if (blk_is_locked(blk) && !blk_is_tray_open(blk) && !force) {
+        error_set(errp, "Device '%s' is locked and force was not specified, wait for tray to open and try again",
+                  blk_name(blk));
+        return false;
+    }
+    blk_eject(blk);
+    return true;
+}
+
+void hmp_eject(Monitor *m, const Arg *a)
+{
+    Error *err = NULL;
+    BlockBackend *blk = find_blk(a[1].s, &err);
+
+    if (blk) {
+        eject(blk, a[0].given, &err);
+    }
+    hmp_handle_error(m, err);
+}
+
+/* What the drive's users may do with the new medium. */
+static bool read_mode(const char *mode, const BlockBackend *blk, BlockOpenOptions *o, Error **errp)
+{
+    if (!strcmp(mode, "retain")) {
+        o->readonly = o->readonly || (blk_node(blk) && blk_is_readonly(blk));
+    } else if (!strcmp(mode, "read-only")) {
+        o->readonly = true;
+    } else if (!strcmp(mode, "read-write")) {
+        o->readonly = o->auto_readonly = false;
+    } else {
+        error_set(errp, "Parameter 'read-only-mode' does not accept value '%s'", mode);
+        return false;
+    }
+    return true;
+}
+
+/* device [-f] filename [format [read-only-mode]] */
+void hmp_change(Monitor *m, const Arg *a)
+{
+    BlockOpenOptions o = { .auto_readonly = true, .warn_probed = false };
+    Error *err = NULL;
+    BlockBackend *blk = find_blk(a[0].s, &err);
+    BlockNode *node = NULL;
+
+    if (blk && !is_removable(blk)) {
+        error_set(&err, "Device '%s' is not removable", a[0].s);
+    } else if (blk && a[3].given && !block_format_known(a[3].s)) {
+        error_set(&err, "Unknown driver '%s'", a[3].s);
+    } else if (blk && read_mode(a[4].given ? a[4].s : "retain", blk, &o, &err)) {
+        o.format = a[3].given ? a[3].s : NULL;
+        node = block_open(a[2].s, &o, &err);
+    }
+    if (node && eject(blk, a[1].given, &err)) {
+        blk_insert(blk, node);
+    } else if (node) {
+        block_unref(node);
+    }
+    hmp_handle_error(m, err);
+}
+
+/* ---- devices ----------------------------------------------------------------------------------------------------- */
+
+static void add_id(Device *dev, void *opaque)
+{
+    if (dev->id) {
+        g_ptr_array_add(opaque, g_strdup(dev->id));
+    }
+}
+
+void complete_device_id(Monitor *m, const char *prefix, GPtrArray *list)
+{
+    g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(g_free);
+
+    device_foreach(add_id, all);
+    for (unsigned i = 0; i < all->len; i++) {
+        complete_add(list, prefix, g_ptr_array_index(all, i));
+    }
+}
+
+typedef struct TypePrefix {
+    const char *prefix;
+    GPtrArray *list;
+} TypePrefix;
+
+static void add_type(const DeviceType *t, void *opaque)
+{
+    TypePrefix *p = opaque;
+
+    if (t->user_creatable) {
+        complete_add(p->list, p->prefix, t->name);
+    }
+}
+
+void complete_device_type(Monitor *m, const char *prefix, GPtrArray *list)
+{
+    TypePrefix p = { prefix, list };
+
+    device_type_foreach(add_type, &p);
+}
+
+/*
+ * The board has no controller that would tell a guest of a new card, so what sits on a bus of cards cannot come or go
+ * while it runs; before it has run nobody minds.
+ */
+static bool check_hotplug(const DeviceType *t, Error **errp)
+{
+    if (t->bus == BUS_NONE) {
+        return true;
+    }
+    error_set(errp, "Bus '%s' does not support hotplugging", t->bus == BUS_PCI ? "pci.0" : bus_kind_name(t->bus));
+    return false;
+}
+
+void hmp_device_add(Monitor *m, const Arg *a)
+{
+    Error *err = NULL;
+    g_autoptr(KeyList) l = keylist_parse(a[0].s, "driver", NULL, &err);
+
+    if (l && !keylist_get(l, "driver")) {
+        error_set(&err, "Parameter 'driver' is missing");
+    } else if (l && !device_type_find(keylist_get(l, "driver"))) {
+        error_set(&err, "'%s' is not a valid device model name", keylist_get(l, "driver"));
+    } else if (l && device_option_check(l, &err) &&
+               check_hotplug(device_type_find(keylist_get(l, "driver")), &err)) {
+        device_option_create(l, &err);
+    }
+    hmp_handle_error(m, err);
+}
+
+void hmp_device_del(Monitor *m, const Arg *a)
+{
+    Device *dev = device_find(a[0].s);
+    Error *err = NULL;
+
+    if (!dev) {
+        error_set(&err, "Device '%s' not found", a[0].s);
+    } else if (check_hotplug(dev->type, &err)) {
+        device_unref(dev);
+    }
+    hmp_handle_error(m, err);
+}
+
+/* ---- character devices ------------------------------------------------------------------------------------------- */
+
+void complete_chardev(Monitor *m, const char *prefix, GPtrArray *list)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_auto(GStrv) lines = NULL;
+
+    chardev_print(text);
+    lines = g_strsplit(text->str, "\n", -1);
+    for (char **line = lines; *line; line++) {
+        char *colon = strchr(*line, ':');
+
+        if (colon) {
+            *colon = '\0';
+            complete_add(list, prefix, *line);
+        }
+    }
+}
+
+void hmp_chardev_add(Monitor *m, const Arg *a)
+{
+    Error *err = NULL;
+
+    chardev_open_option(a[0].s, &err);
+    hmp_handle_error(m, err);
+}
+
+void hmp_chardev_remove(Monitor *m, const Arg *a)
+{
+    Chardev *chr = chardev_find(a[0].s);
+
+    if (!chr) {
+        monitor_printf(m, "Error: Chardev '%s' not found\n", a[0].s);
+    } else if (chardev_is_busy(chr)) {
+        monitor_printf(m, "Error: Chardev '%s' is busy\n", a[0].s);
+    } else {
+        chardev_free(chr);
+    }
+}
+
+void hmp_chardev_send_break(Monitor *m, const Arg *a)
+{
+    Chardev *chr = chardev_find(a[0].s);
+
+    if (!chr) {
+        monitor_printf(m, "Error: Chardev '%s' not found\n", a[0].s);
+    } else {
+        chardev_send_break(chr);
+    }
+}
