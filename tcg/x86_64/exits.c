@@ -286,6 +286,8 @@ void stubs_emit(Host *h)
         }
         if (s->kind <= STUB_STOREV) {
             stub_emit_memory(h, s);
+        } else if (s->kind == STUB_ATOMIC) {
+            stub_emit_atomic(h, s);
         } else {
             stub_emit_exit(h, s);
         }

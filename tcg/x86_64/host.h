@@ -58,7 +58,9 @@ typedef struct SyncList {
     VecMasks vec;
 } SyncList;
 
-typedef enum StubKind { STUB_LOAD, STUB_STORE, STUB_LOADV, STUB_STOREV, STUB_EXIT_IF, STUB_EXIT, STUB_JC_MISS } StubKind;
+typedef enum StubKind {
+    STUB_LOAD, STUB_STORE, STUB_LOADV, STUB_STOREV, STUB_ATOMIC, STUB_EXIT_IF, STUB_EXIT, STUB_JC_MISS
+} StubKind;
 
 /* Out-of-line code, emitted after the block's main path. */
 typedef struct Stub {
@@ -67,6 +69,7 @@ typedef struct Stub {
     bool addr_xored;            /* addr register holds addr ^ tag: undo first */
     bool loop, cross;
     int8_t addr, idx, data;     /* host registers; data -1: constant val */
+    int8_t val_reg, rmw;        /* atomics: operand (-1: among the arguments already), IrRmw (-1: compare and exchange) */
     uint16_t memop;
     int16_t next_delta;         /* TcgRestore's */
     uint16_t exit;              /* number */
@@ -189,12 +192,18 @@ void lower_exit(Host *h, const IrOp *op);
 Stub *stub_new(Host *h, StubKind kind);
 void stubs_emit(Host *h);
 void stub_emit_memory(Host *h, Stub *s);
+void stub_begin_slow(Host *h, Stub *s);
+void stub_end_slow(Host *h, Stub *s, bool result);
 void stub_emit_exit(Host *h, Stub *s);
 void note_restore(Host *h, uint64_t insn_eip);
 int16_t next_insn_delta(Host *h, const IrOp *op);   /* of a store that ends its instruction: TcgRestore's */
 void probe_alloc(Host *h, Probe *p, bool addr_dies);
 void probe_emit(Host *h, const Probe *p, IrMemOp mo, bool write, Stub *s);
 void note_saved(Host *h, Stub *s, int result);      /* scratch registers that live across the slow path */
+
+/* atomic.c */
+void lower_atomic(Host *h, const IrOp *op);
+void stub_emit_atomic(Host *h, Stub *s);
 
 /* vec.c */
 void vec_start(Host *h);                            /* at the entry of the block */

@@ -669,19 +669,6 @@ static void lower_fence(Host *h, const IrOp *op)
     a8(&h->a, 0xf0);
 }
 
-static void lower_atomic(Host *h, const IrOp *op)
-{
-    static const uint8_t flags = IR_CALL_RAISES;
-    IrOp call = *op;
-    IrHelper helper = { .name = "atomic", .nargs = op->nin + 1, .ret = (int8_t)op->type, .flags = flags };
-    IrTemp memop = ir_const(h->ir, IR_I64, (int64_t)((op->c[0] & 0xffffffff) | (op->c[0] >> 32) << 16));
-
-    helper.fn = op->opc == IRO_atomic_rmw ? (void *)host_info.layout.atomic_rmw : (void *)host_info.layout.atomic_cas;
-    h->temp[memop] = (TempLoc) { .loc = LOC_CONST, .reg = -1, .slot = -1, .of = IR_NONE, .val = h->ir->temps[memop].val };
-    call.arg[call.nout + call.nin++] = memop;
-    lower_call(h, &call, &helper);
-}
-
 static void lower_helper(Host *h, const IrOp *op)
 {
     lower_call(h, op, ir_op_helper(op));

@@ -277,7 +277,8 @@ static void place_operands(Host *h, const Stub *s)
     }
 }
 
-void stub_emit_memory(Host *h, Stub *s)
+/* What all slow paths begin with: memory says what a fault must find, and scratch registers have saved their values. */
+void stub_begin_slow(Host *h, Stub *s)
 {
     for (unsigned i = 0; i < 3 && s->fix[i]; i++) {
         asm_fix(s->fix[i], h->a.p);
@@ -291,14 +292,12 @@ void stub_emit_memory(Host *h, Stub *s)
             asm_rm(&h->a, 0x89 | X_W, s->saved[i].reg, s->saved[i].base, s->saved[i].disp);
         }
     }
-    place_operands(h, s);
-    asm_movi(&h->a, RCX, s->memop);
-    asm_call(&h->a, host_info.slow_rw[s->kind]);
-    note_restore(h, s->insn_eip);
-    if ((s->kind == STUB_STORE || s->kind == STUB_STOREV) && h->code->n_restore) {
-        h->code->restore[h->code->n_restore - 1].next_delta = s->next_delta;
-    }
-    if (s->kind == STUB_LOAD && (s->data != RAX || !s->is64)) {
+}
+
+/* And end with. result: RAX is what was loaded. */
+void stub_end_slow(Host *h, Stub *s, bool result)
+{
+    if (result && (s->data != RAX || !s->is64)) {
         asm_mov_rr(&h->a, s->is64, s->data, RAX);
     }
     for (unsigned i = 0; i < s->n_saved; i++) {
@@ -306,6 +305,19 @@ void stub_emit_memory(Host *h, Stub *s)
     }
     vec_emit_moves(h, s->reload, false);
     asm_jmp(&h->a, s->back);
+}
+
+void stub_emit_memory(Host *h, Stub *s)
+{
+    stub_begin_slow(h, s);
+    place_operands(h, s);
+    asm_movi(&h->a, RCX, s->memop);
+    asm_call(&h->a, host_info.slow_rw[s->kind]);
+    note_restore(h, s->insn_eip);
+    if ((s->kind == STUB_STORE || s->kind == STUB_STOREV) && h->code->n_restore) {
+        h->code->restore[h->code->n_restore - 1].next_delta = s->next_delta;
+    }
+    stub_end_slow(h, s, s->kind == STUB_LOAD);
 }
 
 /* ---- calls ---- */

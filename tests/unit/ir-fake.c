@@ -233,13 +233,33 @@ static uint64_t narrow(uint64_t v, uint32_t memop)
     return widen(v, memop & ~(uint32_t)IR_MO_SIGN);
 }
 
+/* NULL: the slow path it is. */
+static uint8_t *ref_probe(FakeCpu *c, uint64_t addr, IrMemOp mo, bool write)
+{
+    const TlbEntry *e = &c->jit.tlb[ir_mo_mmu(mo)][addr >> TARGET_PAGE_BITS & (JIT_TLB_SIZE - 1)];
+    uint64_t off = addr ^ (write || (mo & IR_MO_RMW) ? e->write : e->read);
+
+    if (off > TARGET_PAGE_SIZE - ir_mo_bytes(mo) || ((mo & IR_MO_ALIGN) && (off & (ir_mo_bytes(mo) - 1)))) {
+        return NULL;
+    }
+    return (uint8_t *)e->host + off;
+}
+
+/* A back end may do what the TLB allows itself or call: only what it must call for is an event. */
+static void atomic_event(FakeCpu *c, unsigned what, uint64_t addr, uint32_t memop, uint64_t v)
+{
+    if (!ref_probe(c, addr, (IrMemOp)(memop & 0xffff), true)) {
+        slow_event(c, what, addr, memop, v);
+    }
+}
+
 static uint64_t fake_rmw(void *env, uint64_t addr, uint64_t val, uint64_t memop_rmw)
 {
     uint32_t mo = memop_rmw & 0xffff;
     uint64_t old, new;
 
     val = narrow(val, mo);
-    slow_event(env, EV_RMW, addr, (uint32_t)memop_rmw, val);
+    atomic_event(env, EV_RMW, addr, (uint32_t)memop_rmw, val);
     old = slow_load(env, addr, mo);
     switch ((IrRmw)(memop_rmw >> 16)) {
     case IR_RMW_XCHG: new = val; break;
@@ -257,8 +277,8 @@ static uint64_t fake_cas(void *env, uint64_t addr, uint64_t expected, uint64_t v
 {
     uint64_t old;
 
-    slow_event(env, EV_CAS, addr, (uint32_t)memop, mix(narrow(expected, (uint32_t)memop),
-                                                       narrow(val, (uint32_t)memop)));
+    atomic_event(env, EV_CAS, addr, (uint32_t)memop,
+                 mix(narrow(expected, (uint32_t)memop), narrow(val, (uint32_t)memop)));
     old = slow_load(env, addr, (uint32_t)memop);
     if (narrow(old, (uint32_t)memop) == narrow(expected, (uint32_t)memop)) {
         slow_store(env, addr, (uint32_t)memop, val);
@@ -746,18 +766,6 @@ static void set(const IrContext *ir, FakeCpu *c, IrTemp t, uint64_t v)
     } else {
         memcpy((uint8_t *)c + ti->off, &v, ti->type == IR_I32 ? 4 : 8);
     }
-}
-
-/* NULL: the slow path it is. */
-static uint8_t *ref_probe(FakeCpu *c, uint64_t addr, IrMemOp mo, bool write)
-{
-    const TlbEntry *e = &c->jit.tlb[ir_mo_mmu(mo)][addr >> TARGET_PAGE_BITS & (JIT_TLB_SIZE - 1)];
-    uint64_t off = addr ^ (write || (mo & IR_MO_RMW) ? e->write : e->read);
-
-    if (off > TARGET_PAGE_SIZE - ir_mo_bytes(mo) || ((mo & IR_MO_ALIGN) && (off & (ir_mo_bytes(mo) - 1)))) {
-        return NULL;
-    }
-    return (uint8_t *)e->host + off;
 }
 
 static void ref_memory(const IrContext *ir, FakeCpu *c, const IrOp *op)
