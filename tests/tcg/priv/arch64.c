@@ -138,8 +138,8 @@ void ap_main(unsigned cpu)
         seen = now;
         if (cpu < work_cpus) {
             work(cpu);
-            __atomic_fetch_add(&work_done, 1, __ATOMIC_SEQ_CST);
         }
+        __atomic_fetch_add(&work_done, 1, __ATOMIC_SEQ_CST);
     }
 }
 
@@ -185,7 +185,8 @@ void cpus_run(unsigned n, void (*fn)(unsigned cpu))
     work_done = 0;
     __atomic_fetch_add(&work_number, 1, __ATOMIC_SEQ_CST);
     fn(0);
-    while (work_done != n - 1) {
+    /* Those without work answer too: nobody may meet the next round with this one's number. */
+    while (work_done != cpus_ready - 1) {
         __asm__ volatile("pause");
     }
 }

@@ -178,6 +178,7 @@ static void shoot_or_read(unsigned cpu)
         for (uint32_t i = 1; i <= 2000; i++) {
             while (reader_go != i) {
                 (void)*page;
+                __asm__ volatile("pause");
             }
             wrong += *page != (i & 1);
             reader_done = i;

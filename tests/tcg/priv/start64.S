@@ -70,15 +70,15 @@ long_mode:
     xor eax, eax
     mov fs, eax
     mov gs, eax
-    mov ecx, 1
-    lock xadd [cpus_started], ecx       /* the number of this processor */
-    test ecx, ecx
+    mov eax, 1
+    cpuid
+    shr ebx, 24                         /* the number of this processor: its APIC ID */
     jnz 1f
     call kernel_main
-1:  mov esp, ecx
+1:  mov esp, ebx
     shl esp, 14
     add rsp, offset ap_stacks
-    mov edi, ecx
+    mov edi, ebx
     call ap_main
 2:  hlt
     jmp 2b
@@ -212,7 +212,7 @@ boot_gdt_pointer:
     .long boot_gdt
 
     .section .bss
-    .globl boot_pml4, boot_pdpt, boot_pd, multiboot_info, cpus_started, boot_stack_top
+    .globl boot_pml4, boot_pdpt, boot_pd, multiboot_info, boot_stack_top
     .balign 4096
 boot_pml4:      .skip 4096
 boot_pdpt:      .skip 4096
@@ -222,6 +222,5 @@ boot_pd_user:   .skip 4096
 boot_stack_top:
 ap_stacks:      .skip 16384 * 16
 multiboot_info: .skip 8
-cpus_started:   .skip 4
 
     .section .note.GNU-stack, "", @progbits
