@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The maps behind 0F: SDM vol. 2D, appendix A, tables A-3 (0F), A-4 (0F38), A-5 (0F3A) and A-6 (groups); the VEX
- * encodings of general-register instructions. Vector instructions are one row, "sse": that part decodes further
- * itself.
- * Left out: EVEX, VEX vectors, virtualisation (VMX, SVM), TSX, MPX (its encodings are NOPs, as where MPX is off).
+ * encodings. Vector instructions are one row, "sse", and with VEX "avx": those parts decode further themselves.
+ * Left out: EVEX, virtualisation (VMX, SVM), TSX, MPX (its encodings are NOPs, as where MPX is off).
  */
 #include "qemu/osdep.h"
 #include "target-i386/decode.h"
@@ -133,6 +132,14 @@ static const InsnRow *lzcnt_bsr(const Insn *in, const CodeReader *r)
     return in->rep == 0xf3 && (!r->has || r->has(r->opaque, FEAT_I_LZCNT)) ? &row_lzcnt : &row_bsr;
 }
 
+/* EXTRQ and INSERTQ: two bytes, length and index. */
+static const InsnRow *sse4a_fields(const Insn *in, const CodeReader *r)
+{
+    static const InsnRow row = ROW(sse, O_NONE, Iw, 0, A_MODRM);
+
+    return in->mandatory == 0x66 || in->mandatory == 0xf2 ? &row : NULL;
+}
+
 /* ---- 0F ---- */
 
 #define NOP_EV ROW(nop, Ev, O_NONE, 0, A_PLAIN | A_NOACC)
@@ -162,7 +169,8 @@ const InsnRow decode_map_0f[256] = {
     [0x40 ... 0x4f] = ROW(cmov, Gv, Ev, R0 | RW, A_PLAIN | A_COND, .feat = FEAT_I_CMOV),
     [0x50 ... 0x6f] = SSE_ROW,
     [0x70 ... 0x73] = SSE_ROW_IB,
-    [0x74 ... 0x76] = SSE_ROW, [0x77] = ROW(sse, O_NONE, O_NONE, 0, 0), [0x7c ... 0x7f] = SSE_ROW,
+    [0x74 ... 0x76] = SSE_ROW, [0x77] = ROW(sse, O_NONE, O_NONE, 0, 0),
+    [0x78] = SELECT(sse4a_fields, A_MODRM), [0x79] = SSE_ROW, [0x7c ... 0x7f] = SSE_ROW,
     [0x80 ... 0x8f] = ROW(jcc, Jz, O_NONE, 0, A_F64 | A_COND),
     [0x90 ... 0x9f] = ROW(setcc, Eb, O_NONE, W0, A_PLAIN | A_COND),
     [0xa0] = ROW(push_seg, O_NONE, O_NONE, 0, A_D64), [0xa1] = ROW(pop_seg, O_NONE, O_NONE, 0, A_D64),
@@ -238,7 +246,16 @@ const InsnRow decode_map_3a[256] = {
     [0x00 ... 0xff] = SSE_ROW_IB,
 };
 
-/* ---- VEX: general registers ---- */
+/* ---- VEX ---- */
+
+#define AVX_ROW ROW(avx, O_NONE, O_NONE, 0, A_MODRM | A_VEX)
+#define AVX_ROW_IB ROW(avx, O_NONE, Ib, 0, A_MODRM | A_VEX)
+
+const InsnRow decode_vex_0f[256] = {
+    [0x10 ... 0x17] = AVX_ROW, [0x28 ... 0x2f] = AVX_ROW, [0x50 ... 0x6f] = AVX_ROW, [0x70 ... 0x73] = AVX_ROW_IB,
+    [0x74 ... 0x76] = AVX_ROW, [0x77] = ROW(avx, O_NONE, O_NONE, 0, A_VEX), [0x7c ... 0x7f] = AVX_ROW, [0xae] = AVX_ROW,
+    [0xc2] = AVX_ROW_IB, [0xc4 ... 0xc6] = AVX_ROW_IB, [0xd0 ... 0xfe] = AVX_ROW,
+};
 
 static const InsnRow group17[8] = {
     { .name = "ud" },
@@ -305,10 +322,12 @@ static const InsnRow *vex_rorx(const Insn *in, const CodeReader *r)
 }
 
 const InsnRow decode_vex_38[256] = {
+    [0x00 ... 0xef] = AVX_ROW,
     [0xf2] = SELECT(vex_andn, A_MODRM), [0xf3] = SELECT(vex_group17, A_MODRM), [0xf5] = SELECT(vex_f5, A_MODRM),
     [0xf6] = SELECT(vex_f6, A_MODRM), [0xf7] = SELECT(vex_f7, A_MODRM),
 };
 
 const InsnRow decode_vex_3a[256] = {
+    [0x00 ... 0xef] = AVX_ROW_IB,
     [0xf0] = SELECT(vex_rorx, A_MODRM),
 };

@@ -5,7 +5,7 @@
  *
  * Follows SDM vol. 2A, "Instruction Format", and vol. 2D, appendix A. The rules on top of the manual (which F2/F3
  * wins, when REX counts, what LOCK may precede) are listed in docs/cpu-frontend.md.
- * Left out: EVEX and XOP (#UD), VEX forms of vector instructions (#UD).
+ * Left out: EVEX and XOP (#UD).
  */
 #include "qemu/osdep.h"
 #include "target-i386/decode.h"
@@ -157,6 +157,7 @@ static const InsnRow *vex_opcode(Decode *d, uint8_t first)
     uint8_t p1 = fetch8(d), p2 = p1, map = 1;
     static const uint8_t pp[4] = { 0, 0x66, 0xf3, 0xf2 };
     bool bad = in->rep || in->opsize_prefix || in->lock || in->rex;
+    const InsnRow *row;
 
     in->rex = 0x40 | (p1 & 0x80 ? 0 : 4);
     if (first == 0xc4) {
@@ -170,14 +171,14 @@ static const InsnRow *vex_opcode(Decode *d, uint8_t first)
     }
     in->vex = 1;
     in->vex_l = p2 >> 2 & 1;
+    in->vex_w = first == 0xc4 && (p2 & 0x80);
     in->vex_v = ~(p2 >> 3) & (d->r->mk & MK_CS64 ? 15 : 7);
     in->mandatory = pp[p2 & 3];
     in->map = map;
     in->opcode = fetch8(d);
-    if (bad || in->vex_l) {
-        return NULL;
-    }
-    return map == 2 ? &decode_vex_38[in->opcode] : map == 3 ? &decode_vex_3a[in->opcode] : NULL;
+    in->vsib = map == 2 && in->opcode >= 0x90 && in->opcode <= 0x93;
+    row = map == 1 ? &decode_vex_0f[in->opcode] : map == 2 ? &decode_vex_38[in->opcode] : map == 3 ? &decode_vex_3a[in->opcode] : NULL;
+    return bad || (in->vex_l && row && row->emit != emit_avx) ? NULL : row;
 }
 
 static const InsnRow *decode_opcode(Decode *d)
@@ -241,7 +242,9 @@ static void modrm_mem32(Decode *d)
 
         base = sib & 7;
         in->scale = sib >> 6;
-        in->index = index == 4 ? -1 : (int8_t)index;
+        in->has_vsib = in->vsib;
+        in->vsib_index = (uint8_t)index;
+        in->index = index == 4 || in->vsib ? -1 : (int8_t)index;
     } else if (base == 5 && in->mod == 0) {
         in->rip_relative = d->r->mk & MK_CS64;
     }

@@ -98,7 +98,7 @@ uint16_t cond_flags(unsigned cc);
 uint64_t insn_jump_target(const Insn *in, bool code64);
 
 extern const InsnRow decode_map_1b[256], decode_map_0f[256], decode_map_38[256], decode_map_3a[256];
-extern const InsnRow decode_vex_38[256], decode_vex_3a[256];
+extern const InsnRow decode_vex_0f[256], decode_vex_38[256], decode_vex_3a[256];
 
 /* translate-cc.c: true when the status flags are overwritten before anything can see them, from pc on. */
 bool flags_dead_at(Translator *t, uint64_t pc);
@@ -128,7 +128,7 @@ bool flags_dead_at(Translator *t, uint64_t pc);
     E(mov_from_cr) E(mov_to_cr) E(mov_from_dr) E(mov_to_dr) E(wbinvd) E(monitor) E(mwait) E(pause) E(xgetbv) E(xsetbv) \
     E(clac) E(stac) E(rdfsgsbase) E(wrfsgsbase) E(rdrand) E(rdpid) E(fence) E(clflush) E(ud)                           \
     /* the FPU's and SSE's */                                                                                         \
-    E(x87) E(sse)
+    E(x87) E(sse) E(avx)
 #define EMIT_PROTO(n) void emit_##n(Translator *t, Insn *in);
 EMITTERS(EMIT_PROTO)
 

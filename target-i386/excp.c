@@ -66,7 +66,7 @@ void raise_page_fault(CPUX86State *env, vaddr addr, uint32_t error)
 
 void raise_misaligned(CPUX86State *env, unsigned size)
 {
-    raise_event(env, size == 16 ? EXC_GP : EXC_AC, 0);
+    raise_event(env, size >= 16 ? EXC_GP : EXC_AC, 0);
 }
 
 void raise_interrupt(CPUX86State *env, int vector, uint64_t next_eip)

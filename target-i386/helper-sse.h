@@ -14,7 +14,8 @@
 #include "target-i386/sse-fn.h"
 
 typedef enum SseIsa {
-    ISA_NONE, ISA_MMX, ISA_SSE, ISA_SSE2, ISA_SSE3, ISA_SSSE3, ISA_SSE41, ISA_SSE42, ISA_AES, ISA_PCLMUL, ISA__COUNT,
+    ISA_NONE, ISA_MMX, ISA_SSE, ISA_SSE2, ISA_SSE3, ISA_SSSE3, ISA_SSE41, ISA_SSE42, ISA_AES, ISA_PCLMUL,
+    ISA_SHA, ISA_SSE4A, ISA__COUNT,
 } SseIsa;
 
 typedef enum SseKind {
@@ -36,6 +37,7 @@ typedef enum SseKind {
     K_EMMS, K_STATE, K_XSAVEC, K_MOVNTI,
     K_PINSRW_MM, K_PEXTRW_MM, K_PINSRW, K_PEXTRW, K_PMOVMSKB_MM, K_PMOVMSKB, K_MASKMOV_MM, K_MASKMOV,
     K_PTEST, K_PEXTR, K_PINSR, K_INSERTPS, K_PCMPSTR,
+    K_EXTRQ_I, K_EXTRQ, K_INSERTQ_I, K_INSERTQ, K_MOVNTS,   /* _I: length and index in the immediate */
     K__COUNT,
 } SseKind;
 

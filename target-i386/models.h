@@ -85,6 +85,7 @@ _Static_assert(FEAT__COUNT <= 32, "env->features");
 #define CPUID_PKU (1u << 3)
 #define CPUID_OSPKE (1u << 4)
 #define CPUID_VAES (1u << 9)
+#define CPUID_VPCLMULQDQ (1u << 10)
 #define CPUID_LA57 (1u << 16)
 #define CPUID_RDPID (1u << 22)
 /* Leaf 7 EDX */

@@ -223,6 +223,50 @@ CMP(cmpss, f32, 32, 1)
 CMP(cmppd, f64, 64, 2)
 CMP(cmpsd, f64, 64, 1)
 
+/*
+ * VEX: a predicate is a set of relations for which it is true. It signals invalid for any NaN, or for signalling ones only
+ * (SDM vol. 2A, CMPPD, "Comparison Predicate for CMPPD and VCMPPD Instructions").
+ */
+enum { REL_LT = 1, REL_EQ = 2, REL_GT = 4, REL_UN = 8 };
+static const uint8_t predicates[16] = {
+    REL_EQ, REL_LT, REL_LT | REL_EQ, REL_UN, REL_LT | REL_GT | REL_UN, REL_EQ | REL_GT | REL_UN, REL_GT | REL_UN,
+    REL_LT | REL_EQ | REL_GT, REL_EQ | REL_UN, REL_LT | REL_UN, REL_LT | REL_EQ | REL_UN, 0, REL_LT | REL_GT, REL_EQ | REL_GT,
+    REL_GT, REL_LT | REL_EQ | REL_GT | REL_UN,
+};
+
+static bool predicate_holds(uint32_t flags, unsigned pred)
+{
+    unsigned rel = flags & CC_P ? REL_UN : flags & CC_C ? REL_LT : flags & CC_Z ? REL_EQ : REL_GT;
+
+    return predicates[pred & 15] & rel;
+}
+
+static bool predicate_signals(unsigned pred)
+{
+    return (0x6666u >> (pred & 15) & 1) ^ (pred >> 4 & 1);
+}
+
+#define VEX_CMP(name, T, bits)                                                                         \
+static uint##bits##_t f##bits##_vex_cmp(T a, T b, unsigned pred)                                       \
+{                                                                                                      \
+    uint32_t flags = predicate_signals(pred) ? f##bits##_comi(a, b) : f##bits##_ucomi(a, b);           \
+                                                                                                       \
+    return predicate_holds(flags, pred) ? (uint##bits##_t)~0ull : 0;                                   \
+}                                                                                                      \
+void vex_cmpp##name(void *env QEMU_UNUSED, const IrVexArgs *x)                                         \
+{                                                                                                      \
+    for (unsigned i = 0; i < x->len * 8 / (bits); i++) {                                               \
+        ((a_u##bits *)x->dst)[i] = f##bits##_vex_cmp(((const a_f##bits *)x->a)[i], ((const a_f##bits *)x->b)[i], x->imm); \
+    }                                                                                                  \
+}                                                                                                      \
+void vex_cmps##name(void *env QEMU_UNUSED, const IrVexArgs *x)                                         \
+{                                                                                                      \
+    memcpy(x->dst, x->a, 16);                                                                          \
+    *(a_u##bits *)x->dst = f##bits##_vex_cmp(*(const a_f##bits *)x->a, *(const a_f##bits *)x->b, x->imm); \
+}
+VEX_CMP(s, float, 32)
+VEX_CMP(d, double, 64)
+
 /* Even elements subtract, odd ones add. */
 LANES(addsubps, f32, 4, i & 1 ? f32_add(d[i], s[i]) : f32_sub(d[i], s[i]))
 LANES(addsubpd, f64, 2, i & 1 ? f64_add(d[i], s[i]) : f64_sub(d[i], s[i]))

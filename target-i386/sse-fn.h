@@ -48,13 +48,14 @@ uint32_t sse_compare(SseCompare kind, uint64_t a, uint64_t b);      /* status fl
     F(addsubps) F(addsubpd) F(haddps) F(haddpd) F(hsubps) F(hsubpd) F(dpps) F(dppd) F(cvtps2pd) F(cvtpd2ps)       \
     F(cvtss2sd) F(cvtsd2ss) F(cvtdq2ps) F(cvtpi2ps) F(cvtps2dq) F(cvttps2dq) F(cvtps2pi) F(cvttps2pi)             \
     F(cvtdq2pd) F(cvtpd2pi) F(cvttpd2pi) F(cvtpd2dq) F(cvttpd2dq) F(cvtsi2ss) F(cvtsi2sd) F(cvtsi2ss_q)           \
-    F(cvtsi2sd_q) F(roundps) F(roundss) F(roundpd) F(roundsd)
+    F(cvtsi2sd_q) F(roundps) F(roundss) F(roundpd) F(roundsd) F(sha1rnds4) F(sha1nexte)        \
+    F(sha1msg1) F(sha1msg2) F(sha256rnds2) F(sha256msg1) F(sha256msg2)
 #define SSE_FN_PROTO(name) void fn_##name(void *env, void *dst, const void *src, uint32_t imm);
 SSE_FNS(SSE_FN_PROTO)
 #undef SSE_FN_PROTO
 
 /* Functions of VEX forms that are no two halves side by side. */
-#define VEX_FNS(F) F(cvtpd2ps) F(cvtpd2dq) F(cvttpd2dq)
+#define VEX_FNS(F) F(cvtpd2ps) F(cvtpd2dq) F(cvttpd2dq) F(cmpps) F(cmpss) F(cmppd) F(cmpsd)
 #define VEX_FN_PROTO(name) void vex_##name(void *env, const IrVexArgs *x);
 VEX_FNS(VEX_FN_PROTO)
 #undef VEX_FN_PROTO

@@ -7,7 +7,7 @@
  */
 #include "qemu/osdep.h"
 #include "exec/cpu-mem.h"
-#include "target-i386/helper-sse.h"
+#include "target-i386/helper-avx.h"
 #ifdef __SSE2__
 #include <immintrin.h>
 #else
@@ -51,6 +51,7 @@ typedef struct ExactOp {
     const IrVecOp *vec;
     const void *src;
     XmmReg dst;
+    IrVexArgs vex;
     uint32_t imm;
     uint64_t a, b, result;
     unsigned kind;
@@ -100,6 +101,24 @@ void helper_sse_exact(CPUX86State *env, uint64_t vec, uint64_t offsets, uint32_t
     memcpy(&op.dst, dst, v->dst_bytes);
     run_exact(env, &op);
     memcpy(dst, &op.dst, v->dst_bytes);
+}
+
+static void run_vex(CPUX86State *env, ExactOp *op)
+{
+    op->dst = (XmmReg) { .q = { 0 } };
+    op->vex.dst = &op->dst;
+    ir_vex_compute(env, op->vec, &op->vex);
+}
+
+void helper_vex_exact(CPUX86State *env, uint64_t vec, uint64_t dst_a, uint64_t b_c, uint32_t imm_len)
+{
+    char *base = (char *)env;
+    ExactOp op = { .run = run_vex, .vec = (const IrVecOp *)(uintptr_t)vec };
+
+    op.vex = (IrVexArgs) { .a = base + (dst_a >> 32), .b = base + (uint32_t)b_c, .c = base + (b_c >> 32), .len = imm_len >> 8,
+                           .imm = imm_len & 0xff };
+    run_exact(env, &op);
+    memcpy(base + (uint32_t)dst_a, &op.dst, 32);
 }
 
 /* ---- to general registers and flags ---- */

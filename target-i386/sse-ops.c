@@ -3,7 +3,7 @@
  * The table of MMX and SSE operations (helper-sse.h says what a row means).
  *
  * Follows: SDM vol. 2D, appendix A, tables A-3, A-4, A-5 and group tables. Columns are the mandatory prefixes: none,
- * 66, F3, F2. Left out: 3DNow!, SSE4a, SHA, VEX encodings.
+ * 66, F3, F2. VEX forms use the same operations (translate-avx.c). Left out: 3DNow!.
  */
 #include "qemu/osdep.h"
 #include "target-i386/helper-sse.h"
@@ -20,6 +20,7 @@ enum { P_NONE, P_66, P_F3, P_F2, P__COUNT };
 #define HOST_AES IR_VEC_AES
 #define HOST_PCLMUL IR_VEC_PCLMUL
 #define HOST_MMX IR_VEC_SSE2
+#define HOST_SHA IR_VEC_SHA
 
 #define VEC(n, p, m, o, sbytes, host, ...)                                                             \
     { .name = #n, .prefix = p, .map = m, .opcode = o, .src_bytes = sbytes, .dst_bytes = 16, .host_feature = host, \
@@ -43,6 +44,13 @@ enum { P_NONE, P_66, P_F3, P_F2, P__COUNT };
 #define F_I(n, p, m, o, i)        ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, F256, .has_imm = true), .fp = true)
 #define F_UI(n, p, m, o, i)                                                                            \
     ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, F256, .has_imm = true, .dst_unread = true), .fp = true)
+/* no form of 256 bits */
+#define X_U128(n, p, m, o, i)     ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, .dst_unread = true))
+#define X_UI128(n, p, m, o, i)    ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, .has_imm = true, .dst_unread = true))
+/* VEX has 32 predicates, legacy encodings 8 */
+#define CMP_P(n, p, m, o, i)      ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, F256, .has_imm = true, .vex = vex_##n), .fp = true)
+#define CMP_S(n, p, m, o, i, b)   ROW_OF(i, b, VEC(n, p, m, o, b, HOST_##i, .has_imm = true, .vex = vex_##n), .fp = true)
+#define SHA(n, m, o, ...)         ROW_OF(SHA, 16, VEC(n, 0, m, o, 16, IR_VEC_SHA, .no_vex = true, ##__VA_ARGS__))
 /* 32 bytes become 16 with VEX.L: a function of its own */
 #define F_NARROW(n, p, m, o, i)                                                                        \
     ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, F256, .dst_unread = true, .vex = vex_##n), .fp = true)
@@ -107,7 +115,7 @@ static const SseRow map_0f[256][P__COUNT] = {
                KV(K_PI2XMM, SSE2, 8, VEC(cvtdq2pd, 0xf3, 1, 0xe6, 8, IR_VEC_SSE2, .dst_unread = true), false),
                KV(K_CVTSI, SSE, 4, VEC(cvtsi2ss, 0xf3, 1, 0x2a, 4, IR_VEC_FN_ONLY), true),
                KV(K_CVTSI, SSE2, 4, VEC(cvtsi2sd, 0xf2, 1, 0x2a, 4, IR_VEC_FN_ONLY), true) },
-    [0x2b] = { K(K_STORE_NT, SSE), K(K_STORE_NT, SSE2) },
+    [0x2b] = { K(K_STORE_NT, SSE), K(K_STORE_NT, SSE2), KM(K_MOVNTS, SSE4A, 4), KM(K_MOVNTS, SSE4A, 8) },
     [0x2c] = { KV(K_XMM2PI, SSE, 8, VEC(cvttps2pi, 0, 1, 0x2c, 8, IR_VEC_FN_ONLY, .dst_unread = true), true),
                KV(K_XMM2PI, SSE2, 16, VEC(cvttpd2pi, 0x66, 1, 0x2c, 16, IR_VEC_FN_ONLY, .dst_unread = true), true),
                KA(K_CVT2SI, SSE, 4, SSE_SS2SI_T), KA(K_CVT2SI, SSE2, 8, SSE_SD2SI_T) },
@@ -145,13 +153,15 @@ static const SseRow map_0f[256][P__COUNT] = {
     [0x71 ... 0x73] = { K(K_SHIFT_MMX, MMX), K(K_SHIFT_XMM, SSE2) },
     INT(0x74, pcmpeqb, MMX, SSE2), INT(0x75, pcmpeqw, MMX, SSE2), INT(0x76, pcmpeqd, MMX, SSE2),
     [0x77] = { K(K_EMMS, MMX) },
+    [0x78] = { [P_66] = K(K_EXTRQ_I, SSE4A), [P_F2] = K(K_INSERTQ_I, SSE4A) },
+    [0x79] = { [P_66] = K(K_EXTRQ, SSE4A), [P_F2] = K(K_INSERTQ, SSE4A) },
     [0x7c] = { [P_66] = F(haddpd, 0x66, 1, 0x7c, SSE3), [P_F2] = F(haddps, 0xf2, 1, 0x7c, SSE3) },
     [0x7d] = { [P_66] = F(hsubpd, 0x66, 1, 0x7d, SSE3), [P_F2] = F(hsubps, 0xf2, 1, 0x7d, SSE3) },
     [0x7e] = { K(K_MOVD_FROM_MM, MMX), K(K_MOVD_FROM_XMM, SSE2), K(K_MOVQ_LD, SSE2) },
     [0x7f] = { K(K_MOVQ_MM_ST, MMX), K(K_STORE_A, SSE2), K(K_STORE, SSE2) },
     [0xae] = { K(K_STATE, NONE) },
-    [0xc2] = { F_I(cmpps, 0, 1, 0xc2, SSE), F_I(cmppd, 0x66, 1, 0xc2, SSE2), S_I(cmpss, 0xf3, 1, 0xc2, SSE, 4),
-               S_I(cmpsd, 0xf2, 1, 0xc2, SSE2, 8) },
+    [0xc2] = { CMP_P(cmpps, 0, 1, 0xc2, SSE), CMP_P(cmppd, 0x66, 1, 0xc2, SSE2), CMP_S(cmpss, 0xf3, 1, 0xc2, SSE, 4),
+               CMP_S(cmpsd, 0xf2, 1, 0xc2, SSE2, 8) },
     [0xc3] = { K(K_MOVNTI, SSE2) },
     [0xc4] = { K(K_PINSRW_MM, SSE), K(K_PINSRW, SSE2) },
     [0xc5] = { K(K_PEXTRW_MM, SSE), K(K_PEXTRW, SSE2) },
@@ -203,8 +213,11 @@ static const SseRow map_0f38[256][P__COUNT] = {
     [0x37] = { [P_66] = X(pcmpgtq, 0x66, 2, 0x37, SSE42) },
     SSE41(0x38, pminsb), SSE41(0x39, pminsd), SSE41(0x3a, pminuw), SSE41(0x3b, pminud),
     SSE41(0x3c, pmaxsb), SSE41(0x3d, pmaxsd), SSE41(0x3e, pmaxuw), SSE41(0x3f, pmaxud),
-    SSE41(0x40, pmulld), [0x41] = { [P_66] = X_U(phminposuw, 0x66, 2, 0x41, SSE41) },
-    [0xdb] = { [P_66] = X_U(aesimc, 0x66, 2, 0xdb, AES) },
+    SSE41(0x40, pmulld), [0x41] = { [P_66] = X_U128(phminposuw, 0x66, 2, 0x41, SSE41) },
+    [0xc8] = { SHA(sha1nexte, 2, 0xc8) }, [0xc9] = { SHA(sha1msg1, 2, 0xc9) }, [0xca] = { SHA(sha1msg2, 2, 0xca) },
+    [0xcb] = { SHA(sha256rnds2, 2, 0xcb, .c_is_first = true) }, [0xcc] = { SHA(sha256msg1, 2, 0xcc) },
+    [0xcd] = { SHA(sha256msg2, 2, 0xcd) },
+    [0xdb] = { [P_66] = X_U128(aesimc, 0x66, 2, 0xdb, AES) },
     [0xdc] = { [P_66] = ROW_OF(AES, 16, VEC(aesenc, 0x66, 2, 0xdc, 16, IR_VEC_AES, N256(32, VAES))) }, [0xdd] = { [P_66] = ROW_OF(AES, 16, VEC(aesenclast, 0x66, 2, 0xdd, 16, IR_VEC_AES, N256(32, VAES))) },
     [0xde] = { [P_66] = ROW_OF(AES, 16, VEC(aesdec, 0x66, 2, 0xde, 16, IR_VEC_AES, N256(32, VAES))) }, [0xdf] = { [P_66] = ROW_OF(AES, 16, VEC(aesdeclast, 0x66, 2, 0xdf, 16, IR_VEC_AES, N256(32, VAES))) },
 };
@@ -227,11 +240,12 @@ static const SseRow map_0f3a[256][P__COUNT] = {
     [0x21] = { [P_66] = K(K_INSERTPS, SSE41) },
     [0x22] = { [P_66] = KA(K_PINSR, SSE41, 0, 4) },
     [0x40] = { [P_66] = F_I(dpps, 0x66, 3, 0x40, SSE41) },
-    [0x41] = { [P_66] = F_I(dppd, 0x66, 3, 0x41, SSE41) },
+    [0x41] = { [P_66] = ROW_OF(SSE41, 16, VEC(dppd, 0x66, 3, 0x41, 16, IR_VEC_SSE41, .has_imm = true), .fp = true) },
     [0x42] = { [P_66] = ROW_OF(SSE41, 16, VEC(mpsadbw, 0x66, 3, 0x42, 16, IR_VEC_SSE41, I256, .has_imm = true, .imm_shift256 = 3)) },
     [0x44] = { [P_66] = ROW_OF(PCLMUL, 16, VEC(pclmulqdq, 0x66, 3, 0x44, 16, IR_VEC_PCLMUL, N256(32, VPCLMUL), .has_imm = true)) },
     [0x60 ... 0x63] = { [P_66] = K(K_PCMPSTR, SSE42) },
-    [0xdf] = { [P_66] = X_UI(aeskeygenassist, 0x66, 3, 0xdf, AES) },
+    [0xcc] = { SHA(sha1rnds4, 3, 0xcc, .has_imm = true) },
+    [0xdf] = { [P_66] = X_UI128(aeskeygenassist, 0x66, 3, 0xdf, AES) },
 };
 
 const SseRow *sse_row(unsigned map, unsigned opcode, unsigned mandatory)

@@ -4,24 +4,19 @@
  *
  * Follows: SDM vol. 2, chapter "Instruction Format", and vol. 3A, "System Programming for Instruction Set Extensions"
  * for #UD and #NM by CR0 and CR4. A memory operand goes to vec_t0 first; all that may fault comes before any change.
- * Left out: VEX encodings.
+ * VEX encodings: translate-avx.c.
  */
 #include "qemu/osdep.h"
+#include "target-i386/helper-avx.h"
 #include "target-i386/helper-fpu.h"
-#include "target-i386/helper-sse.h"
 #include "target-i386/models.h"
-#include "target-i386/translate.h"
+#include "target-i386/translate-sse.h"
 
 #define H(name) &ir_helper_##name
-#define T0 ENV_OFF(vec_t0)
-#define T1 ENV_OFF(vec_t1)
+#define T0 VEC_T0
+#define T1 VEC_T1
 
 /* ---- operands ---- */
-
-static size_t xmm_off(unsigned n)
-{
-    return ENV_OFF(xmm) + n * sizeof(XmmReg);
-}
 
 static size_t mmx_off(unsigned n)
 {
@@ -39,13 +34,12 @@ static IrTemp ld_mmx(Translator *t, unsigned n)
     return ir_ld(t->ir, IR_I64, mmx_off(n), IR_MO_64);
 }
 
-/* The low 4 or 8 bytes of a vector. */
-static IrTemp get_low(Translator *t, size_t off, unsigned n)
+IrTemp sse_get_low(Translator *t, size_t off, unsigned n)
 {
     return ir_vget(t->ir, n == 8 ? &vec_get_q : &vec_get_d, n == 8 ? IR_I64 : IR_I32, 16, off, off, 0);
 }
 
-static IrTemp mmu_index(Translator *t)
+IrTemp sse_mmu_index(Translator *t)
 {
     return const32(t, ir_mo_mmu(memop(t, 1)));
 }
@@ -61,13 +55,12 @@ static IrMemOp memop128(Translator *t, bool aligned)
     return memop(t, 16) | (aligned ? IR_MO_ALIGN : 0);
 }
 
-/* n bytes of memory to vec_t0, with zeros up to 16. */
-static void load_t0(Translator *t, Insn *in, unsigned n, bool aligned)
+void sse_load_t0(Translator *t, Insn *in, unsigned n, bool aligned)
 {
     IrTemp addr = ea(t, in, n, EA_READ);
 
-    if (n == 2) {
-        ir_vput(t->ir, &vec_put_d, T0, T0, gen_load(t, addr, 2), false, 0);
+    if (n <= 2) {
+        ir_vput(t->ir, &vec_put_d, T0, T0, gen_load(t, addr, n), false, 0);
     } else {
         ir_gldv(t->ir, T0, addr, memop(t, n) | (n == 16 && aligned ? IR_MO_ALIGN : 0));
     }
@@ -79,7 +72,7 @@ static size_t xmm_operand(Translator *t, Insn *in, unsigned mem_bytes, bool alig
     if (!in->is_mem) {
         return xmm_off(in->rm);
     }
-    load_t0(t, in, mem_bytes, aligned);
+    sse_load_t0(t, in, mem_bytes, aligned);
     return T0;
 }
 
@@ -88,7 +81,7 @@ static size_t mmx_operand(Translator *t, Insn *in, unsigned mem_bytes)
     if (!in->is_mem) {
         return mmx_off(in->rm3);
     }
-    load_t0(t, in, mem_bytes, false);
+    sse_load_t0(t, in, mem_bytes, false);
     return T0;
 }
 
@@ -172,7 +165,7 @@ static bool emit_xmm2pi(Translator *t, Insn *in, const SseRow *row)
 
     enter_mmx(t);
     vec_op(t, row, T1, src, 0);
-    ir_st(t->ir, get_low(t, T1, 8), mmx_off(in->op3), IR_MO_64);
+    ir_st(t->ir, sse_get_low(t, T1, 8), mmx_off(in->op3), IR_MO_64);
     mmx_written(t, in->op3);
     return true;
 }
@@ -278,9 +271,14 @@ static bool emit_movss_ld(Translator *t, Insn *in, const SseRow *row)
     return true;
 }
 
+void sse_store(Translator *t, Insn *in, size_t src, unsigned n, bool aligned)
+{
+    ir_gstv(t->ir, src, ea(t, in, n, EA_WRITE), memop(t, n) | (aligned ? IR_MO_ALIGN : 0));
+}
+
 static void store_part(Translator *t, Insn *in, size_t src, unsigned n)
 {
-    ir_gstv(t->ir, src, ea(t, in, n, EA_WRITE), memop(t, n));
+    sse_store(t, in, src, n, false);
 }
 
 static bool emit_movss_st(Translator *t, Insn *in, const SseRow *row)
@@ -296,7 +294,7 @@ static bool emit_movss_st(Translator *t, Insn *in, const SseRow *row)
 static bool emit_movl_ld(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
 {
     if (in->is_mem) {
-        load_t0(t, in, 8, false);
+        sse_load_t0(t, in, 8, false);
         ir_vec(t->ir, &vec_movlow, xmm_off(in->reg), T0, 0);
     } else {
         ir_vec(t->ir, &vec_movhlps, xmm_off(in->reg), xmm_off(in->rm), 0);
@@ -405,7 +403,7 @@ static bool emit_movdq2q(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
         return false;
     }
     enter_mmx(t);
-    ir_st(t->ir, get_low(t, xmm_off(in->rm), 8), mmx_off(in->op3), IR_MO_64);
+    ir_st(t->ir, sse_get_low(t, xmm_off(in->rm), 8), mmx_off(in->op3), IR_MO_64);
     mmx_written(t, in->op3);
     return true;
 }
@@ -448,7 +446,7 @@ static bool emit_movd_from_xmm(Translator *t, Insn *in, const SseRow *row QEMU_U
     if (in->is_mem) {
         store_part(t, in, xmm_off(in->reg), size);
     } else {
-        guest_reg_write(t, in->rm, get_low(t, xmm_off(in->reg), size), size);
+        guest_reg_write(t, in->rm, sse_get_low(t, xmm_off(in->reg), size), size);
     }
     return true;
 }
@@ -494,7 +492,7 @@ static bool emit_cvt2si(Translator *t, Insn *in, const SseRow *row)
     IrTemp res;
 
     if (t->mk & MK_SSE_EXC) {
-        res = ir_call(t->ir, H(cvt2si_exact), to64(t, get_low(t, src, row->mem)), const32(t, kind));
+        res = ir_call(t->ir, H(cvt2si_exact), to64(t, sse_get_low(t, src, row->mem)), const32(t, kind));
         res = in->rex_w ? res : ir_trunc(t->ir, res);
     } else {
         res = ir_vget(t->ir, &vec_cvt2si[kind], in->rex_w ? IR_I64 : IR_I32, 16, src, src, 0);
@@ -508,7 +506,7 @@ static bool emit_comis(Translator *t, Insn *in, const SseRow *row)
     size_t a = xmm_off(in->reg), b = xmm_operand(t, in, row->mem, false);
 
     if (t->mk & MK_SSE_EXC) {
-        flags_set(t, ir_call(t->ir, H(comis_exact), to64(t, get_low(t, a, row->mem)), to64(t, get_low(t, b, row->mem)),
+        flags_set(t, ir_call(t->ir, H(comis_exact), to64(t, sse_get_low(t, a, row->mem)), to64(t, sse_get_low(t, b, row->mem)),
                              const32(t, row->arg)));
     } else {
         flags_set(t, ir_vget(t->ir, &row->vec, IR_I32, 16, a, b, 0));
@@ -642,6 +640,34 @@ static bool emit_insertps(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED
     return true;
 }
 
+/* ---- SSE4a ---- */
+
+static bool bit_field(Translator *t, const IrHelper *helper, unsigned dst, unsigned src, uint32_t how)
+{
+    ir_call(t->ir, helper, const32(t, xmm_off(dst)), const32(t, xmm_off(src)), const32(t, how));
+    return true;
+}
+
+static bool emit_extrq_i(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
+{
+    return bit_field(t, H(extrq), in->rm, in->rm, (uint16_t)in->imm);
+}
+
+static bool emit_extrq(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
+{
+    return bit_field(t, H(extrq), in->reg, in->rm, ~0u);
+}
+
+static bool emit_insertq_i(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
+{
+    return bit_field(t, H(insertq), in->reg, in->rm, (uint16_t)in->imm);
+}
+
+static bool emit_insertq(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
+{
+    return bit_field(t, H(insertq), in->reg, in->rm, ~0u);
+}
+
 /* ---- masked stores, strings ---- */
 
 static bool masked_store(Translator *t, Insn *in, size_t data, size_t mask, unsigned n)
@@ -656,7 +682,7 @@ static bool masked_store(Translator *t, Insn *in, size_t data, size_t mask, unsi
         addr = ir_ext(t->ir, IR_I64, IR_U32, addr);
     }
     addr = seg_linear(t, in, in->seg_override == SEG_NONE ? R_DS : in->seg_override, addr, n, EA_WRITE);
-    ir_call(t->ir, H(maskmov), const32(t, data), const32(t, mask), const32(t, n), addr, mmu_index(t));
+    ir_call(t->ir, H(maskmov), const32(t, data), const32(t, mask), const32(t, n), addr, sse_mmu_index(t));
     return true;
 }
 
@@ -719,7 +745,7 @@ static void emit_xsave(Translator *t, Insn *in, unsigned kind)
 {
     IrTemp addr = ea(t, in, 1, EA_WRITE);       /* the helper checks page by page; limits are those of a flat segment */
 
-    ir_call(t->ir, H(xsave), addr, mmu_index(t), const32(t, in->rex_w), const32(t, kind));
+    ir_call(t->ir, H(xsave), addr, sse_mmu_index(t), const32(t, in->rex_w), const32(t, kind));
 }
 
 /* 0F AE with a memory operand. */
@@ -743,9 +769,9 @@ static bool emit_state(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
         }
         addr = ea(t, in, 512, in->op3 ? EA_READ : EA_WRITE);
         if (in->op3 == 0) {
-            ir_call(t->ir, H(fxsave), addr, mmu_index(t), const32(t, in->rex_w));
+            ir_call(t->ir, H(fxsave), addr, sse_mmu_index(t), const32(t, in->rex_w));
         } else {
-            gen_end_block_if(t, in, ir_call(t->ir, H(fxrstor), addr, mmu_index(t), const32(t, in->rex_w)));
+            gen_end_block_if(t, in, ir_call(t->ir, H(fxrstor), addr, sse_mmu_index(t), const32(t, in->rex_w)));
         }
         return true;
     case 2: case 3:
@@ -773,7 +799,7 @@ static bool emit_state(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
         }
         if (in->op3 == 5) {
             addr = ea(t, in, 1, EA_READ);
-            gen_end_block_if(t, in, ir_call(t->ir, H(xrstor), addr, mmu_index(t), const32(t, in->rex_w)));
+            gen_end_block_if(t, in, ir_call(t->ir, H(xrstor), addr, sse_mmu_index(t), const32(t, in->rex_w)));
         } else {
             emit_xsave(t, in, in->op3 == 6 ? XSAVE_OPT : XSAVE_PLAIN);
         }
@@ -817,9 +843,11 @@ static SseEmit *const emitters[K__COUNT] = {
     [K_PEXTRW] = emit_pextrw, [K_PMOVMSKB_MM] = emit_pmovmskb_mm, [K_PMOVMSKB] = emit_pmovmskb,
     [K_MASKMOV_MM] = emit_maskmov_mm, [K_MASKMOV] = emit_maskmov, [K_PTEST] = emit_ptest, [K_PEXTR] = emit_pextr,
     [K_PINSR] = emit_pinsr, [K_INSERTPS] = emit_insertps, [K_PCMPSTR] = emit_pcmpstr,
+    [K_EXTRQ_I] = emit_extrq_i, [K_EXTRQ] = emit_extrq, [K_INSERTQ_I] = emit_insertq_i, [K_INSERTQ] = emit_insertq,
+    [K_MOVNTS] = emit_movss_st,
 };
 
-static bool guest_has(const Translator *t, SseIsa isa)
+bool sse_guest_has(const Translator *t, SseIsa isa)
 {
     static const struct {
         uint8_t word;
@@ -830,6 +858,7 @@ static bool guest_has(const Translator *t, SseIsa isa)
         [ISA_SSE3] = { FEAT_1_ECX, CPUID_SSE3 }, [ISA_SSSE3] = { FEAT_1_ECX, CPUID_SSSE3 },
         [ISA_SSE41] = { FEAT_1_ECX, CPUID_SSE41 }, [ISA_SSE42] = { FEAT_1_ECX, CPUID_SSE42 },
         [ISA_AES] = { FEAT_1_ECX, CPUID_AES }, [ISA_PCLMUL] = { FEAT_1_ECX, CPUID_PCLMULQDQ },
+        [ISA_SHA] = { FEAT_7_EBX, CPUID_SHA }, [ISA_SSE4A] = { FEAT_8000_0001_ECX, CPUID_EXT_SSE4A },
     };
 
     return isa == ISA_NONE || translate_has(t, features[isa].word, features[isa].bit);
@@ -862,14 +891,18 @@ static bool uses_xmm(const SseRow *row)
 }
 
 /* #UD of an operand of the wrong kind comes before #NM and #MF. */
-static bool operand_fits(const Insn *in, const SseRow *row)
+bool sse_operand_fits(const Insn *in, const SseRow *row)
 {
     switch ((SseKind)row->kind) {
     case K_SHIFT_MMX: case K_SHIFT_XMM:
         return !in->is_mem && sse_shift_op(in->opcode, in->op3, row->kind == K_SHIFT_MMX);
     case K_MOVMSK: case K_PMOVMSKB: case K_PMOVMSKB_MM: case K_PEXTRW: case K_PEXTRW_MM: case K_MASKMOV: case K_MASKMOV_MM:
-    case K_MOVQ2DQ: case K_MOVDQ2Q:
+    case K_MOVQ2DQ: case K_MOVDQ2Q: case K_EXTRQ: case K_INSERTQ: case K_INSERTQ_I:
         return !in->is_mem;
+    case K_EXTRQ_I:
+        return !in->is_mem && in->op3 == 0;
+    case K_MOVNTS:
+        return in->is_mem;
     case K_MOVNTQ: case K_STORE_NT: case K_LOAD_NT: case K_MOVL_ST: case K_MOVH_ST: case K_MOVLPD_LD: case K_MOVHPD_LD:
         return in->is_mem;
     case K_LOAD:
@@ -879,17 +912,22 @@ static bool operand_fits(const Insn *in, const SseRow *row)
     }
 }
 
+bool sse_emit(Translator *t, Insn *in, const SseRow *row)
+{
+    return emitters[row->kind](t, in, row);
+}
+
 bool translate_sse(Translator *t, Insn *in)
 {
     const SseRow *row = sse_row(in->map, in->opcode, in->mandatory);
 
-    if (in->vex || row->kind == K_UD || !guest_has(t, row->isa)) {
+    if (row->kind == K_UD || !sse_guest_has(t, row->isa)) {
         return false;
     }
     if (row->kind == K_STATE || row->kind == K_XSAVEC || row->kind == K_MOVNTI) {
         return emitters[row->kind](t, in, row);
     }
-    if ((t->mk & MK_FPU_EM) || (uses_xmm(row) && !(t->mk & MK_OSFXSR)) || !operand_fits(in, row)) {
+    if ((t->mk & MK_FPU_EM) || (uses_xmm(row) && !(t->mk & MK_OSFXSR)) || !sse_operand_fits(in, row)) {
         return false;
     }
     if (t->mk & MK_FPU_TS) {

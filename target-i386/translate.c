@@ -15,6 +15,7 @@
 #include "target-i386/decode.h"
 #include "target-i386/helper-int.h"
 #include "target-i386/models.h"
+#include "target-i386/translate-sse.h"
 
 X86Globals x86g;
 
@@ -448,6 +449,13 @@ void emit_x87(Translator *t, Insn *in)
 void emit_sse(Translator *t, Insn *in)
 {
     if (!translate_sse(t, in)) {
+        gen_exception(t, EXC_UD);
+    }
+}
+
+void emit_avx(Translator *t, Insn *in)
+{
+    if (!translate_avx(t, in)) {
         gen_exception(t, EXC_UD);
     }
 }

@@ -7,6 +7,7 @@
  *   translate-cc.c          lazy flags and conditions                    translate-ctl.c    jumps, calls, stack
  *   translate-string.c      string instructions and ports                translate-sys.c    system instructions
  *   translate-x87.c         D8..DF, 9B                                   translate-sse.c    MMX and SSE
+ *                                                                        translate-avx.c    VEX
  *
  * A row's emitter may assume: prefixes legal, LOCK legal, mode legal (else #UD was emitted), immediates fetched.
  * Commit order inside an instruction: everything that may fault, then memory, then registers, flags last.
@@ -57,6 +58,9 @@ typedef struct Insn {
     bool rex_w;
     uint8_t vex;                /* 0: legacy encoding; 1: VEX */
     uint8_t vex_l, vex_v;       /* VEX.L, the register named by vvvv */
+    bool vex_w;                 /* VEX.W, in every mode; rex_w is what general registers see of it */
+    bool vsib, has_vsib;        /* the opcode wants a vector for index; SIB has one: vsib_index, while index is -1 */
+    uint8_t vsib_index;
     uint8_t opsize;             /* 2, 4, 8: operand size of "v" operands after the row's habits */
     uint8_t addrsize;           /* 2, 4, 8 */
     uint8_t seg_override;       /* R_ES.. or SEG_NONE; ignored ones in 64-bit mode are not stored */

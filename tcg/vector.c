@@ -34,17 +34,22 @@ static void vex_by_halves(void *env, const IrVecOp *v, const IrVexArgs *x)
     }
 }
 
+void ir_vex_compute(void *env, const IrVecOp *v, const IrVexArgs *x)
+{
+    if (v->vex) {
+        v->vex(env, x);
+    } else {
+        vex_by_halves(env, v, x);
+    }
+}
+
 void ir_vex_run(void *env, const IrVecOp *v, uint64_t dst_a, uint64_t b_c, uint32_t imm_len)
 {
     uint8_t result[32] __attribute__((aligned(32))) = { 0 };
     IrVexArgs x = { .dst = result, .a = at(env, dst_a >> 32), .b = at(env, b_c), .c = at(env, b_c >> 32),
                     .len = imm_len >> 8, .imm = imm_len & 0xff };
 
-    if (v->vex) {
-        v->vex(env, &x);
-    } else {
-        vex_by_halves(env, v, &x);
-    }
+    ir_vex_compute(env, v, &x);
     memcpy(at(env, dst_a), result, 32);
 }
 

@@ -202,6 +202,8 @@ void ir_fence(IrContext *ir);                   /* MFENCE */
 /* Operands are offsets in the CPU state. */
 void ir_vec(IrContext *ir, const IrVecOp *op, size_t dst, size_t src, uint8_t imm);
 void ir_vex(IrContext *ir, const IrVecOp *op, unsigned len, size_t dst, size_t a, size_t b, size_t c, uint8_t imm);
+/* The operation itself, by its C function, outside of translated code: x->dst is 32 bytes of zeros and no operand. */
+void ir_vex_compute(void *env, const IrVecOp *op, const IrVexArgs *x);
 IrTemp ir_vget(IrContext *ir, const IrVecOp *op, IrType type, unsigned len, size_t a, size_t b, uint8_t imm);
 /* zero: bytes 16 to 31 of dst become 0. */
 void ir_vput(IrContext *ir, const IrVecOp *op, size_t dst, size_t a, IrTemp val, bool zero, uint8_t imm);

@@ -4,12 +4,13 @@
  *
  *   instructions | initial state | what is expected          # remark
  *
- *   initial state   REG=hex (al, ax, eax, rax; xmm0=32 digits; st0=se:mantissa; cf pf af zf sf df of, mxcsr fcw fsw ftw),
+ *   initial state   REG=hex (al, ax, eax, rax; xmm0=32 digits, ymm0 its upper half; st0=se:mantissa; cf pf af zf sf df of, mxcsr fcw fsw ftw),
  *                   SYMBOL=bytes or @address=bytes in memory order (mem, mem2, edge, readonly, data2, stack)
  *   expected        native: everything equals the host. Besides or instead: #PF, #UD, ... and REG=hex, checked of the translated
  *                   run alone; "-of" leaves a flag out of the comparison
  *
- * A line "bits 32" switches to 32-bit code for those that follow.
+ * A line "bits 32" switches to 32-bit code for those that follow; "needs avx2" leaves them out on hosts without, "needs" alone
+ * ends that.
  */
 #include "insn-test.h"
 
@@ -30,6 +31,7 @@ typedef struct Case {
     char *text;
     char *state, *expect;
     unsigned line, bits;
+    const char *needs;          /* feature the host must have; NULL: none */
 } Case;
 
 /* ---- names of parts of the state ---- */
@@ -72,9 +74,10 @@ static bool find_gpr(const char *name, unsigned *byte_off, unsigned *size)
 
 static bool set_vector(CpuState *s, const char *name, const char *val)
 {
-    unsigned n = (unsigned)atoi(name + (name[0] == 'x' ? 3 : 2));
+    unsigned n = (unsigned)atoi(name + (name[0] == 'x' || name[0] == 'y' ? 3 : 2));
 
-    if (g_str_has_prefix(name, "xmm") && n < 16) {
+    if ((g_str_has_prefix(name, "xmm") || g_str_has_prefix(name, "ymm")) && n < 16) {
+        uint64_t *q = name[0] == 'x' ? s->fx.xmm[n].q : s->ymm_high[n];
         char digits[33];
         size_t len = 0;
 
@@ -84,9 +87,9 @@ static bool set_vector(CpuState *s, const char *name, const char *val)
             }
         }
         digits[len] = 0;
-        s->fx.xmm[n].q[0] = strtoull(len > 16 ? digits + len - 16 : digits, NULL, 16);
+        q[0] = strtoull(len > 16 ? digits + len - 16 : digits, NULL, 16);
         digits[len > 16 ? len - 16 : 0] = 0;
-        s->fx.xmm[n].q[1] = len > 16 ? strtoull(digits, NULL, 16) : 0;
+        q[1] = len > 16 ? strtoull(digits, NULL, 16) : 0;
         return true;
     }
     if (g_str_has_prefix(name, "st") && g_ascii_isdigit(name[2]) && n < 8) {
@@ -164,7 +167,8 @@ static bool part_is(const CpuState *s, const char *name, const char *val)
     if (!set_part(&want, name, val)) {
         return false;
     }
-    return !memcmp(want.gpr, s->gpr, sizeof(want.gpr)) && want.flags == s->flags && !memcmp(&want.fx, &s->fx, sizeof(want.fx));
+    return !memcmp(want.gpr, s->gpr, sizeof(want.gpr)) && want.flags == s->flags && !memcmp(&want.fx, &s->fx, sizeof(want.fx)) &&
+           !memcmp(want.ymm_high, s->ymm_high, sizeof(want.ymm_high));
 }
 
 static void append_flags(GString *t, uint64_t flags)
@@ -300,6 +304,7 @@ static GPtrArray *parse_cases(char *text)
     GPtrArray *cases = g_ptr_array_new();
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     unsigned bits = 64;
+    const char *needs = NULL;
 
     for (unsigned i = 0; lines[i]; i++) {
         g_auto(GStrv) fields = NULL;
@@ -312,6 +317,10 @@ static GPtrArray *parse_cases(char *text)
             bits = (unsigned)atoi(lines[i] + 5);
             continue;
         }
+        if (g_str_has_prefix(lines[i], "needs")) {
+            needs = lines[i][5] ? g_intern_string(g_strstrip(lines[i] + 5)) : NULL;
+            continue;
+        }
         fields = g_strsplit(lines[i], "|", -1);
         n = g_strv_length(fields);
         if (n < 1 || !*lines[i]) {
@@ -319,7 +328,8 @@ static GPtrArray *parse_cases(char *text)
         }
         c = g_new0(Case, 1);
         *c = (Case) { .text = g_strdup(g_strstrip(fields[0])), .state = g_strdup(n > 1 ? fields[1] : ""),
-                      .expect = g_strdup(n > 2 ? fields[2] : "native"), .line = i + 1, .bits = bits };
+                      .expect = g_strdup(n > 2 ? fields[2] : "native"), .line = i + 1, .bits = bits,
+                      .needs = needs };
         g_ptr_array_add(cases, c);
     }
     return cases;
@@ -335,7 +345,9 @@ static unsigned run_cases(GPtrArray *cases, unsigned bits, const char *path)
     for (unsigned i = 0; i < cases->len; i++) {
         Case *c = cases->pdata[i];
 
-        if (c->bits == bits && (!opt.only || strstr(c->text, opt.only))) {
+        if (c->bits == bits && c->needs && !native_has(c->needs)) {
+            printf("# skipped, the host lacks %s: %s\n", c->needs, c->text);
+        } else if (c->bits == bits && (!opt.only || strstr(c->text, opt.only))) {
             g_ptr_array_add(texts, c->text);
             g_ptr_array_add(chosen, c);
         }

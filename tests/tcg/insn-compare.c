@@ -59,6 +59,16 @@ static void compare_xmm(GString *s, const FxImage *n, const FxImage *g)
     }
 }
 
+static void compare_ymm(GString *s, const CpuState *n, const CpuState *g)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        if (memcmp(n->ymm_high[i], g->ymm_high[i], 16)) {
+            g_string_append_printf(s, "    ymm%-2uh   host %016" PRIx64 "_%016" PRIx64 "  translated %016" PRIx64 "_%016" PRIx64 "\n", i,
+                                   n->ymm_high[i][1], n->ymm_high[i][0], g->ymm_high[i][1], g->ymm_high[i][0]);
+        }
+    }
+}
+
 /* Unmasked overflow and underflow: Intel says that the result was inexact, too. */
 static void compare_mxcsr(GString *s, const CpuState *n, const CpuState *g, const Checks *c)
 {
@@ -136,6 +146,7 @@ GString *states_compare(const CpuState *n, const CpuState *g, const Checks *c)
         compare_x87(s, &n->fx, &g->fx);
     }
     compare_xmm(s, &n->fx, &g->fx);
+    compare_ymm(s, n, g);
     compare_mxcsr(s, n, g, c);
     compare_memory(s);
     return s;
@@ -151,6 +162,9 @@ void state_print(FILE *f, const char *title, const CpuState *s)
     }
     for (unsigned i = 0; i < 16; i++) {
         fprintf(f, "  %sxmm%-2u=%016" PRIx64 "_%016" PRIx64 "%s", i % 2 ? "" : "  ", i, s->fx.xmm[i].q[1], s->fx.xmm[i].q[0], i % 2 ? "\n" : "");
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        fprintf(f, "  %sh%-2u=%016" PRIx64 "_%016" PRIx64 "%s", i % 2 ? "" : "  ", i, s->ymm_high[i][1], s->ymm_high[i][0], i % 2 ? "\n" : "");
     }
     for (unsigned i = 0; i < 8; i++) {
         fprintf(f, "  %sst%u=%04x_%016" PRIx64 "%s", i % 4 ? "" : "  ", i, s->fx.st[i].se, s->fx.st[i].mant, i % 4 == 3 ? "\n" : "");

@@ -8,17 +8,21 @@
  *
  *   R8 R16 R32 R64   general register          X MM ST        XMM, MMX and x87 register
  *   E8 .. E64        register or memory        X4 .. X16 MM8  the same, or memory of that many bytes
- *   M8 .. M128       memory, bits              N4 .. N512     memory without a size keyword, bytes
+ *   Y Y32            YMM register; or memory of that many bytes
+ *   M8 .. M256       memory, bits              N4 .. N512     memory without a size keyword, bytes
+ *   VX VY            memory whose index is an XMM or YMM register
  *   I8 I16 I32 I64   immediate of that many bits; Iz: 16, or 32 sign-extended; Is: 8 sign-extended; U5: unsigned, 5 bits
  *   S1 S2            the same register as operand 1, 2
  *   mem              any absolute symbol known to the assembler stands as it is
+ *
+ * Attributes are the words of attr_names below, bits=N, and needs=FEATURE[+FEATURE]: not run on hosts without.
  */
 #include "insn-test.h"
 
 static const struct { const char *name; unsigned bit; } attr_names[] = {
     { "bitofs", FORM_BITOFS }, { "cmpxchg", FORM_CMPXCHG }, { "div", FORM_DIV }, { "string", FORM_STRING }, { "stack", FORM_STACK },
     { "align", FORM_ALIGN }, { "float", FORM_FLOAT }, { "x87", FORM_X87 }, { "raxmem", FORM_RAXMEM }, { "noseq", FORM_NOSEQ },
-    { "approx", FORM_APPROX },
+    { "approx", FORM_APPROX }, { "gather4", FORM_GATHER4 }, { "gather8", FORM_GATHER8 }, { "amdany", FORM_AMD_ANY },
 };
 
 /* ---- parsing ---- */
@@ -111,11 +115,11 @@ static void expand_rm(const char *line, GPtrArray *out)
     size_t len;
 
     for (const char *p = next_place(line, &len); p; p = next_place(p + len, &len)) {
-        bool e = *p == 'E', x = *p == 'X' && len > 1, mm = !strncmp(p, "MM8", len) && len == 3;
+        bool e = *p == 'E', x = (*p == 'X' || *p == 'Y') && len > 1, mm = !strncmp(p, "MM8", len) && len == 3;
         unsigned n = (unsigned)strtoul(p + (mm ? 2 : 1), NULL, 10);
 
         if (e || x || mm) {
-            g_autofree char *reg = e ? g_strdup_printf("R%u", n) : g_strdup(x ? "X" : "MM");
+            g_autofree char *reg = e ? g_strdup_printf("R%u", n) : g_strdup(x ? (*p == 'X' ? "X" : "Y") : "MM");
             g_autofree char *a = g_strdup_printf("%.*s%s%s", (int)(p - line), line, reg, p + len);
             g_autofree char *b = g_strdup_printf("%.*sM%u%s", (int)(p - line), line, e ? n : n * 8, p + len);
 
@@ -138,6 +142,14 @@ static OpPattern parse_place(const char *p, size_t len)
     } else if (*p == 'X') {
         op.kind = OP_XMM;
         op.size = 16;
+    } else if (*p == 'Y') {
+        op.kind = OP_YMM;
+        op.size = 32;
+    } else if (len == 2 && *p == 'V') {
+        op.kind = OP_MEM;
+        op.size = 4;
+        op.plain = true;
+        op.vsib = p[1] == 'X' ? 16 : 32;
     } else if (len == 2 && !strncmp(p, "MM", 2)) {
         op.kind = OP_MM;
         op.size = 8;
@@ -160,9 +172,14 @@ static OpPattern parse_place(const char *p, size_t len)
     return op;
 }
 
-static void add_form(FormList *list, const char *line, unsigned attr, unsigned bits, const char *group)
+typedef struct Attributes {
+    unsigned attr, bits;
+    const char *needs;          /* interned */
+} Attributes;
+
+static void add_form(FormList *list, const char *line, const Attributes *a, const char *group)
 {
-    Form f = { .name = g_strdup(line), .attr = attr, .bits = bits, .group = group };
+    Form f = { .name = g_strdup(line), .attr = a->attr, .bits = a->bits, .group = group, .needs = a->needs };
     GString *text = g_string_new(NULL);
     const char *from = line;
     size_t len;
@@ -189,10 +206,21 @@ static void each(GPtrArray *in, GPtrArray *out, void (*fn)(const char *, GPtrArr
     }
 }
 
-static unsigned parse_attrs(const char *text, unsigned *bits)
+const char *form_lacks(const Form *f)
+{
+    g_auto(GStrv) names = g_strsplit(f->needs ? f->needs : "", "+", -1);
+
+    for (char **n = names; *n; n++) {
+        if (**n && !native_has(*n)) {
+            return g_intern_string(*n);
+        }
+    }
+    return NULL;
+}
+
+static void parse_attrs(const char *text, Attributes *a)
 {
     g_auto(GStrv) words = g_strsplit_set(text, " \t", -1);
-    unsigned attr = 0;
 
     for (char **w = words; *w; w++) {
         unsigned i;
@@ -200,33 +228,34 @@ static unsigned parse_attrs(const char *text, unsigned *bits)
         for (i = 0; i < ARRAY_SIZE(attr_names) && strcmp(*w, attr_names[i].name); i++) {
         }
         if (i < ARRAY_SIZE(attr_names)) {
-            attr |= attr_names[i].bit;
+            a->attr |= attr_names[i].bit;
         } else if (g_str_has_prefix(*w, "bits=")) {
-            *bits = (unsigned)atoi(*w + 5);
+            a->bits = (unsigned)atoi(*w + 5);
+        } else if (g_str_has_prefix(*w, "needs=")) {
+            a->needs = g_intern_string(*w + 6);
         } else if (**w) {
             g_error("unknown attribute '%s' of a form", *w);
         }
     }
-    return attr;
 }
 
-static void parse_line(FormList *list, char *line, unsigned bits, const char *group)
+static void parse_line(FormList *list, char *line, Attributes a_line, const char *group)
 {
     char *bar = strchr(line, '|');
-    unsigned attr = bar ? parse_attrs(bar + 1, &bits) : 0;
     g_autoptr(GPtrArray) a = g_ptr_array_new_with_free_func(g_free), b = g_ptr_array_new_with_free_func(g_free),
                          c = g_ptr_array_new_with_free_func(g_free);
 
     if (bar) {
+        parse_attrs(bar + 1, &a_line);
         *bar = 0;
     }
     expand_braces(g_strstrip(line), a);
     for (unsigned i = 0; i < a->len; i++) {
-        expand_sizes(a->pdata[i], bits, b);
+        expand_sizes(a->pdata[i], a_line.bits, b);
     }
     each(b, c, expand_rm);
     for (unsigned i = 0; i < c->len; i++) {
-        add_form(list, c->pdata[i], attr, bits, group);
+        add_form(list, c->pdata[i], &a_line, group);
     }
 }
 
@@ -235,7 +264,7 @@ bool forms_load(const char *path, const char *group, FormList *list)
     g_autofree char *text = NULL;
     g_auto(GStrv) lines = NULL;
     g_autoptr(GError) err = NULL;
-    unsigned bits = 64;
+    Attributes defaults = { .bits = 64 };
 
     if (!g_file_get_contents(path, &text, NULL, &err)) {
         fprintf(stderr, "%s\n", err->message);
@@ -250,9 +279,11 @@ bool forms_load(const char *path, const char *group, FormList *list)
         }
         g_strstrip(*l);
         if (g_str_has_prefix(*l, "bits=")) {
-            bits = (unsigned)atoi(*l + 5);
+            defaults.bits = (unsigned)atoi(*l + 5);
+        } else if (g_str_has_prefix(*l, "needs=")) {
+            defaults.needs = (*l)[6] ? g_intern_string(*l + 6) : NULL;
         } else if (**l) {
-            parse_line(list, *l, bits, group);
+            parse_line(list, *l, defaults, group);
         }
     }
     return true;
@@ -319,7 +350,7 @@ static void choose_reg8(const Chooser *c, Instance *in, unsigned i, char *buf, s
 static const char *size_keyword(unsigned bytes)
 {
     return bytes == 1 ? "byte ptr " : bytes == 2 ? "word ptr " : bytes == 4 ? "dword ptr " : bytes == 8 ? "qword ptr " :
-           bytes == 10 ? "tbyte ptr " : bytes == 16 ? "xmmword ptr " : "";
+           bytes == 10 ? "tbyte ptr " : bytes == 16 ? "xmmword ptr " : bytes == 32 ? "ymmword ptr " : "";
 }
 
 static int32_t random_disp(Rng *r)
@@ -357,7 +388,7 @@ static void choose_mem_sequence(const Chooser *c, MemRef *m)
 static void choose_mem_single(const Chooser *c, MemRef *m)
 {
     unsigned n = c->legacy || c->f->bits != 64 ? 8 : 16;
-    unsigned kind = rng_below(c->r, 16);
+    unsigned kind = m->vindex >= 0 ? 2 : rng_below(c->r, 16);
 
     m->addr32 = c->f->bits == 64 && rng_one_in(c->r, 12);
     m->gs = c->f->bits == 64 && rng_one_in(c->r, 12);
@@ -379,7 +410,7 @@ static void choose_mem_single(const Chooser *c, MemRef *m)
     }
     m->base = (int8_t)rng_below(c->r, n);
     m->disp = random_disp(c->r);
-    if (rng_one_in(c->r, 2)) {
+    if (m->vindex < 0 && rng_one_in(c->r, 2)) {
         do {
             m->index = (int8_t)rng_below(c->r, n);
         } while (m->index == RSP || m->index == m->base);
@@ -399,6 +430,9 @@ static void mem_text(const Chooser *c, const MemRef *m, const OpPattern *op, cha
     }
     if (m->index >= 0) {
         g_string_append_printf(s, "%s%s*%u", m->base >= 0 ? " + " : "", names[m->index], m->scale);
+    }
+    if (m->vindex >= 0) {
+        g_string_append_printf(s, " + %cmm%d*%u", op->vsib == 16 ? 'x' : 'y', m->vindex, m->scale);
     }
     if (!m->rip_relative && (m->disp || (m->base < 0 && m->index < 0))) {
         g_string_append_printf(s, "%s%#x", m->disp < 0 ? " - " : m->base >= 0 || m->index >= 0 ? " + " : "",
@@ -437,14 +471,18 @@ static void operand_text(const Chooser *c, Instance *in, unsigned i, char *buf, 
         in->reg[i] = (int8_t)choose_reg(c);
         g_strlcpy(buf, (op->kind == OP_REG16 ? names16 : op->kind == OP_REG32 ? names32 : names64)[in->reg[i]], size);
         break;
-    case OP_XMM: case OP_MM: case OP_ST:
-        in->reg[i] = (int8_t)rng_below(c->r, op->kind == OP_XMM && !c->legacy && c->f->bits == 64 ? 16 : 8);
-        g_snprintf(buf, size, op->kind == OP_XMM ? "xmm%d" : op->kind == OP_MM ? "mm%d" : "st(%d)", in->reg[i]);
+    case OP_XMM: case OP_YMM: case OP_MM: case OP_ST:
+        in->reg[i] = (int8_t)rng_below(c->r, (op->kind == OP_XMM || op->kind == OP_YMM) && !c->legacy && c->f->bits == 64 ? 16 : 8);
+        g_snprintf(buf, size, op->kind == OP_XMM ? "xmm%d" : op->kind == OP_YMM ? "ymm%d" : op->kind == OP_MM ? "mm%d" : "st(%d)",
+                   in->reg[i]);
         break;
     case OP_MEM:
         in->mem.used = true;
         in->mem.size = op->size;
-        in->mem.base = in->mem.index = -1;
+        in->mem.base = in->mem.index = in->mem.vindex = -1;
+        if (op->vsib) {
+            in->mem.vindex = (int8_t)rng_below(c->r, !c->legacy && c->f->bits == 64 ? 16 : 8);
+        }
         if (c->sequence) {
             choose_mem_sequence(c, &in->mem);
         } else {
@@ -483,9 +521,9 @@ static void sequence_prefix(const Chooser *c, const Instance *in, GString *s)
 
 Instance instance_make(const Form *f, Rng *r, bool in_sequence)
 {
-    Instance in = { .form = f, .reg = { -1, -1, -1, -1 }, .mem = { .base = -1, .index = -1 } };
+    Instance in = { .form = f, .reg = { -1, -1, -1, -1, -1, -1 }, .mem = { .base = -1, .index = -1, .vindex = -1 } };
     Chooser c = { .r = r, .f = f, .sequence = in_sequence, .legacy = rng_one_in(r, 3) };
-    char op[4][96] = { "" };
+    char op[6][96] = { "" };
     GString *s = g_string_new(NULL);
 
     for (unsigned i = 0; i < f->n_ops; i++) {
@@ -505,7 +543,7 @@ Instance instance_make(const Form *f, Rng *r, bool in_sequence)
         sequence_prefix(&c, &in, s);
     }
     for (const char *p = f->text; *p; p++) {
-        if (*p <= 4) {
+        if (*p <= 6) {
             g_string_append(s, op[*p - 1]);
         } else {
             g_string_append_c(s, *p);

@@ -119,7 +119,8 @@ static void enter_user_mode(unsigned bits)
 static void set_mode(void)
 {
     env->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
-    env->cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE;
+    env->cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE;
+    env->xcr0 = 7;
     env->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
     env->cr3 = P_PML4;
     env->gdt = (DescTable) { .base = KERNEL_BASE + P_GDT, .limit = 0x4f };
@@ -205,6 +206,20 @@ static void load_fpu(const FxImage *fx)
     mxcsr_set(env, fx->mxcsr);
 }
 
+static void load_ymm(const CpuState *in)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        memcpy(env->xmm[i].b + 16, in->ymm_high[i], 16);
+    }
+}
+
+static void store_ymm(CpuState *out)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        memcpy(out->ymm_high[i], env->xmm[i].b + 16, 16);
+    }
+}
+
 static void store_fpu(FxImage *fx)
 {
     fx->fcw = env->fpuc;
@@ -249,6 +264,7 @@ static void store_result(CpuState *out, uint64_t start, uint64_t end)
         out->rip = end;
     }
     store_fpu(&out->fx);
+    store_ymm(out);
 }
 
 void guest_run(const Code *code, const CpuState *in, CpuState *out)
@@ -261,6 +277,7 @@ void guest_run(const Code *code, const CpuState *in, CpuState *out)
     eflags_set_image(env, (uint32_t)in->flags | IF_MASK);
     enter_user_mode(code->bits);
     load_fpu(&in->fx);
+    load_ymm(in);
     env->halted = false;
     cpu_update_mode(env);
     result = cpu_exec(env);

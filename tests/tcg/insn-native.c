@@ -29,12 +29,13 @@ extern char native_exit[], native_leave[];
 /* Used by the assembly below: one test runs at a time. */
 uint64_t native_host_rsp, native_out, native_saved_rdi, native_entry;
 FarPointer native_entry32;
-uint32_t native_is_32;
+uint32_t native_is_32, native_has_ymm;
 static volatile sig_atomic_t in_test;
 static CpuState *fault_state;
 static uint8_t *exit_page;              /* below 4 GiB: test code comes back through it */
 
-_Static_assert(offsetof(CpuState, gpr) == 512 && offsetof(CpuState, flags) == 648, "known to the assembly");
+_Static_assert(offsetof(CpuState, gpr) == 512 && offsetof(CpuState, flags) == 648 && offsetof(CpuState, ymm_high) == 672,
+               "known to the assembly");
 
 asm(".intel_syntax noprefix\n"
     ".text\n"
@@ -44,6 +45,12 @@ asm(".intel_syntax noprefix\n"
     "    mov [rip + native_out], rsi\n"
     "    mov [rip + native_host_rsp], rsp\n"
     "    fxrstor64 [rdi]\n"
+    "    cmp dword ptr [rip + native_has_ymm], 0\n"
+    "    je 2f\n"
+    "    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n"
+    "    vinsertf128 ymm\\n, ymm\\n, [rdi + 672 + 16 * \\n], 1\n"
+    "    .endr\n"
+    "2:\n"
     "    cmp dword ptr [rip + native_is_32], 0\n"
     "    jne 1f\n"
     "    push qword ptr [rdi + 648]\n"
@@ -75,7 +82,16 @@ asm(".intel_syntax noprefix\n"
     "    mov rax, [rip + native_saved_rdi]\n"
     "    mov [rdi + 568], rax\n"
     "    fxsave64 [rdi]\n"
+    "    cmp dword ptr [rip + native_has_ymm], 0\n"
+    "    je native_leave\n"
+    "    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n"
+    "    vextractf128 [rdi + 672 + 16 * \\n], ymm\\n, 1\n"
+    "    .endr\n"
     "native_leave:\n"
+    "    cmp dword ptr [rip + native_has_ymm], 0\n"
+    "    je 3f\n"
+    "    vzeroupper\n"
+    "3:\n"
     "    push 0x202\n"             /* DF, AC */
     "    popfq\n"
     "    fninit\n"
@@ -85,6 +101,22 @@ asm(".intel_syntax noprefix\n"
     "    pop r15; pop r14; pop r13; pop r12; pop rbx; pop rbp\n"
     "    ret\n"
     ".att_syntax\n");
+
+/* Upper halves from the frame's XSAVE area, which is in the standard format; absent means zeros. */
+static void take_ymm(CpuState *s, const void *fpregs)
+{
+    const uint8_t *area = fpregs;
+    uint32_t magic;
+    uint64_t bv;
+
+    memcpy(&magic, area + 464, 4);                  /* struct _fpx_sw_bytes */
+    memcpy(&bv, area + 512, 8);
+    if (magic == 0x46505853 && (bv & 4)) {
+        memcpy(s->ymm_high, area + 576, sizeof(s->ymm_high));
+    } else {
+        memset(s->ymm_high, 0, sizeof(s->ymm_high));
+    }
+}
 
 /* Takes the registers as the exception found them and resumes behind the test. */
 static void on_signal(int sig, siginfo_t *info, void *context)
@@ -109,6 +141,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
     s->error = (uint32_t)g[REG_ERR];
     s->cr2 = (uint64_t)g[REG_CR2];
     memcpy(&s->fx, uc->uc_mcontext.fpregs, sizeof(s->fx));
+    take_ymm(s, uc->uc_mcontext.fpregs);
     uc->uc_mcontext.fpregs->cwd = 0x37f;
     uc->uc_mcontext.fpregs->swd = 0;
     uc->uc_mcontext.fpregs->mxcsr = 0x1f80;
@@ -116,6 +149,45 @@ static void on_signal(int sig, siginfo_t *info, void *context)
     g[REG_RIP] = (greg_t)(uintptr_t)native_leave;
     g[REG_RSP] = (greg_t)native_host_rsp;
     g[REG_CSGSFS] = (g[REG_CSGSFS] & ~0xffffll) | CS_64;
+}
+
+/* ---- features ---- */
+
+static bool os_saves_ymm(void)
+{
+    uint32_t low, high;
+    unsigned a, b, c = 0, d;
+
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE)) {
+        return false;
+    }
+    asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (low & 6) == 6;
+}
+
+bool native_has(const char *feature)
+{
+    static const struct {
+        const char *name;
+        uint32_t leaf;
+        uint8_t reg, bit;
+        bool ymm;
+    } known[] = {
+        { "avx", 1, 2, 28, true }, { "fma", 1, 2, 12, true }, { "f16c", 1, 2, 29, true }, { "avx2", 7, 1, 5, true },
+        { "sha-ni", 7, 1, 29, false }, { "vaes", 7, 2, 9, true }, { "vpclmulqdq", 7, 2, 10, true }, { "clwb", 7, 1, 24, false },
+        { "clflushopt", 7, 1, 23, false }, { "rdpid", 7, 2, 22, false }, { "aes", 1, 2, 25, false }, { "pclmulqdq", 1, 2, 1, false },
+        { "sse4a", 0x80000001, 2, 6, false }, { "rdtscp", 0x80000001, 3, 27, false },
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(known); i++) {
+        unsigned r[4] = { 0 };
+
+        if (!strcmp(known[i].name, feature)) {
+            return __get_cpuid_count(known[i].leaf, 0, &r[0], &r[1], &r[2], &r[3]) && (r[known[i].reg] >> known[i].bit & 1) &&
+                   (!known[i].ymm || os_saves_ymm());
+        }
+    }
+    g_error("unknown feature '%s'", feature);
 }
 
 static void *map_at(uintptr_t addr, size_t size, int prot)
@@ -148,6 +220,7 @@ bool native_init(void)
         return false;
     }
     make_exit_page();
+    native_has_ymm = native_has("avx");
     sigaltstack(&alt, NULL);
     for (unsigned i = 0; i < ARRAY_SIZE(signals); i++) {
         sigaction(signals[i], &sa, NULL);
@@ -229,5 +302,6 @@ void native_load_code(const uint8_t *arena, size_t size, const Code *codes, unsi
 uint8_t *native_area(void) { return NULL; }
 void native_run(const Code *code, const CpuState *in, CpuState *out) { }
 bool native_is_intel(void) { return false; }
+bool native_has(const char *feature) { return false; }
 
 #endif

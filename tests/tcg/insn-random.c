@@ -264,7 +264,7 @@ void random_sequences(const FormList *forms, const char *what, unsigned attrs_al
         Form *f = &forms->form[i];
 
         if (f->bits == bits && !(f->attr & FORM_NOSEQ) && !(f->attr & (FORM_FLOAT | FORM_X87) & ~attrs_allowed) &&
-            (!opt.only || strstr(f->name, opt.only))) {
+            (!opt.only || strstr(f->name, opt.only)) && !form_lacks(f)) {
             g_ptr_array_add(usable, f);
         }
     }

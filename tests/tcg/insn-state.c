@@ -165,6 +165,17 @@ static uint32_t random_mxcsr(Rng *r)
 
 /* ---- states ---- */
 
+/* Asked once: CPUID is slow in virtual machines. */
+static bool has_ymm(void)
+{
+    static int known = -1;
+
+    if (known < 0) {
+        known = native_has("avx");
+    }
+    return known;
+}
+
 void area_fill(uint8_t *area, Rng *r)
 {
     for (unsigned i = 0; i < AREA_SIZE; i += 8) {
@@ -188,6 +199,9 @@ void state_random(CpuState *s, Rng *r, unsigned attr)
     s->fx.mxcsr = attr & FORM_FLOAT ? random_mxcsr(r) : 0x1f80;
     for (unsigned i = 0; i < 16; i++) {
         random_vector(s->fx.xmm[i].b, 16, r, fp);
+    }
+    for (unsigned i = 0; i < 16 && has_ymm(); i++) {
+        random_vector((uint8_t *)s->ymm_high[i], 16, r, fp);
     }
 }
 
@@ -300,6 +314,25 @@ static void divisible(CpuState *s, Rng *r, unsigned size)
     }
 }
 
+/* Indexes of a gather: mostly within the area, whatever the scale. Both masks and no masks are likely. */
+static void gather_registers(CpuState *s, const Instance *in, Rng *r)
+{
+    uint8_t index[32];
+    unsigned v = (unsigned)in->mem.vindex;
+
+    for (unsigned i = 0; i < 32; i += in->form->attr & FORM_GATHER4 ? 4 : 8) {
+        int64_t n = rng_one_in(r, 30) ? (int64_t)rng64(r) : (int64_t)rng_below(r, 128) - 64;
+
+        memcpy(index + i, &n, in->form->attr & FORM_GATHER4 ? 4 : 8);
+    }
+    memcpy(&s->fx.xmm[v], index, 16);
+    memcpy(s->ymm_high[v], index + 16, 16);
+    if (rng_one_in(r, 4)) {
+        memset(&s->fx.xmm[in->reg[2]], 0xff, 16);
+        memset(s->ymm_high[in->reg[2]], 0xff, 16);
+    }
+}
+
 static unsigned operand_size_of(const Form *f, unsigned i)
 {
     return i < f->n_ops ? f->op[i].size : 0;
@@ -330,6 +363,9 @@ void state_for_instance(CpuState *s, uint8_t *area, const Instance *in, Rng *r, 
         unsigned size = m->size;
 
         target = choose_target(r, size, f->attr & FORM_ALIGN);
+        if (f->attr & (FORM_GATHER4 | FORM_GATHER8)) {
+            gather_registers(s, in, r);
+        }
         if ((f->attr & FORM_BITOFS) && in->reg[1] >= 0) {
             s->gpr[in->reg[1]] = (uint64_t)((int64_t)rng_below(r, 0x1000) - 0x800);
         }

@@ -65,6 +65,7 @@ typedef struct CpuState {
     int vector;                 /* of the exception it ended with, or ENDED */
     uint32_t error;
     uint64_t cr2;               /* #PF */
+    uint64_t ymm_high[16][2];   /* bits 128 to 255 of the vector registers; zeros on hosts without AVX */
 } CpuState;
 
 /* Code in the arena; the same bytes in the guest's memory and in the host's. */
@@ -94,6 +95,8 @@ uint8_t *native_area(void);
 void native_run(const Code *code, const CpuState *in, CpuState *out);
 bool native_is_intel(void);
 bool native_has_mode(unsigned bits);
+/* A CPUID feature by its -cpu name ("avx2"), usable under this kernel. */
+bool native_has(const char *feature);
 
 /* ---- insn-flags.c ---- */
 typedef struct FlagUse {
@@ -107,11 +110,12 @@ FlagUse flag_use(const char *text);
 uint32_t flags_undefined_after(const char *text, const CpuState *in);
 
 /* ---- insn-forms.c ---- */
-typedef enum OpKind { OP_NONE, OP_REG8, OP_REG16, OP_REG32, OP_REG64, OP_MEM, OP_IMM, OP_XMM, OP_MM, OP_ST, OP_FIXED } OpKind;
+typedef enum OpKind { OP_NONE, OP_REG8, OP_REG16, OP_REG32, OP_REG64, OP_MEM, OP_IMM, OP_XMM, OP_YMM, OP_MM, OP_ST, OP_FIXED } OpKind;
 typedef struct OpPattern {
     uint8_t kind;
     uint8_t size;               /* of memory, or bits of an immediate */
     bool plain;                 /* memory without a size keyword */
+    uint8_t vsib;               /* memory: bytes of a vector that is the index, 0 none */
     char text[12];              /* OP_FIXED: "cl", "1" */
 } OpPattern;
 enum {
@@ -126,16 +130,22 @@ enum {
     FORM_RAXMEM = 1 << 8,       /* XLAT, MASKMOV: an implicit base register */
     FORM_NOSEQ = 1 << 9,        /* not in random sequences */
     FORM_APPROX = 1 << 10,      /* flags that an unmasked SIMD exception leaves are not compared */
+    FORM_GATHER4 = 1 << 11,     /* vector indexes of 4 bytes */
+    FORM_GATHER8 = 1 << 12,
+    FORM_AMD_ANY = 1 << 13,     /* AMD does not check the operand's alignment */
 };
 typedef struct Form {
     char *text;                 /* template: mnemonic and the operands' places, "add \1, \2" */
     char *name;                 /* as listed: "add r/m64, r64" */
-    OpPattern op[4];
+    OpPattern op[6];
     unsigned n_ops;
     unsigned attr;
     unsigned bits;
     const char *group;          /* file it comes from */
+    const char *needs;          /* features the host must have, separated by '+'; NULL: none */
 } Form;
+/* Name of a feature the form needs and the host lacks, NULL when there is none. */
+const char *form_lacks(const Form *f);
 typedef struct FormList { Form *form; unsigned n; } FormList;
 bool forms_load(const char *path, const char *group, FormList *list);
 void forms_free(FormList *list);
@@ -143,6 +153,7 @@ void forms_free(FormList *list);
 typedef struct MemRef {
     bool used;
     int8_t base, index;         /* registers, -1 none */
+    int8_t vindex;              /* vector register, -1 none; index is -1 then */
     uint8_t scale;              /* 1, 2, 4, 8 */
     int32_t disp;
     uint8_t size;
@@ -154,7 +165,7 @@ typedef struct Instance {
     const Form *form;
     char *text;
     MemRef mem;
-    int8_t reg[4];              /* register of operand i, -1 none */
+    int8_t reg[6];              /* register of operand i, -1 none */
 } Instance;
 typedef struct Rng { uint64_t s; } Rng;
 Instance instance_make(const Form *f, Rng *r, bool in_sequence);
