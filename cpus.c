@@ -40,7 +40,8 @@ static pthread_mutex_t sync_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t sync_cond = PTHREAD_COND_INITIALIZER;     /* a vCPU has stopped, left cpu_exec() or done work */
 static pthread_cond_t exclusive_over = PTHREAD_COND_INITIALIZER;
 uint32_t exclusive_active;      /* atomic; 1 from the request to the end of an exclusive section */
-static uint64_t exclusive_sections;
+static uint64_t exclusive_sections, tickets_drawn, tickets_done;     /* begun; places in the queue for one */
+static unsigned held_up;        /* vCPUs that wait for the end of a section: the next one begins after they have gone on */
 
 /* ---- creation ---- */
 
@@ -93,19 +94,21 @@ void vcpu_kick(VCpu *v)
  */
 static void enter_running(VCpu *v)
 {
-    for (;;) {
-        __atomic_store_n(&v->running, true, __ATOMIC_SEQ_CST);
-        if (likely(!__atomic_load_n(&exclusive_active, __ATOMIC_SEQ_CST))) {
-            return;
-        }
-        pthread_mutex_lock(&sync_lock);
-        __atomic_store_n(&v->running, false, __ATOMIC_SEQ_CST);
-        pthread_cond_broadcast(&sync_cond);
-        while (exclusive_active) {
-            pthread_cond_wait(&exclusive_over, &sync_lock);
-        }
-        pthread_mutex_unlock(&sync_lock);
+    __atomic_store_n(&v->running, true, __ATOMIC_SEQ_CST);
+    if (likely(!__atomic_load_n(&exclusive_active, __ATOMIC_SEQ_CST))) {
+        return;
     }
+    pthread_mutex_lock(&sync_lock);
+    __atomic_store_n(&v->running, false, __ATOMIC_SEQ_CST);
+    pthread_cond_broadcast(&sync_cond);
+    held_up++;
+    while (exclusive_active) {
+        pthread_cond_wait(&exclusive_over, &sync_lock);
+    }
+    held_up--;
+    __atomic_store_n(&v->running, true, __ATOMIC_SEQ_CST);      /* the lock keeps the next section off until here */
+    pthread_cond_broadcast(&exclusive_over);
+    pthread_mutex_unlock(&sync_lock);
 }
 
 static void leave_running(VCpu *v)
@@ -149,6 +152,16 @@ static void retake_big_lock(bool held)
     }
 }
 
+/* In the order of asking, and with a turn for everybody who was held up by the section before. Sync lock held. */
+static void wait_for_turn(void)
+{
+    uint64_t ticket = tickets_drawn++;
+
+    while (exclusive_active || held_up || tickets_done != ticket) {
+        pthread_cond_wait(&exclusive_over, &sync_lock);
+    }
+}
+
 void exclusive_start(void)
 {
     bool held = drop_big_lock();
@@ -158,9 +171,7 @@ void exclusive_start(void)
         leave_running(current_vcpu);    /* two that want a section must not wait for each other */
     }
     pthread_mutex_lock(&sync_lock);
-    while (exclusive_active) {
-        pthread_cond_wait(&exclusive_over, &sync_lock);
-    }
+    wait_for_turn();
     __atomic_store_n(&exclusive_active, 1, __ATOMIC_SEQ_CST);
     exclusive_sections++;
     VCPU_FOREACH(v) {
@@ -190,6 +201,7 @@ void exclusive_end(void)
     pthread_mutex_lock(&sync_lock);
     assert(exclusive_active);
     __atomic_store_n(&exclusive_active, 0, __ATOMIC_SEQ_CST);
+    tickets_done++;
     pthread_cond_broadcast(&exclusive_over);
     pthread_mutex_unlock(&sync_lock);
     if (was_running) {

@@ -537,11 +537,8 @@ static void event_external(CPUX86State *env, int vector)
 
 static bool event_hard(CPUX86State *env)
 {
-    int vector;
+    int vector = x86_board_ack_interrupt(env->vcpu);
 
-    big_lock();
-    vector = x86_board_ack_interrupt(env->vcpu);
-    big_unlock();
     if (vector < 0) {
         return false;
     }

@@ -247,6 +247,49 @@ static void test_exclusive_sections_exclude(void)
     g_assert_cmpint(sum, ==, 200 * (N_CPUS + 1));
 }
 
+static uint32_t sections_enough;
+
+static gpointer sections_all_the_time(gpointer opaque)
+{
+    uint32_t *count = opaque;
+
+    while (!__atomic_load_n(&sections_enough, __ATOMIC_SEQ_CST)) {
+        exclusive_start();
+        exclusive_end();
+        __atomic_add_fetch(count, 1, __ATOMIC_SEQ_CST);
+    }
+    return NULL;
+}
+
+static void test_sections_starve_nobody(void)
+{
+    uint32_t count[2] = { 0, 0 };
+    GThread *threads[2];
+
+    vm_start();
+    sections_enough = 0;
+    for (int i = 0; i < 2; i++) {
+        threads[i] = g_thread_new("sections", sections_all_the_time, &count[i]);
+    }
+    for (int round = 0; round < 20; round++) {
+        uint32_t before[2] = { count[0], count[1] };
+
+        for (int i = 0; i < N_CPUS; i++) {
+            wait_until_runs(i);
+        }
+        for (int i = 0; i < 2; i++) {
+            while (__atomic_load_n(&count[i], __ATOMIC_SEQ_CST) == before[i]) {
+                g_usleep(100);
+            }
+        }
+    }
+    tell(&sections_enough);
+    for (int i = 0; i < 2; i++) {
+        g_thread_join(threads[i]);
+    }
+    vm_stop(RUN_STATE_PAUSED);
+}
+
 static void test_reset_request_from_a_vcpu(void)
 {
     int status = -1;
@@ -352,6 +395,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cpus/halted_sleeps_until_an_interrupt", test_halted_sleeps_until_an_interrupt);
     g_test_add_func("/cpus/work_runs_in_its_thread", test_work_runs_in_its_thread);
     g_test_add_func("/cpus/vcpus_may_wait_for_each_other", test_vcpus_may_wait_for_each_other);
+    g_test_add_func("/cpus/sections_starve_nobody", test_sections_starve_nobody);
     g_test_add_func("/cpus/exclusive_sections_exclude", test_exclusive_sections_exclude);
     g_test_add_func("/cpus/reset_request_from_a_vcpu", test_reset_request_from_a_vcpu);
     g_test_add_func("/cpus/suspend_and_wake_up", test_suspend_and_wake_up);
