@@ -869,6 +869,13 @@ uint8_t cpu_fetch_byte(CPUX86State *env, vaddr addr)
     return (uint8_t)page_load(env, addr, 1, fetch_mmu(env), MMU_FETCH);
 }
 
+const uint8_t *cpu_fetch_page(CPUX86State *env, vaddr addr)
+{
+    const TlbFull *f = tlb_get(env, addr, MMU_FETCH, fetch_mmu(env));
+
+    return f->io ? NULL : entry_host(env, addr & TARGET_PAGE_MASK, fetch_mmu(env));
+}
+
 ram_addr_t tlb_code_ram_addr(CPUX86State *env, vaddr addr, bool *global)
 {
     TlbFull *f = tlb_get(env, addr, MMU_FETCH, fetch_mmu(env));

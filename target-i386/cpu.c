@@ -255,6 +255,7 @@ static bool cpu_post_load(void *opaque, int version, Error **errp)
         env->fptags[i] &= 1;
     }
     env->fpstt &= 7;
+    env->pkru = (uint32_t)env->pkru;
     fpu_post_load(env);
     cpu_update_all_ranges(env);
     tlb_flush(env);
@@ -295,6 +296,7 @@ static const VMStateDescription vmstate_cpu = {
         VMSTATE_UINT64(fpip, CPUX86State), VMSTATE_UINT64(fpdp, CPUX86State), VMSTATE_UINT16(fpop, CPUX86State),
         VMSTATE_UINT16(fpcs, CPUX86State), VMSTATE_UINT16(fpds, CPUX86State),
         VMSTATE_UINT32_MASK(mxcsr, CPUX86State, 0xffff), VMSTATE_BYTES(xmm, CPUX86State, sizeof(XmmReg) * 16),
+        VMSTATE_UINT64(pkru, CPUX86State),
         VMSTATE_END
     },
 };

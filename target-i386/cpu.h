@@ -50,6 +50,8 @@ enum { R_ES, R_CS, R_SS, R_DS, R_FS, R_GS, R_LDTR, R_TR, NUM_SEGS };
 #define CR0_NW 0x20000000u
 #define CR0_CD 0x40000000u
 #define CR0_PG 0x80000000u
+#define CR3_PCID 0xfffull
+#define CR3_NO_FLUSH (1ull << 63)
 #define CR4_VME 0x0001u
 #define CR4_PVI 0x0002u
 #define CR4_TSD 0x0004u

@@ -138,7 +138,7 @@ static void leaf_b(CPUX86State *env, uint32_t sub, CpuidRegs *r)
 static const struct {
     uint8_t bit;
     uint16_t size, offset;
-} xsave_parts[] = { { 2, 256, 576 } };
+} xsave_parts[] = { { 2, 256, 576 }, { 9, 8, 0xa80 } };
 
 static void leaf_d(CPUX86State *env, uint32_t sub, CpuidRegs *r)
 {

@@ -33,6 +33,8 @@ static const InsnRow *group7(const Insn *in, const CodeReader *r)
     static const InsnRow row_stac = ROW(stac, O_NONE, O_NONE, 0, 0, .feat = FEAT_I_SMAP);
     static const InsnRow row_xgetbv = ROW(xgetbv, O_NONE, O_NONE, 0, 0, .feat = FEAT_I_XSAVE);
     static const InsnRow row_xsetbv = ROW(xsetbv, O_NONE, O_NONE, 0, 0, .feat = FEAT_I_XSAVE);
+    static const InsnRow row_rdpkru = ROW(rdpkru, O_NONE, O_NONE, 0, 0, .feat = FEAT_I_PKU);
+    static const InsnRow row_wrpkru = ROW(wrpkru, O_NONE, O_NONE, 0, 0, .feat = FEAT_I_PKU);
     static const InsnRow row_swapgs = ROW(swapgs, O_NONE, O_NONE, 0, A_O64);
     static const InsnRow row_rdtscp = ROW(rdtscp, O_NONE, O_NONE, 0, 0, .feat = FEAT_I_RDTSCP);
 
@@ -46,6 +48,8 @@ static const InsnRow *group7(const Insn *in, const CodeReader *r)
     case 0xcb: return in->mandatory ? NULL : &row_stac;
     case 0xd0: return in->mandatory ? NULL : &row_xgetbv;
     case 0xd1: return in->mandatory ? NULL : &row_xsetbv;
+    case 0xee: return in->mandatory ? NULL : &row_rdpkru;
+    case 0xef: return in->mandatory ? NULL : &row_wrpkru;
     case 0xf8: return &row_swapgs;
     case 0xf9: return &row_rdtscp;
     default: return NULL;

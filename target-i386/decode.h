@@ -47,7 +47,7 @@ typedef enum InsnFeature {
     FEAT_I_BMI2,
     FEAT_I_LZCNT, FEAT_I_ADX, FEAT_I_RDRAND, FEAT_I_RDSEED, FEAT_I_RDTSCP, FEAT_I_FSGSBASE, FEAT_I_SYSCALL, FEAT_I_SEP,
     FEAT_I_CLFLUSH, FEAT_I_CLFLUSHOPT, FEAT_I_CLWB, FEAT_I_MONITOR, FEAT_I_XSAVE, FEAT_I_INVPCID, FEAT_I_SMAP,
-    FEAT_I_RDPID, FEAT_I_LAHF,
+    FEAT_I_RDPID, FEAT_I_LAHF, FEAT_I_PKU,
     FEAT_I_TSC, FEAT_I_MSR, FEAT_I_SSE, FEAT_I_SSE2, FEAT_I__COUNT,
 } InsnFeature;
 
@@ -126,7 +126,7 @@ bool flags_dead_at(Translator *t, uint64_t pc);
     E(sgdt) E(sidt) E(lgdt) E(lidt) E(smsw) E(lmsw) E(clts) E(invlpg) E(invpcid) E(swapgs) E(rdtsc) E(rdtscp) E(rdpmc) \
     E(rdmsr) E(wrmsr) E(cpuid) E(syscall) E(sysret) E(sysenter) E(sysexit) E(rsm) E(hlt) E(cli) E(sti) E(cld) E(std)   \
     E(mov_from_cr) E(mov_to_cr) E(mov_from_dr) E(mov_to_dr) E(wbinvd) E(monitor) E(mwait) E(pause) E(xgetbv) E(xsetbv) \
-    E(clac) E(stac) E(rdfsgsbase) E(wrfsgsbase) E(rdrand) E(rdpid) E(fence) E(clflush) E(ud)                           \
+    E(clac) E(stac) E(rdfsgsbase) E(wrfsgsbase) E(rdrand) E(rdpid) E(rdpkru) E(wrpkru) E(fence) E(clflush) E(ud) \
     /* the FPU's and SSE's */                                                                                         \
     E(x87) E(sse) E(avx)
 #define EMIT_PROTO(n) void emit_##n(Translator *t, Insn *in);

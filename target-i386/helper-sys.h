@@ -68,6 +68,7 @@ enum { STEP_TF = 1, STEP_BRANCH = 2 };
     H(rdpid, i64, RAISES)                                                                                     \
     H(cpuid, void, WRITES)                                                                                    \
     H(xgetbv, void, RAISES | IR_CALL_WRITES) H(xsetbv, void, RAISES | IR_CALL_WRITES)                         \
+    H(rdpkru, void, RAISES | IR_CALL_WRITES) H(wrpkru, void, RAISES | IR_CALL_WRITES)                         \
     H(swapgs, void, RAISES | IR_CALL_WRITES)                                                                  \
     H(rdfsgsbase, i64, RAISES, i32 /*seg*/) H(wrfsgsbase, void, RAISES | IR_CALL_WRITES, i32 /*seg*/, i64)    \
     H(invlpg, void, RAISES | IR_CALL_WRITES, i64 /*linear*/)                                                  \

@@ -2,7 +2,7 @@
 /*
  * Page-table walk: 32-bit two-level (PSE, PSE-36), PAE with cached PDPTEs, 4-level with 2 MiB and 1 GiB pages.
  * Follows SDM vol. 3A, "Paging": access rights, reserved bits, accessed and dirty flags.
- * Left out: 5-level paging and protection keys (not in CPUID). PAT, PCD and PWT have no effect.
+ * Left out: 5-level paging (not in CPUID). PAT, PCD and PWT have no effect.
  *
  * A TLB miss is frequent in a kernel, so entries are read and updated through host pointers of guest RAM. Updates are
  * compare-and-swap: another vCPU may change the entry between our read and the update, and then we walk again.
@@ -29,6 +29,7 @@
 #define PF_U    (1u << 2)
 #define PF_RSVD (1u << 3)
 #define PF_I    (1u << 4)
+#define PF_PK   (1u << 5)
 
 /* ---- page-table entries in guest memory ------------------------------------------------------------------------ */
 
@@ -158,6 +159,29 @@ static uint8_t walk_prot(const Walk *w, uint64_t rights, bool nx)
     return prot;
 }
 
+/*
+ * What the key of a user page takes away (SDM vol. 3A, "Protection Keys"): data accesses, or writes by user code and,
+ * with WP, by the supervisor. Fetches do not count. Sets PF_PK when this access is hit, other reasons or not.
+ */
+static uint8_t walk_key(Walk *w, uint64_t pte, uint64_t rights)
+{
+    uint32_t bits = (uint32_t)w->env->pkru >> (pte >> 59 & 15) * 2;
+    uint8_t denied = 0;
+
+    if (!(w->env->cr4 & CR4_PKE) || !(w->env->efer & EFER_LMA) || !(rights & PTE_U)) {
+        return 0;
+    }
+    if (bits & 1) {
+        denied = PROT_R | PROT_W;
+    } else if ((bits & 2) && (w->user || (w->env->cr0 & CR0_WP))) {
+        denied = PROT_W;
+    }
+    if ((w->access == MMU_STORE && (denied & PROT_W)) || (w->access == MMU_LOAD && (denied & PROT_R))) {
+        w->error |= PF_PK;
+    }
+    return denied;
+}
+
 static const uint8_t prot_of_access[] = { [MMU_LOAD] = PROT_R, [MMU_STORE] = PROT_W, [MMU_FETCH] = PROT_X };
 
 enum { WALK_OK, WALK_FAULT, WALK_AGAIN };
@@ -168,7 +192,7 @@ enum { WALK_OK, WALK_FAULT, WALK_AGAIN };
  */
 static int walk_leaf(Walk *w, const PteRef *ref, bool wide, uint64_t pte, uint64_t rights, bool nx, MmuResult *r)
 {
-    uint8_t prot = walk_prot(w, rights, nx);
+    uint8_t prot = walk_prot(w, rights, nx) & ~walk_key(w, pte, rights);
     uint64_t new = pte | PTE_A | (w->access == MMU_STORE ? PTE_D : 0);
 
     if (!(prot & prot_of_access[w->access])) {

@@ -2,7 +2,7 @@
 /*
  * Control registers and the privileged instructions around them; the descriptors of all system helpers.
  * Follows SDM vol. 3A, "Control Registers", "Caching Translation Information" (what flushes), "Paging" (PDPTEs).
- * Left out: PCID (not in CPUID), monitoring of memory by MWAIT (it yields and goes on, which is allowed).
+ * Left out: monitoring of memory by MWAIT (it yields and goes on, which is allowed).
  */
 #include "qemu/osdep.h"
 #include "qemu/log.h"
@@ -102,9 +102,20 @@ void cpu_write_cr0(CPUX86State *env, uint64_t v)
     cpu_update_mode(env);
 }
 
+/*
+ * With PCIDs the TLB holds the current one's translations only: another PCID drops them all, which is always allowed
+ * (SDM vol. 3A, "Operations that Invalidate TLBs"), and nothing is left that INVPCID for another PCID had to find.
+ * Bit 63 keeps translations when the PCID stays.
+ */
 void cpu_write_cr3(CPUX86State *env, uint64_t v)
 {
+    bool keep = false;
+
     if (cpu_long_mode(env)) {
+        if (env->cr4 & CR4_PCIDE) {
+            keep = v & CR3_NO_FLUSH && !((v ^ env->cr3) & CR3_PCID);
+            v &= ~CR3_NO_FLUSH;
+        }
         if (v >> env->model->phys_bits) {
             gp0(env);
         }
@@ -115,7 +126,7 @@ void cpu_write_cr3(CPUX86State *env, uint64_t v)
         }
     }
     env->cr3 = v;
-    if (env->cr0 & CR0_PG) {
+    if ((env->cr0 & CR0_PG) && !keep) {
         tlb_flush_nonglobal(env);
     }
 }
@@ -132,6 +143,7 @@ static const struct {
     { CR4_OSXMMEXCPT, FEAT_1_EDX, CPUID_SSE }, { CR4_UMIP, FEAT_7_ECX, CPUID_UMIP },
     { CR4_FSGSBASE, FEAT_7_EBX, CPUID_FSGSBASE }, { CR4_OSXSAVE, FEAT_1_ECX, CPUID_XSAVE },
     { CR4_SMEP, FEAT_7_EBX, CPUID_SMEP }, { CR4_SMAP, FEAT_7_EBX, CPUID_SMAP },
+    { CR4_PCIDE, FEAT_1_ECX, CPUID_PCID }, { CR4_PKE, FEAT_7_ECX, CPUID_PKU },
 };
 
 uint64_t cpu_cr4_reserved(const CPUX86State *env)
@@ -154,12 +166,15 @@ void cpu_write_cr4(CPUX86State *env, uint64_t v)
     if (cpu_long_mode(env) && !(v & CR4_PAE)) {
         gp0(env);
     }
+    if ((changed & v & CR4_PCIDE) && (!cpu_long_mode(env) || (env->cr3 & CR3_PCID))) {
+        gp0(env);
+    }
     if ((changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)) && uses_pdptes(env->cr0, v, env->efer) &&
         !cpu_load_pdptes(env, env->cr3)) {
         gp0(env);
     }
     env->cr4 = v;
-    if (changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP | CR4_SMAP)) {
+    if (changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP | CR4_SMAP | CR4_PCIDE | CR4_PKE)) {
         tlb_flush(env);
     }
     cpu_update_mode(env);
@@ -277,11 +292,11 @@ void helper_invlpg(CPUX86State *env, uint64_t addr)
     tlb_flush_page(env, cpu_code64(env) ? addr : (uint32_t)addr);
 }
 
-/* Without PCID there is one context, number 0 (SDM vol. 2A, INVPCID). */
+/* SDM vol. 2A, INVPCID. Without CR4.PCIDE there is one context, number 0. */
 void helper_invpcid(CPUX86State *env, uint64_t type, uint64_t desc)
 {
     int idx = cpu_mmu_index(env);
-    uint64_t pcid, addr;
+    uint64_t pcid, addr, current = env->cr4 & CR4_PCIDE ? env->cr3 & CR3_PCID : 0;
 
     if (!cpu_has(env, FEAT_7_EBX, CPUID_INVPCID)) {
         raise_exception(env, EXC_UD);
@@ -289,15 +304,16 @@ void helper_invpcid(CPUX86State *env, uint64_t type, uint64_t desc)
     require_cpl0(env);
     pcid = cpu_ld(env, desc, 8, idx);
     addr = cpu_ld(env, desc + 8, 8, idx);
-    if (type > 3 || pcid >> 12 || (type <= 1 && pcid) || (type == 0 && !addr_canonical(addr))) {
+    if (type > 3 || pcid >> 12 || (type <= 1 && pcid && !(env->cr4 & CR4_PCIDE)) ||
+        (type == 0 && !addr_canonical(addr))) {
         gp0(env);
     }
-    if (type == 0) {
-        tlb_flush_page(env, addr);
-    } else if (type == 2) {
+    if (type == 2) {
         tlb_flush(env);
-    } else {
+    } else if (type == 3 || (type == 1 && pcid == current)) {
         tlb_flush_nonglobal(env);
+    } else if (type == 0 && pcid == current) {
+        tlb_flush_page(env, addr);
     }
 }
 
@@ -384,7 +400,10 @@ uint64_t helper_rdrand(CPUX86State *env, uint32_t size)
 
 uint64_t cpu_xcr0_valid(const CPUX86State *env)
 {
-    return cpu_has(env, FEAT_1_ECX, CPUID_XSAVE) ? 3 | (cpu_has(env, FEAT_1_ECX, CPUID_AVX) ? 4 : 0) : 1;
+    if (!cpu_has(env, FEAT_1_ECX, CPUID_XSAVE)) {
+        return 1;
+    }
+    return 3 | (cpu_has(env, FEAT_1_ECX, CPUID_AVX) ? 4 : 0) | (cpu_has(env, FEAT_7_ECX, CPUID_PKU) ? 0x200 : 0);
 }
 
 void helper_xgetbv(CPUX86State *env)
@@ -415,6 +434,34 @@ void helper_xsetbv(CPUX86State *env)
     }
     env->xcr0 = val;
     cpu_update_mode(env);
+}
+
+/* ---- helpers: protection keys (SDM vol. 2B, RDPKRU, WRPKRU) ------------------------------------------------------ */
+
+static void check_pkru(CPUX86State *env, bool upper)
+{
+    if (!(env->cr4 & CR4_PKE)) {
+        raise_exception(env, EXC_UD);
+    }
+    if ((uint32_t)env->regs[R_ECX] || (upper && (uint32_t)env->regs[R_EDX])) {
+        gp0(env);
+    }
+}
+
+void helper_rdpkru(CPUX86State *env)
+{
+    check_pkru(env, false);
+    set_edx_eax(env, env->pkru);
+}
+
+/* Rights are looked at when the TLB is filled. */
+void helper_wrpkru(CPUX86State *env)
+{
+    check_pkru(env, true);
+    if (env->pkru != (uint32_t)env->regs[R_EAX]) {
+        env->pkru = (uint32_t)env->regs[R_EAX];
+        tlb_flush(env);
+    }
 }
 
 /* ---- helpers: waiting -------------------------------------------------------------------------------------------- */

@@ -415,6 +415,18 @@ void emit_xsetbv(Translator *t, Insn *in)
     gen_end_block(t);
 }
 
+void emit_rdpkru(Translator *t, Insn *in)
+{
+    plain_call(t, &ir_helper_rdpkru);
+}
+
+/* Rights of pages change: what is behind it is translated anew. */
+void emit_wrpkru(Translator *t, Insn *in)
+{
+    plain_call(t, &ir_helper_wrpkru);
+    gen_end_block(t);
+}
+
 void emit_rdrand(Translator *t, Insn *in)
 {
     IrTemp v = ir_call(t->ir, &ir_helper_rdrand, k32(t, in->opsize));

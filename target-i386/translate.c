@@ -64,7 +64,7 @@ static bool reader_has(void *opaque, InsnFeature f)
         [FEAT_I_SMAP] = { FEAT_7_EBX, CPUID_SMAP }, [FEAT_I_RDPID] = { FEAT_7_ECX, CPUID_RDPID },
         [FEAT_I_TSC] = { FEAT_1_EDX, CPUID_TSC }, [FEAT_I_MSR] = { FEAT_1_EDX, CPUID_MSR },
         [FEAT_I_SSE] = { FEAT_1_EDX, CPUID_SSE }, [FEAT_I_SSE2] = { FEAT_1_EDX, CPUID_SSE2 },
-        [FEAT_I_LAHF] = { FEAT_8000_0001_ECX, CPUID_EXT_LAHF_LM },
+        [FEAT_I_LAHF] = { FEAT_8000_0001_ECX, CPUID_EXT_LAHF_LM }, [FEAT_I_PKU] = { FEAT_7_ECX, CPUID_PKU },
     };
     const Translator *t = opaque;
 
@@ -90,12 +90,10 @@ static int fetch_slow(void *opaque, uint64_t linear)
 static void reader_open(Translator *t, CodeReader *r, uint64_t eip)
 {
     uint64_t linear = code_linear(r, eip);
-    int mmu_idx = t->cpl == 3 ? MMU_USER : MMU_KERNEL;
 
     t->first_page = linear & TARGET_PAGE_MASK;
     if (r->mk & (MK_CS64 | MK_FLAT_CS) || (uint32_t)eip <= r->cs_limit) {
-        cpu_fetch_byte(t->env, linear);         /* raises what the fetch raises */
-        r->host = cpu_host_ptr(t->env, t->first_page, TARGET_PAGE_SIZE, false, mmu_idx);
+        r->host = cpu_fetch_page(t->env, linear);       /* raises what the fetch raises */
         if (r->host) {
             r->host_lo = t->first_page;
             r->host_hi = t->first_page + TARGET_PAGE_SIZE;

@@ -28,6 +28,8 @@ void cpu_probe(CPUX86State *env, vaddr addr, unsigned len, bool write, int mmu_i
 void *cpu_host_ptr(CPUX86State *env, vaddr addr, unsigned len, bool write, int mmu_idx);
 /* Instruction bytes at a linear address, for the decoder: raises the fetch fault. Own vCPU, translating. */
 uint8_t cpu_fetch_byte(CPUX86State *env, vaddr addr);
+/* The same for all of the page: NULL when it is not RAM. It may be executable and not readable. */
+const uint8_t *cpu_fetch_page(CPUX86State *env, vaddr addr);
 
 /* TLB maintenance. Own vCPU thread (others: vcpu_run_on). */
 void tlb_flush(CPUX86State *env);                       /* everything, and the jump cache */

@@ -68,15 +68,13 @@ static void cmpxchg64(volatile void *p)
 
 static void cmpxchg8b_loop(volatile void *p)
 {
-    __asm__ volatile("mov %0, %%eax; mov 4+%0, %%edx\n1: mov %%eax, %%ebx; mov %%edx, %%ecx; add $1, %%ebx; adc $0, "
-                     "%%ecx; lock cmpxchg8b %0; jne 1b"
-                     : "+m"(*(volatile uint64_t *)p)
-                     :
-                     : "eax", "ebx", "ecx", "edx", "cc");
+    __asm__ volatile("mov (%0), %%eax; mov 4(%0), %%edx\n"
+                     "1: mov %%eax, %%ebx; mov %%edx, %%ecx; add $1, %%ebx; adc $0, %%ecx; lock cmpxchg8b (%0); jne 1b"
+                     : : "r"(p) : "eax", "ebx", "ecx", "edx", "cc", "memory");
 }
 
-static void
-neg_not(volatile void *p) /* -(~v) is v + 1 in two steps; each is atomic, the pair is counted by parity only */
+/* -(~v) is v + 1 in two steps; each is atomic, the pair is counted by parity only */
+static void neg_not(volatile void *p)
 {
     __asm__ volatile("lock notl %0; lock negl %0" : "+m"(*(volatile uint32_t *)p) : : "cc");
 }
@@ -104,11 +102,9 @@ TEST(locked_neg_and_not_keep_within_their_orbit)
 
 static void cmpxchg16b_add(volatile void *p)
 {
-    __asm__ volatile("mov %0, %%rax; mov 8+%0, %%rdx\n1: mov %%rax, %%rbx; mov %%rdx, %%rcx; add $1, %%rbx; sub $1, "
-                     "%%rcx; lock cmpxchg16b %0; jne 1b"
-                     : "+m"(*(volatile unsigned __int128 *)p)
-                     :
-                     : "rax", "rbx", "rcx", "rdx", "cc");
+    __asm__ volatile("mov (%0), %%rax; mov 8(%0), %%rdx\n"
+                     "1: mov %%rax, %%rbx; mov %%rdx, %%rcx; add $1, %%rbx; sub $1, %%rcx; lock cmpxchg16b (%0); jne 1b"
+                     : : "r"(p) : "rax", "rbx", "rcx", "rdx", "cc", "memory");
 }
 
 TEST(cmpxchg16b_changes_both_halves_together)
