@@ -342,6 +342,7 @@ static void deliver_protected(CPUX86State *env, const Event *ev)
         raise_idt(env, EXC_NP, ev);
     }
     if (g.type == SYS_TASK_GATE) {
+        env->eflags |= ev->flags & RF_MASK;     /* in the image that the old task's TSS gets */
         task_gate(env, lo, TASK_INT, ev->eip, ev->ext, ev->has_error, ev->error);
         return;
     }

@@ -209,10 +209,10 @@ static unsigned exit_flags(const Translator *t, uint64_t eip)
 
 bool jump_allowed(const Translator *t, uint64_t eip)
 {
-    if (t->code64) {
-        return addr_is_canonical(eip) || eip == t->insn->next;      /* running into it is the next instruction's fault */
+    if (eip == t->insn->next) {
+        return true;            /* running into it is the next instruction's fault */
     }
-    return (t->mk & MK_FLAT_CS) || eip <= t->cs_limit;
+    return t->code64 ? addr_is_canonical(eip) : (t->mk & MK_FLAT_CS) || eip <= t->cs_limit;
 }
 
 static void exit_const(Translator *t, uint64_t eip, unsigned extra_flags)
