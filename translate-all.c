@@ -55,6 +55,8 @@ struct TranslationBlock {
     uint32_t n_restore;
     uint16_t n_exits, n_insns, guest_bytes;
     bool invalid, plain;
+    uint8_t n_soft;
+    SoftBytes soft[MAX_SOFT];           /* of its first page: stores within one of them are none of its business */
     const CPUX86State *owner;           /* of a block that runs once */
 };
 
@@ -498,7 +500,56 @@ static bool overlaps(const TranslationBlock *tb, ram_addr_t page, unsigned lo, u
 {
     unsigned i = page_slot(tb, page);
 
+    for (unsigned n = 0; i == 0 && n < tb->n_soft; n++) {
+        if (tb->soft[n].lo <= lo && hi <= tb->soft[n].hi) {
+            return false;
+        }
+    }
     return tb->lo[i] < hi && lo < tb->hi[i];
+}
+
+/*
+ * Stores that took blocks away, by address: code that keeps changing the operand of an instruction would be translated
+ * again each time. After a few times the operand is soft: blocks read it from memory as they run. Guarded by the lock.
+ */
+#define SOFT_SLOTS 256
+#define SOFT_AFTER 3
+static struct { ram_addr_t addr; uint8_t len, count; } overwritten[SOFT_SLOTS];
+
+static unsigned soft_slot(ram_addr_t addr)
+{
+    return (unsigned)(addr ^ addr >> 8) % SOFT_SLOTS;
+}
+
+static void note_overwritten(ram_addr_t addr, unsigned len)
+{
+    unsigned n = soft_slot(addr);
+
+    if (len > 8) {
+        return;
+    }
+    if (overwritten[n].addr != addr || overwritten[n].len != len) {
+        overwritten[n].addr = addr;
+        overwritten[n].len = (uint8_t)len;
+        overwritten[n].count = 0;
+    }
+    overwritten[n].count += overwritten[n].count < SOFT_AFTER;
+}
+
+/* Are bytes [lo, hi) of the page at *opaque those of an operand that keeps changing? */
+static bool is_soft(const void *opaque, unsigned lo, unsigned hi)
+{
+    ram_addr_t page = *(const ram_addr_t *)opaque;
+
+    for (ram_addr_t addr = page + lo; addr < page + hi; addr++) {
+        unsigned n = soft_slot(addr);
+
+        if (overwritten[n].addr == addr && overwritten[n].count >= SOFT_AFTER &&
+            addr + overwritten[n].len <= page + hi) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Blocks with bytes in [lo, hi) of the page go. True if `running` was one. */
@@ -538,11 +589,16 @@ bool tb_invalidate_for_store(ram_addr_t addr, unsigned len, uint64_t host_pc)
 {
     ram_addr_t page = addr & TARGET_PAGE_MASK;
     unsigned lo = (unsigned)(addr - page);
+    uint64_t before;
     bool hit;
 
     tb_lock();
     stats.code_page_stores++;
+    before = stats.invalidated;
     hit = page_invalidate_locked(page, lo, lo + len, host_pc ? tb_of_host_pc(host_pc) : NULL);
+    if (stats.invalidated != before) {
+        note_overwritten(addr, len);
+    }
     page_unprotect_unused(page);
     tb_unlock();
     return hit;
@@ -872,6 +928,8 @@ static TranslationBlock *generate_locked(CPUX86State *env, const TranslateResult
     tb->n_insns = (uint16_t)res->n_insns;
     tb->guest_bytes = (uint16_t)res->guest_bytes;
     tb_set_range(env, tb, res, linear);
+    tb->n_soft = (uint8_t)res->n_soft;
+    memcpy(tb->soft, res->soft, sizeof(tb->soft));
     code.rw = buffer_rw + r->used;
     code.rx = buffer_rx + r->used;
     code.capacity = r->end - r->used;
@@ -966,10 +1024,13 @@ TranslationBlock *tb_generate(CPUX86State *env, bool plain)
     vaddr linear = linear_of(env->eip, env->jit.mode_key);
     unsigned max_insns = tcg_opt_singlestep || env->jit.smc_single ? 1 : MAX_BLOCK_INSNS;
     bool global, log = log_mask_active && log_in_filter(linear);
-    ram_addr_t ram_addr = tlb_code_ram_addr(env, linear, &global);
+    ram_addr_t ram_addr = tlb_code_ram_addr(env, linear, &global), page = ram_addr & TARGET_PAGE_MASK;
 
     if (ram_addr == ~0ull) {
         max_insns = 1;
+    } else if (!env->jit.smc_single) {
+        rq.is_soft = is_soft;
+        rq.opaque = &page;
     }
     cpu_fetch_byte(env, linear);
     tb_lock();

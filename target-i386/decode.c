@@ -456,9 +456,11 @@ DecodeStatus insn_decode(const CodeReader *r, uint64_t pc, Insn *in)
         decode_sizes(&d, row->attr);
     }
     in->row = row;
+    in->imm_off = d.len;
     fetch_immediate(&d, row->o0);
     fetch_immediate(&d, row->o1);
     fetch_immediate(&d, row->o2);
+    in->imm_len = d.len - in->imm_off;
     if (d.status != DECODE_OK) {
         return d.status;
     }

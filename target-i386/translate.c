@@ -307,6 +307,34 @@ static IrTemp immediate(Translator *t, const Insn *in, int64_t v)
     return ir_const(t->ir, type_of(size), (int64_t)((uint64_t)v & mask));
 }
 
+/* Where the host finds an immediate that the guest keeps changing; NULL: it is as constant as the rest of the code. */
+static const uint8_t *soft_immediate(Translator *t, const Insn *in)
+{
+    uint64_t linear = code_linear(t->code, in->pc + in->imm_off), lo = linear - t->first_page, hi = lo + in->imm_len;
+    TranslateResult *res = t->res;
+
+    if (!t->rq->is_soft || linear < t->code->host_lo || linear + in->imm_len > t->code->host_hi ||
+        res->n_soft == MAX_SOFT || !t->rq->is_soft(t->rq->opaque, (unsigned)lo, (unsigned)hi)) {
+        return NULL;
+    }
+    res->soft[res->n_soft++] = (SoftBytes) { (uint16_t)lo, (uint16_t)hi };
+    return t->code->host + lo;
+}
+
+static IrTemp immediate_operand(Translator *t, const Insn *in, bool is_signed)
+{
+    static const IrMemOp sizes[] = { [1] = IR_MO_8, [2] = IR_MO_16, [4] = IR_MO_32, [8] = IR_MO_64 };
+    const uint8_t *host = soft_immediate(t, in);
+    unsigned size = in->size ? in->size : 4;
+    IrTemp v;
+
+    if (!host) {
+        return immediate(t, in, in->imm);
+    }
+    v = ir_hld(t->ir, type_of(size), host, sizes[in->imm_len] | (is_signed ? IR_MO_SIGN : 0));
+    return size < 4 && is_signed && in->imm_len < size ? ir_andi(t->ir, v, (1 << (size * 8)) - 1) : v;
+}
+
 static unsigned opcode_reg(const Insn *in)
 {
     return (in->opcode & 7) | (in->rex & 1 ? 8 : 0);
@@ -352,8 +380,10 @@ static void memory_operand(Translator *t, Insn *in, unsigned op, bool reads, boo
 static IrTemp load_operand(Translator *t, Insn *in, unsigned op)
 {
     switch (op) {
-    case Ib: case Is: case Iw: case Iz: case Iv:
-        return immediate(t, in, in->imm);
+    case Ib: case Iw:
+        return immediate_operand(t, in, false);
+    case Is: case Iz: case Iv:
+        return immediate_operand(t, in, in->imm_len < in->size);
     case One:
         return immediate(t, in, 1);
     default:
@@ -555,7 +585,7 @@ void x86_translate_block(const TranslateRequest *rq, TranslateResult *res)
 {
     uint32_t mk = (uint32_t)rq->mode_key;
     Translator t = {
-        .ir = rq->ir, .env = rq->env, .mk = mk, .cs_base = rq->mode_key >> 32, .cpl = mk & MK_CPL_MASK,
+        .rq = rq, .res = res, .ir = rq->ir, .env = rq->env, .mk = mk, .cs_base = rq->mode_key >> 32, .cpl = mk & MK_CPL_MASK,
         .code64 = mk & MK_CS64, .code32 = mk & MK_CS32, .ss32 = mk & MK_SS32,
         .first_pc = rq->eip, .lo = ~0ull, .max_insns = rq->max_insns, .cs_limit = rq->env->segs[R_CS].limit,
     };
@@ -564,6 +594,7 @@ void x86_translate_block(const TranslateRequest *rq, TranslateResult *res)
     };
 
     t.code = &code;
+    res->n_soft = 0;
     if (mk & (MK_TF | MK_DB | MK_INHIBIT | MK_RF)) {
         t.max_insns = 1;
     }
@@ -572,5 +603,8 @@ void x86_translate_block(const TranslateRequest *rq, TranslateResult *res)
     guard_cs_limit(&t, rq->eip);
     translate_insns(&t, rq->eip);
     emit_faults(&t);
-    *res = (TranslateResult) { .n_insns = t.n_insns, .lo = t.lo, .hi = t.hi, .guest_bytes = t.guest_bytes };
+    res->n_insns = t.n_insns;
+    res->lo = t.lo;
+    res->hi = t.hi;
+    res->guest_bytes = t.guest_bytes;
 }

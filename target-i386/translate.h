@@ -17,6 +17,7 @@
 
 #include "target-i386/cpu.h"
 #include "target-i386/helper.h"
+#include "exec/translate-all.h"
 #include "tcg/ir.h"
 
 #define ENV_OFF(field) offsetof(CPUX86State, field)
@@ -81,6 +82,7 @@ typedef struct Insn {
 
     int64_t imm;                /* sign-extended as the row says; imm8 of vector ops: 0..255 (use uint8_t) */
     int64_t imm2;               /* ENTER's level, far pointer's selector */
+    uint8_t imm_off, imm_len;   /* where imm stands in the instruction; 0, 0: nowhere */
 
     /* ---- used while translating ---- */
     uint8_t size;               /* bytes of operand 0, for table-driven emitters */
@@ -103,6 +105,8 @@ enum { FAULT_SEG, FAULT_EXC, FAULT_GP0, FAULT_CS_LIMIT };
 
 struct Translator {
     IrContext *ir;
+    const TranslateRequest *rq;
+    TranslateResult *res;
     CPUX86State *env;           /* only for fetching code and for CPUID feature bits (fixed once the machine runs) */
     uint32_t mk;                /* MK_* mode key */
     uint32_t cs_base;

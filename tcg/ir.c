@@ -305,6 +305,14 @@ IrTemp ir_gld(IrContext *ir, IrType type, IrTemp addr, IrMemOp mo)
     return r;
 }
 
+IrTemp ir_hld(IrContext *ir, IrType type, const void *host, IrMemOp mo)
+{
+    IrTemp r = op1(ir, IRO_hld, type, ir_const(ir, IR_I64, (int64_t)(uintptr_t)host));
+
+    ir->ops[ir->n_ops - 1].c[0] = mo;
+    return r;
+}
+
 void ir_gst(IrContext *ir, IrTemp addr, IrTemp val, IrMemOp mo)
 {
     IrOp *op = op_new(ir, IRO_gst, ir_type(ir, val));

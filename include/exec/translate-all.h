@@ -66,11 +66,20 @@ typedef struct TranslateRequest {
     uint64_t eip;               /* offset in CS of the first instruction */
     uint64_t mode_key;          /* key | cs_base << 32 */
     unsigned max_insns;         /* >= 1 */
+    /* Are the bytes of an immediate (offsets in the first page) stored to again and again? NULL: none are. */
+    bool (*is_soft)(const void *opaque, unsigned lo, unsigned hi);
+    const void *opaque;
 } TranslateRequest;
+#define MAX_SOFT 4
+typedef struct SoftBytes {
+    uint16_t lo, hi;            /* [lo, hi) in the block's first page */
+} SoftBytes;
 typedef struct TranslateResult {
     unsigned n_insns;
     uint64_t lo, hi;            /* linear address range [lo, hi) of all guest bytes decoded */
     unsigned guest_bytes;
+    unsigned n_soft;
+    SoftBytes soft[MAX_SOFT];   /* immediates that the block reads from memory as it runs */
 } TranslateResult;
 /*
  * Emits IR for one block. Fetch faults at the first instruction raise; later ones end the block before that

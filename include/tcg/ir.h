@@ -187,6 +187,8 @@ void ir_st(IrContext *ir, IrTemp val, size_t off, IrMemOp size);
 /* ---- guest memory; addr is I64 and canonical checks are the slow path's ---- */
 IrTemp ir_gld(IrContext *ir, IrType type, IrTemp addr, IrMemOp mo);
 void ir_gst(IrContext *ir, IrTemp addr, IrTemp val, IrMemOp mo);
+/* From memory of the host, which must stay while the block exists; in order with guest stores. */
+IrTemp ir_hld(IrContext *ir, IrType type, const void *host, IrMemOp mo);
 /*
  * 4 to 32 bytes between guest memory and a vector in the CPU state. A load faults before it writes; the rest up to 16
  * becomes 0.
