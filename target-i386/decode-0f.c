@@ -322,7 +322,7 @@ static const InsnRow *vex_rorx(const Insn *in, const CodeReader *r)
 {
     static const InsnRow row = ROW(rorx, Gy, Ey, RW, A_VEX | A_PLAIN, .o2 = Ib, .feat = FEAT_I_BMI2);
 
-    return in->mandatory == 0xf2 && in->vex_v == 0 ? &row : NULL;
+    return in->mandatory == 0xf2 && in->vex_no_v ? &row : NULL;
 }
 
 const InsnRow decode_vex_38[256] = {

@@ -157,6 +157,7 @@ static const InsnRow *vex_opcode(Decode *d, uint8_t first)
     uint8_t p1 = fetch8(d), p2 = p1, map = 1;
     static const uint8_t pp[4] = { 0, 0x66, 0xf3, 0xf2 };
     bool bad = in->rep || in->opsize_prefix || in->lock || in->rex;
+    static const InsnRow *const maps[3] = { decode_vex_0f, decode_vex_38, decode_vex_3a };
     const InsnRow *row;
 
     in->rex = 0x40 | (p1 & 0x80 ? 0 : 4);
@@ -172,12 +173,13 @@ static const InsnRow *vex_opcode(Decode *d, uint8_t first)
     in->vex = 1;
     in->vex_l = p2 >> 2 & 1;
     in->vex_w = first == 0xc4 && (p2 & 0x80);
+    in->vex_no_v = (p2 & 0x78) == 0x78;
     in->vex_v = ~(p2 >> 3) & (d->r->mk & MK_CS64 ? 15 : 7);
     in->mandatory = pp[p2 & 3];
     in->map = map;
     in->opcode = fetch8(d);
     in->vsib = map == 2 && in->opcode >= 0x90 && in->opcode <= 0x93;
-    row = map == 1 ? &decode_vex_0f[in->opcode] : map == 2 ? &decode_vex_38[in->opcode] : map == 3 ? &decode_vex_3a[in->opcode] : NULL;
+    row = map >= 1 && map <= 3 ? &maps[map - 1][in->opcode] : NULL;
     return bad || (in->vex_l && row && row->emit != emit_avx) ? NULL : row;
 }
 

@@ -40,8 +40,8 @@ const VexRow *vex_row(unsigned map, unsigned opcode, unsigned mandatory, bool w)
 extern const IrVecOp vec_vinsertf128;
 
 /*
- * Element accesses: what a helper has to know, in one word. Registers by number, sizes as log2 of bytes, seg and
- * address size of the memory operand.
+ * Element accesses: what a helper has to know, in one word. Registers by number, sizes as log2 of bytes, segment. Gathers
+ * truncate each element's offset to the address size; elements side by side go on beyond its end.
  */
 #define VEX_DST(n)      (n)
 #define VEX_MASK(n)     ((n) << 4)
@@ -60,7 +60,8 @@ extern const IrVecOp vec_vinsertf128;
     H(vmaskload, void, RAISES, i32, i64, i32)                                                          \
     H(vmaskstore, void, RAISES, i32, i64, i32)                                                         \
     H(vgather, void, RAISES, i32, i64, i32)                                                            \
-    H(vzero, void, STATE, i32 /*first byte of each register: 0 or 16*/, i32 /*registers*/)              \
+    H(vzeroupper, void, STATE, i32 /*registers*/)                                                      \
+    H(vzeroall, void, STATE, i32)                                                                      \
     /* EXTRQ, INSERTQ: offsets of dst and src, length | index << 8, or -1: those of the source */      \
     H(extrq, void, STATE, i32, i32, i32)                                                                \
     H(insertq, void, STATE, i32, i32, i32)

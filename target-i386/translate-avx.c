@@ -340,7 +340,10 @@ static bool sse_form_exists(const Translator *t, const Insn *in, const SseRow *r
             return false;
         }
     }
-    return three || in->vex_v == 0;
+    if ((row->kind == K_PINSR || row->kind == K_PEXTR) && in->vex_w && !t->code64 && row->arg == 4 && in->opcode != 0x17) {
+        return false;           /* VPINSRQ, VPEXTRQ */
+    }
+    return three || in->vex_no_v;
 }
 
 /* ---- instructions with VEX only ---- */
@@ -392,7 +395,7 @@ static bool emit_vex_test(Translator *t, Insn *in, const VexRow *row)
 static uint32_t element_word(const Insn *in, const VexRow *row)
 {
     return VEX_DST(in->reg) | VEX_MASK((uint32_t)in->vex_v) | VEX_ELEM(row->elem == 4 ? 2u : 3u) | VEX_SEG((uint32_t)in->seg)
-        | (in->addrsize == 8 ? 0 : VEX_ADDR32) | (in->vex_l ? VEX_LEN32 : 0);
+        | (in->vex_l ? VEX_LEN32 : 0);
 }
 
 static bool emit_masked(Translator *t, Insn *in, const VexRow *row)
@@ -405,7 +408,7 @@ static bool emit_masked(Translator *t, Insn *in, const VexRow *row)
 static bool emit_gather(Translator *t, Insn *in, const VexRow *row)
 {
     uint32_t word = element_word(in, row) | VEX_INDEX((uint32_t)in->vsib_index) | VEX_INDEX_ELEM(row->index == 4 ? 2u : 3u)
-        | VEX_SCALE((uint32_t)in->scale);
+        | VEX_SCALE((uint32_t)in->scale) | (in->addrsize == 8 ? 0 : VEX_ADDR32);
 
     ir_call(t->ir, H(vgather), const32(t, word), insn_ea_offset(t, in), sse_mmu_index(t));
     return true;
@@ -448,7 +451,7 @@ static bool vex_form_exists(const Translator *t, const Insn *in, const VexRow *r
     if (!length_exists(in, row->len) || !guest_has(t, in->is_mem ? row->isa : MAX(row->isa, row->isa_reg))) {
         return false;
     }
-    if (((rules & MEM_ONLY) && !in->is_mem) || (((rules & NO_VVVV) || row->vec.dst_unread) && in->vex_v)) {
+    if (((rules & MEM_ONLY) && !in->is_mem) || (((rules & NO_VVVV) || row->vec.dst_unread) && !in->vex_no_v)) {
         return false;
     }
     return row->kind != V_GATHER || (in->has_vsib && gather_operands_differ(in));
@@ -459,14 +462,14 @@ static bool vex_form_exists(const Translator *t, const Insn *in, const VexRow *r
 /* VZEROUPPER, VZEROALL: of the eight or sixteen registers there are. */
 static void emit_vzero(Translator *t, const Insn *in)
 {
-    ir_call(t->ir, H(vzero), const32(t, in->vex_l ? 0 : 16), const32(t, t->code64 ? 16 : 8));
+    ir_call(t->ir, in->vex_l ? H(vzeroall) : H(vzeroupper), const32(t, t->code64 ? 16 : 8));
 }
 
 bool translate_avx(Translator *t, Insn *in)
 {
     const VexRow *row = vex_row(in->map, in->opcode, in->mandatory, in->vex_w);
     const SseRow *sse = sse_row(in->map, in->opcode, in->mandatory);
-    bool vzero = in->map == 1 && in->opcode == 0x77 && !in->mandatory && in->vex_v == 0;
+    bool vzero = in->map == 1 && in->opcode == 0x77 && !in->mandatory && in->vex_no_v;
 
     if (!(t->mk & MK_OSXSAVE) || !guest_has(t, VI_AVX)) {
         return false;

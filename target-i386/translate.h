@@ -59,6 +59,7 @@ typedef struct Insn {
     bool rex_w;
     uint8_t vex;                /* 0: legacy encoding; 1: VEX */
     uint8_t vex_l, vex_v;       /* VEX.L, the register named by vvvv */
+    bool vex_no_v;              /* vvvv is 1111, as it must be where it names nothing: all four bits in every mode */
     bool vex_w;                 /* VEX.W, in every mode; rex_w is what general registers see of it */
     bool vsib, has_vsib;        /* the opcode wants a vector for index; SIB has one: vsib_index, while index is -1 */
     uint8_t vsib_index;

@@ -17,6 +17,18 @@ sys.path.insert(0, os.path.join(HERE, '..', 'system'))
 from build import Skip, demo_guest          # noqa: E402
 from vm import Failure, PROMPT, Vm          # noqa: E402
 
+
+def host_has(*flags):
+    """Whether the host's processor has these features, by their names in /proc/cpuinfo."""
+    try:
+        with open('/proc/cpuinfo', encoding='ascii', errors='replace') as f:
+            return set(flags) <= set(re.search(r'^flags\s*:(.*)', f.read(), re.M).group(1).split())
+    except (OSError, AttributeError):
+        return False
+
+
+HAS_AVX = host_has('avx2', 'fma')
+
 # The loops of micro/loops.S: name, what an iteration costs, iterations to begin with, whether the host can run it.
 LOOPS = [
     ('empty', 'decrement and branch, one block', 1000000, True),
@@ -33,6 +45,10 @@ LOOPS = [
     ('ssedbl', '8 packed double operations', 20000, True),
     ('ssescal', '8 scalar double operations', 20000, True),
     ('sseint', '8 packed integer operations', 50000, True),
+    ('avxdbl', '8 double operations of 256 bits', 50000, HAS_AVX),
+    ('avxint', '8 integer operations of 256 bits', 50000, HAS_AVX),
+    ('avxmem', '8 AVX operations, 6 on memory', 50000, HAS_AVX),
+    ('vzeroupper', 'an operation of 256 bits, vzeroupper', 50000, HAS_AVX),
     ('x87', '8 x87 instructions', 20000, True),
     ('cr3', 'CR3 write, 4 loads', 5000, False),
     ('smc', 'write into the next instruction', 1000, True),

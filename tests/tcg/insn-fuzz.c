@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Random bytes as instructions: prefixes in any number and order, every opcode, any ModRM. What the decoder takes for an
+ * Random bytes as instructions: prefixes in any number and order, VEX, every opcode, any ModRM. What the decoder takes for an
  * instruction must be one on the host, of the same length and with the same effect; what it refuses, the host must refuse
  * with the same exception.
  *
@@ -19,7 +19,7 @@ typedef struct Fuzz {
     unsigned prefixes, len;     /* len: what the decoder says, or of the part that is kept when it refuses */
     unsigned map, opcode, modrm;
     uint8_t rep;                /* last of F2, F3 */
-    bool p66;
+    bool p66, vex;
     uint64_t seed;
     DecodeStatus status;
 } Fuzz;
@@ -43,6 +43,48 @@ static DecodeStatus decode(const uint8_t *bytes, unsigned n, unsigned bits, unsi
 
 /* ---- making ---- */
 
+static bool have_vex(void)
+{
+    static int known = -1;
+
+    if (known < 0) {
+        known = native_has("avx2") && native_has("fma") && native_has("f16c") && native_has("vaes") && native_has("vpclmulqdq");
+    }
+    return known;
+}
+
+/* Fields that have to have one value mostly have it. */
+static uint8_t *random_vex(Fuzz *f, uint8_t *p, Rng *r, unsigned bits)
+{
+    uint8_t last = (uint8_t)((rng_one_in(r, 2) ? 0x78 : rng_below(r, 16) << 3) | rng_below(r, 8));
+
+    f->vex = true;
+    f->map = rng_one_in(r, 40) ? rng_below(r, 32) : 1 + rng_below(r, 3);
+    if (rng_one_in(r, 4)) {
+        f->map = 1;
+        *p++ = 0xc5;
+        *p++ = bits != 64 ? last | 0xc0 : last | (rng_one_in(r, 2) ? 0 : 0x80);     /* 32-bit: else LDS */
+    } else {
+        *p++ = 0xc4;
+        *p++ = (uint8_t)(f->map | (bits == 64 ? rng_below(r, 8) << 5 : 0xc0 | rng_below(r, 2) << 5));
+        *p++ = last | (uint8_t)(rng_below(r, 2) << 7);
+    }
+    return p;
+}
+
+static uint8_t *random_legacy(Fuzz *f, uint8_t *p, Rng *r)
+{
+    f->map = rng_below(r, 10);
+    f->map = f->map < 4 ? 0 : f->map < 8 ? 1 : f->map - 6;
+    if (f->map) {
+        *p++ = 0x0f;
+    }
+    if (f->map > 1) {
+        *p++ = f->map == 2 ? 0x38 : 0x3a;
+    }
+    return p;
+}
+
 static void random_bytes(Fuzz *f, Rng *r, unsigned bits)
 {
     static const uint8_t prefixes[] = { 0x66, 0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x2e, 0x3e, 0x26, 0x36, 0x65 };
@@ -53,17 +95,16 @@ static void random_bytes(Fuzz *f, Rng *r, unsigned bits)
         f->rep = *p == 0xf2 || *p == 0xf3 ? *p : f->rep;
         f->p66 |= *p++ == 0x66;
     }
-    if (bits == 64 && rng_one_in(r, 2)) {
-        *p++ = (uint8_t)(0x40 | rng_below(r, 16));
-    }
-    f->prefixes = (unsigned)(p - f->bytes);
-    f->map = rng_below(r, 10);
-    f->map = f->map < 4 ? 0 : f->map < 8 ? 1 : f->map - 6;
-    if (f->map) {
-        *p++ = 0x0f;
-    }
-    if (f->map > 1) {
-        *p++ = f->map == 2 ? 0x38 : 0x3a;
+    if (rng_one_in(r, 3) && have_vex()) {
+        p = rng_one_in(r, 8) ? p : f->bytes;            /* prefixes make it undefined */
+        f->prefixes = (unsigned)(p - f->bytes);
+        p = random_vex(f, p, r, bits);
+    } else {
+        if (bits == 64 && rng_one_in(r, 2)) {
+            *p++ = (uint8_t)(0x40 | rng_below(r, 16));
+        }
+        f->prefixes = (unsigned)(p - f->bytes);
+        p = random_legacy(f, p, r);
     }
     *p++ = (uint8_t)(f->opcode = rng_below(r, 256));
     *p++ = (uint8_t)(f->modrm = rng_below(r, 256));
@@ -122,8 +163,25 @@ static bool unwanted_0f(const Fuzz *f)
            (op >= 0x20 && op <= 0x23) || (f->p66 && in_list(op, "a4 a5 ac ad")) || (op == 0xbc && f->rep == 0xf2) || (op == 0xbd && f->rep == 0xf2) || (op == 0xb8 && f->rep != 0xf3);
 }
 
+/*
+ * Opmask registers, (V)LDMXCSR; VNNI, NE-CONVERT, IFMA, SHA512, SM3, SM4, AMX, GFNI, CMPccXADD; FMA4. VPERMQ and VPERMPD with W0,
+ * which AMD accepts.
+ */
+static bool unwanted_vex(const Fuzz *f)
+{
+    switch (f->map) {
+    case 1: return in_list(f->opcode, "41-4b 90-93 98 99 ae");
+    case 2: return in_list(f->opcode, "48-6f 72 b0 b1 b4 b5 ca-d3 da e0-ef f2-f7") && !in_list(f->opcode, "58-5a");
+    case 3: return in_list(f->opcode, "00 01 30-33 48-7f cc-cf de f0") && !in_list(f->opcode, "60-63 4a-4c");
+    default: return f->map != 0;        /* no such map, today */
+    }
+}
+
 static bool unwanted(const Fuzz *f, unsigned bits)
 {
+    if (f->vex) {
+        return unwanted_vex(f);
+    }
     switch (f->map) {
     case 0: return unwanted_1b(f, bits);
     case 1: return unwanted_0f(f);
@@ -143,7 +201,7 @@ static void fuzz_make(Fuzz *f, uint64_t seed, unsigned bits)
     f->seed = seed;
     f->status = decode(f->bytes, sizeof(f->bytes), bits, &f->len);
     if (f->status != DECODE_OK) {       /* of what follows nothing may run */
-        f->len = f->prefixes + (f->map > 1 ? 3 : f->map + 1) + 1;
+        f->len = f->prefixes + (f->vex ? (f->bytes[f->prefixes] == 0xc4 ? 4 : 3) : f->map > 1 ? 3 : f->map + 1) + 1;
     }
 }
 

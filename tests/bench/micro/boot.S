@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * From the Multiboot entry (32-bit protected mode, paging off) to 64-bit C with an identity map of 128 MiB in 2 MiB
- * pages. SSE and x87 are on, interrupts are off and stay off.
+ * pages. SSE and x87 are on, AVX if there is one, interrupts are off and stay off.
  * Follows: Multiboot Specification 0.6.96; Intel SDM vol. 3A, "Initializing IA-32e Mode".
  */
     .intel_syntax noprefix
@@ -53,7 +53,19 @@ long_mode:
     mov ds, eax
     mov es, eax
     mov ss, eax
-    mov edi, esi
+    mov eax, 1
+    cpuid
+    and ecx, 1 << 26 | 1 << 28          /* XSAVE, AVX */
+    cmp ecx, 1 << 26 | 1 << 28
+    jne 1f
+    mov rax, cr4
+    or eax, 1 << 18                     /* OSXSAVE */
+    mov cr4, rax
+    xor ecx, ecx
+    xor edx, edx
+    mov eax, 7
+    xsetbv
+1:  mov edi, esi
     call kernel_main
 1:  hlt
     jmp 1b

@@ -265,6 +265,62 @@ LOOP sseint
     jnz 1b
 ENDLOOP
 
+/* The same with VEX: 256 bits, three operands, unaligned memory. */
+LOOP avxdbl
+    FP_START
+    vbroadcastsd ymm0, xmm0
+    vbroadcastsd ymm1, xmm1
+    vmovapd ymm2, ymm0
+    vmovapd ymm3, ymm1
+1:  vaddpd ymm4, ymm0, ymm1
+    vmulpd ymm5, ymm2, ymm3
+    vsubpd ymm6, ymm4, ymm1
+    vfmadd231pd ymm7, ymm5, ymm3
+    vmaxpd ymm4, ymm6, ymm0
+    vmulpd ymm5, ymm4, ymm3
+    vandpd ymm7, ymm5, ymm1
+    vaddpd ymm6, ymm7, ymm0
+    dec r15
+    jnz 1b
+    vzeroupper
+ENDLOOP
+
+LOOP avxint
+1:  vpaddd ymm0, ymm0, ymm1
+    vpxor ymm2, ymm2, ymm3
+    vpcmpeqb ymm4, ymm0, ymm5
+    vpshufb ymm6, ymm4, ymm7
+    vpaddd ymm0, ymm6, ymm1
+    vpor ymm2, ymm2, ymm0
+    vpsrld ymm4, ymm4, 3
+    vpermq ymm6, ymm6, 0x39
+    dec r15
+    jnz 1b
+    vzeroupper
+ENDLOOP
+
+LOOP avxmem
+1:  vmovdqu ymm0, [rbp]
+    vpaddd ymm1, ymm0, [rbp + 33]
+    vpcmpeqb ymm2, ymm1, [rbp + 64]
+    vmovdqu [rbp + 256], ymm2
+    vpmovmskb eax, ymm2
+    vpbroadcastd ymm3, [rbp + 12]
+    vpxor ymm3, ymm3, ymm1
+    vmovups [rbp + 320], xmm3
+    dec r15
+    jnz 1b
+    vzeroupper
+ENDLOOP
+
+/* What a function that uses AVX leaves with. */
+LOOP vzeroupper
+1:  vpaddd ymm0, ymm0, ymm1
+    vzeroupper
+    dec r15
+    jnz 1b
+ENDLOOP
+
 LOOP x87
     fninit
     fld1
