@@ -102,7 +102,7 @@ static bool infinities_cancel(const Format *f, unsigned how, uint64_t x, uint64_
     return (is_inf(f, x) || is_inf(f, y)) && is_inf(f, z) && product_negative != z_negative;
 }
 
-/* DAZ, NaNs (the first operand's survives), invalid operations, denormal operands. True: *result is the result. */
+/* DAZ, NaNs (that of a factor survives before the summand's), invalid operations, denormal operands. True: *result is the result. */
 static bool special(const Format *f, uint32_t mxcsr, unsigned how, uint64_t v[3], uint64_t *result)
 {
     unsigned order = how & 3;
@@ -114,9 +114,11 @@ static bool special(const Format *f, uint32_t mxcsr, unsigned how, uint64_t v[3]
         signalling |= is_nan(f, v[i]) && !(v[i] & f->quiet);
     }
     for (unsigned i = 0; i < 3; i++) {
-        if (is_nan(f, v[i])) {
+        uint64_t x = v[i == 0 ? factor[order] : i == 1 ? factor2[order] : summand[order]];
+
+        if (is_nan(f, x)) {
             raise_flags(signalling ? IE : 0);
-            *result = v[i] | f->quiet;
+            *result = x | f->quiet;
             return true;
         }
     }
@@ -130,33 +132,38 @@ static bool special(const Format *f, uint32_t mxcsr, unsigned how, uint64_t v[3]
     return false;
 }
 
-/* A tiny result is flushed while FTZ says so; denormals that are no operands never show. */
-static uint64_t flush(const Format *f, uint32_t mxcsr, uint64_t v)
+/* What tininess does to a result while FTZ says so: also to one that was rounded up to the least normal number. */
+static uint64_t flush(const Format *f, uint32_t mxcsr, uint64_t v, bool underflow)
 {
-    if ((mxcsr & FTZ) && (mxcsr & UM) && is_denormal(f, v)) {
+    if ((mxcsr & FTZ) && (mxcsr & UM) && (underflow || is_denormal(f, v))) {
         raise_flags(UE | PE);
         return v & f->sign;
     }
     return v;
 }
 
-static uint32_t without_daz_ftz(void)
+static uint32_t enter_fma(void)
 {
 #ifdef __SSE2__
     uint32_t old = _mm_getcsr();
 
-    _mm_setcsr(old & ~(DAZ | FTZ));
+    _mm_setcsr(old & ~(DAZ | FTZ | 0x3f));
     return old;
 #else
     return 0;
 #endif
 }
 
-/* The flags found meanwhile stay, DE excepted: it comes from inner steps. */
-static void restore_daz_ftz(uint32_t old QEMU_UNUSED)
+/* True: underflow. The flags found meanwhile stay, DE excepted: it comes from inner steps. */
+static bool leave_fma(uint32_t old QEMU_UNUSED)
 {
 #ifdef __SSE2__
-    _mm_setcsr(old | (_mm_getcsr() & (IE | OE | UE | PE)));
+    uint32_t found = _mm_getcsr() & (IE | OE | UE | PE);
+
+    _mm_setcsr(old | found);
+    return found & UE;
+#else
+    return false;
 #endif
 }
 
@@ -174,12 +181,11 @@ uint64_t fma64_bits(const CPUX86State *env, unsigned how, const uint64_t op[3], 
     if (special(&format64, env->mxcsr, how, v, &result)) {
         return result;
     }
-    saved = without_daz_ftz();
+    saved = enter_fma();
     v[factor[order]] ^= how & FMA_NEG_PRODUCT ? format64.sign : 0;
     v[summand[order]] ^= how & FMA_NEG_SUM ? format64.sign : 0;
     result = bits64(fma(from64(v[factor[order]]), from64(v[factor2[order]]), from64(v[summand[order]])));
-    restore_daz_ftz(saved);
-    return flush(&format64, env->mxcsr, result);
+    return flush(&format64, env->mxcsr, result, leave_fma(saved));
 }
 
 uint32_t fma32_bits(const CPUX86State *env, unsigned how, const uint32_t op[3], bool soft)
@@ -196,12 +202,11 @@ uint32_t fma32_bits(const CPUX86State *env, unsigned how, const uint32_t op[3], 
     if (special(&format32, env->mxcsr, how, v, &result)) {
         return (uint32_t)result;
     }
-    saved = without_daz_ftz();
+    saved = enter_fma();
     v[factor[order]] ^= how & FMA_NEG_PRODUCT ? format32.sign : 0;
     v[summand[order]] ^= how & FMA_NEG_SUM ? format32.sign : 0;
     result = bits32(fmaf(from32((uint32_t)v[factor[order]]), from32((uint32_t)v[factor2[order]]), from32((uint32_t)v[summand[order]])));
-    restore_daz_ftz(saved);
-    return (uint32_t)flush(&format32, env->mxcsr, result);
+    return (uint32_t)flush(&format32, env->mxcsr, result, leave_fma(saved));
 }
 
 /* ---- FMA instructions ---- */

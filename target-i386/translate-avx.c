@@ -270,12 +270,6 @@ static bool emit_pcmpstr(Translator *t, Insn *in, const SseRow *row)
     return true;
 }
 
-/* VLDMXCSR and VSTMXCSR. */
-static bool emit_state(Translator *t, Insn *in, const SseRow *row)
-{
-    return (in->op3 == 2 || in->op3 == 3) && in->is_mem && sse_emit(t, in, row);
-}
-
 /* What VEX adds to the kinds of sse-ops.c. Kinds that are not here have no VEX form. */
 typedef bool VexEmit(Translator *t, Insn *in, const SseRow *row);
 enum { THREE = 1 };             /* vvvv is an operand; REGS: of the register form only */
@@ -301,7 +295,7 @@ static const struct {
     [K_MOVMSK] = { emit_movmsk, VL_ANY }, [K_PMOVMSKB] = { emit_pmovmskb, VL_ANY, .avx2 = true },
     [K_PTEST] = { emit_ptest, VL_ANY }, [K_PINSRW] = { emit_pinsrw, VL_128, THREE }, [K_PINSR] = { emit_pinsr, VL_128, THREE },
     [K_PEXTRW] = { sse_emit, VL_128 }, [K_PEXTR] = { sse_emit, VL_128 }, [K_INSERTPS] = { emit_insertps, VL_128, THREE },
-    [K_MASKMOV] = { sse_emit, VL_128 }, [K_PCMPSTR] = { emit_pcmpstr, VL_128 }, [K_STATE] = { emit_state, VL_128 },
+    [K_MASKMOV] = { sse_emit, VL_128 }, [K_PCMPSTR] = { emit_pcmpstr, VL_128 }, [K_STATE] = { sse_emit, VL_128 },    /* VLDMXCSR, VSTMXCSR */
 };
 
 static bool length_exists(const Insn *in, unsigned len)
@@ -342,6 +336,9 @@ static bool sse_form_exists(const Translator *t, const Insn *in, const SseRow *r
     }
     if ((row->kind == K_PINSR || row->kind == K_PEXTR) && in->vex_w && !t->code64 && row->arg == 4 && in->opcode != 0x17) {
         return false;           /* VPINSRQ, VPEXTRQ */
+    }
+    if (row->kind == K_STATE && !(in->is_mem && (in->op3 == 2 || in->op3 == 3))) {
+        return false;
     }
     return three || in->vex_no_v;
 }
@@ -465,23 +462,45 @@ static void emit_vzero(Translator *t, const Insn *in)
     ir_call(t->ir, in->vex_l ? H(vzeroall) : H(vzeroupper), const32(t, t->code64 ? 16 : 8));
 }
 
+static bool is_vzero(const Insn *in)
+{
+    return in->map == 1 && in->opcode == 0x77 && !in->mandatory && in->vex_no_v;
+}
+
+bool avx_insn_exists(const Translator *t, const Insn *in)
+{
+    const VexRow *row = vex_row(in->map, in->opcode, in->mandatory, in->vex_w);
+
+    if (is_vzero(in) || !guest_has(t, VI_AVX)) {
+        return guest_has(t, VI_AVX);
+    }
+    return row->kind == V_UD ? sse_form_exists(t, in, sse_row(in->map, in->opcode, in->mandatory)) : vex_form_exists(t, in, row);
+}
+
+bool avx_ignores_length(const Insn *in)
+{
+    const VexRow *row = vex_row(in->map, in->opcode, in->mandatory, in->vex_w);
+    const SseRow *sse = sse_row(in->map, in->opcode, in->mandatory);
+
+    if (row->kind != V_UD) {
+        return row->len == VL_IGNORED;
+    }
+    return sse_kinds[sse->kind].len == VL_IGNORED || (sse->kind == K_VEC && is_scalar(sse));
+}
+
 bool translate_avx(Translator *t, Insn *in)
 {
     const VexRow *row = vex_row(in->map, in->opcode, in->mandatory, in->vex_w);
     const SseRow *sse = sse_row(in->map, in->opcode, in->mandatory);
-    bool vzero = in->map == 1 && in->opcode == 0x77 && !in->mandatory && in->vex_no_v;
 
-    if (!(t->mk & MK_OSXSAVE) || !guest_has(t, VI_AVX)) {
-        return false;
-    }
-    if (!vzero && !(row->kind == V_UD ? sse_form_exists(t, in, sse) : vex_form_exists(t, in, row))) {
+    if (!(t->mk & MK_OSXSAVE) || !avx_insn_exists(t, in)) {
         return false;
     }
     if (t->mk & MK_FPU_TS) {
         gen_exception(t, EXC_NM);
         return true;
     }
-    if (vzero) {
+    if (is_vzero(in)) {
         emit_vzero(t, in);
         return true;
     }

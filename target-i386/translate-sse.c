@@ -901,7 +901,7 @@ bool sse_operand_fits(const Insn *in, const SseRow *row)
         return !in->is_mem;
     case K_EXTRQ_I:
         return !in->is_mem && in->op3 == 0;
-    case K_MOVNTS:
+    case K_MOVNTS: case K_MOVNTI:
         return in->is_mem;
     case K_MOVNTQ: case K_STORE_NT: case K_LOAD_NT: case K_MOVL_ST: case K_MOVH_ST: case K_MOVLPD_LD: case K_MOVHPD_LD:
         return in->is_mem;

@@ -30,5 +30,8 @@ bool sse_operand_fits(const Insn *in, const SseRow *row);
 
 /* VEX encodings; false: #UD. */
 bool translate_avx(Translator *t, Insn *in);
+/* Whether the guest's CPU has this instruction; of t only env and code64 are looked at. */
+bool avx_insn_exists(const Translator *t, const Insn *in);
+bool avx_ignores_length(const Insn *in);
 
 #endif

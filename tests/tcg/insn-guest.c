@@ -173,6 +173,11 @@ failed:
     return false;
 }
 
+CPUX86State *guest_env(void)
+{
+    return env;
+}
+
 uint8_t *guest_area(void)
 {
     return ram_host + P_AREA;

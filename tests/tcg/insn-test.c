@@ -83,6 +83,7 @@ static const char usage[] =
     "  --fuzz           random bytes as instructions\n"
     "  --cases          every *.t of the folder\n"
     "  --list-forms     the forms, and how many\n"
+    "  --list-missing   encodings the emulator has and no form reaches\n"
     "  --only TEXT      only forms and cases with this in their text\n"
     "  --group NAME     only forms of NAME.forms\n"
     "  --seed N         of everything random\n"
@@ -95,11 +96,11 @@ static const char usage[] =
     "  --singlestep     one guest instruction per translated block\n"
     "  --no-passes      translate without optimising\n";
 
-enum { O_DIR = 256, O_SWEEP, O_RANDOM, O_FUZZ, O_CASES, O_LIST, O_ONLY, O_GROUP, O_SEED, O_COUNT, O_LENGTH, O_STATES, O_INSTANCES, O_FAILURES,
+enum { O_DIR = 256, O_SWEEP, O_RANDOM, O_FUZZ, O_CASES, O_LIST, O_MISSING, O_ONLY, O_GROUP, O_SEED, O_COUNT, O_LENGTH, O_STATES, O_INSTANCES, O_FAILURES,
        O_VERBOSE, O_SINGLESTEP, O_NO_PASSES };
 static const struct option options[] = {
     { "dir", 1, NULL, O_DIR }, { "sweep", 0, NULL, O_SWEEP }, { "random", 0, NULL, O_RANDOM }, { "fuzz", 0, NULL, O_FUZZ }, { "cases", 0, NULL, O_CASES },
-    { "list-forms", 0, NULL, O_LIST }, { "only", 1, NULL, O_ONLY }, { "group", 1, NULL, O_GROUP }, { "seed", 1, NULL, O_SEED },
+    { "list-forms", 0, NULL, O_LIST }, { "list-missing", 0, NULL, O_MISSING }, { "only", 1, NULL, O_ONLY }, { "group", 1, NULL, O_GROUP }, { "seed", 1, NULL, O_SEED },
     { "count", 1, NULL, O_COUNT }, { "length", 1, NULL, O_LENGTH }, { "states", 1, NULL, O_STATES },
     { "instances", 1, NULL, O_INSTANCES }, { "failures", 1, NULL, O_FAILURES }, { "verbose", 0, NULL, O_VERBOSE }, { "singlestep", 0, NULL, O_SINGLESTEP },
     { "no-passes", 0, NULL, O_NO_PASSES }, { 0 },
@@ -107,7 +108,7 @@ static const struct option options[] = {
 
 typedef struct Wish {
     const char *dir, *group;
-    bool sweep, random, fuzz, cases, list;
+    bool sweep, random, fuzz, cases, list, missing;
 } Wish;
 
 static bool parse_options(int argc, char **argv, Wish *w)
@@ -124,6 +125,7 @@ static bool parse_options(int argc, char **argv, Wish *w)
         case O_FUZZ: w->fuzz = true; break;
         case O_CASES: w->cases = true; break;
         case O_LIST: w->list = true; break;
+        case O_MISSING: w->missing = true; break;
         case O_ONLY: opt.only = optarg; break;
         case O_GROUP: w->group = optarg; break;
         case O_SEED: opt.seed = strtoull(optarg, NULL, 0); break;
@@ -235,6 +237,10 @@ int main(int argc, char **argv)
     }
     if (!guest_init("max")) {
         return 2;
+    }
+    if (w.missing) {
+        print_missing(&forms);
+        return 0;
     }
     run_wishes(&w, &forms, groups);
     for (int i = optind; i < argc; i++) {

@@ -9,6 +9,7 @@
  *   insn-cases.c    tests/tcg/insn/NAME.t                          insn-flags.c    what mnemonics do to the flags
  *   insn-random.c   sequences, and making a failing one small      insn-fuzz.c     random bytes as instructions
  *   insn-sweep.c    every form by itself                           insn-test.c     command line
+ *   insn-coverage.c encodings that no form reaches
  *
  * Addresses are the same on both sides, so that results compare bit by bit. All of it lies in the low 4 GiB: addresses of
  * 32-bit code reach it too.
@@ -86,6 +87,7 @@ unsigned assemble(char *const *texts, unsigned n, unsigned bits, Code *codes, ui
 /* ---- insn-guest.c, insn-native.c ---- */
 bool guest_init(const char *cpu_model);
 void guest_load_code(const uint8_t *arena, size_t size, const Code *codes, unsigned n);
+struct CPUX86State *guest_env(void);
 uint8_t *guest_area(void);      /* the guest's memory at DATA_BASE */
 void guest_run(const Code *code, const CpuState *in, CpuState *out);
 
@@ -170,6 +172,9 @@ typedef struct Instance {
 typedef struct Rng { uint64_t s; } Rng;
 Instance instance_make(const Form *f, Rng *r, bool in_sequence);
 void instance_clear(Instance *in);
+
+/* ---- insn-coverage.c ---- */
+void print_missing(const FormList *forms);
 
 /* ---- insn-state.c ---- */
 uint64_t rng64(Rng *r);
