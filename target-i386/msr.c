@@ -23,6 +23,8 @@ struct MsrRow {
     MsrRead *read;
     MsrWrite *write;
     uint64_t value;             /* of constants */
+    FeatureWord word;           /* exists with this feature only, if there are bits */
+    uint32_t bits;
 };
 
 /* ---- plain 64-bit fields ----------------------------------------------------------------------------------------- */
@@ -39,7 +41,6 @@ static const MsrField msr_fields[] = {
     { 0xc0000100, 0xc0000100, offsetof(CPUX86State, segs[R_FS].base), 0, true },
     { 0xc0000101, 0xc0000101, offsetof(CPUX86State, segs[R_GS].base), 0, true },
     { 0xc0000102, 0xc0000102, offsetof(CPUX86State, kernel_gs_base), 0, true },
-    { 0xc0000103, 0xc0000103, offsetof(CPUX86State, tsc_aux), 0xffffffff00000000ull, false },
     { 0x175, 0x175, offsetof(CPUX86State, sysenter_esp), 0, true },
     { 0x176, 0x176, offsetof(CPUX86State, sysenter_eip), 0, true },
     { 0x17a, 0x17a, offsetof(CPUX86State, mcg_status), 0, false },
@@ -126,14 +127,14 @@ static bool write_tsc(CPUX86State *env, const MsrRow *row, uint32_t index, uint6
 static bool read_tsc_adjust(CPUX86State *env, const MsrRow *row, uint32_t index, uint64_t *val)
 {
     *val = env->tsc_adjust;
-    return cpu_has(env, FEAT_7_EBX, CPUID_TSC_ADJUST);
+    return true;
 }
 
 static bool write_tsc_adjust(CPUX86State *env, const MsrRow *row, uint32_t index, uint64_t val)
 {
     env->tsc_offset += val - env->tsc_adjust;
     env->tsc_adjust = val;
-    return cpu_has(env, FEAT_7_EBX, CPUID_TSC_ADJUST);
+    return true;
 }
 
 /* The local APIC guards itself: no big lock. */
@@ -302,15 +303,37 @@ static bool write_mce_bank(CPUX86State *env, const MsrRow *row, uint32_t index, 
     return ((index & 3) == 0 || !val) && write_field(env, row, index, val);
 }
 
+/* RDTSCP and RDPID both read it. */
+static bool has_tsc_aux(const CPUX86State *env)
+{
+    return cpu_has(env, FEAT_8000_0001_EDX, CPUID_EXT_RDTSCP) || cpu_has(env, FEAT_7_ECX, CPUID_RDPID);
+}
+
+static bool read_tsc_aux(CPUX86State *env, const MsrRow *row, uint32_t index, uint64_t *val)
+{
+    *val = env->tsc_aux;
+    return has_tsc_aux(env);
+}
+
+static bool write_tsc_aux(CPUX86State *env, const MsrRow *row, uint32_t index, uint64_t val)
+{
+    if (val >> 32 || !has_tsc_aux(env)) {
+        return false;
+    }
+    env->tsc_aux = val;
+    return true;
+}
+
+/* A processor with none of its features has no EFER. */
 static bool read_efer(CPUX86State *env, const MsrRow *row, uint32_t index, uint64_t *val)
 {
     *val = env->efer;
-    return true;
+    return cpu_efer_valid(env) != 0;
 }
 
 static bool write_efer(CPUX86State *env, const MsrRow *row, uint32_t index, uint64_t val)
 {
-    return cpu_write_efer(env, val);
+    return cpu_efer_valid(env) && cpu_write_efer(env, val);
 }
 
 /* AMD's own registers (HWCR, NB_CFG, MMIO configuration ...) exist on AMD models only, as zeros. */
@@ -333,35 +356,37 @@ static bool read_microcode(CPUX86State *env, const MsrRow *row, uint32_t index, 
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
-#define PLAIN(i)            { .first = (i), .last = (i), .read = read_field, .write = write_field }
-#define RANGE(a, b, r, w)   { .first = (a), .last = (b), .read = (r), .write = (w) }
-#define ONE(i, r, w)        RANGE(i, i, r, w)
+#define RANGE(a, b, r, w, ...) { .first = (a), .last = (b), .read = (r), .write = (w), __VA_ARGS__ }
+#define ONE(i, r, w, ...)   RANGE(i, i, r, w, __VA_ARGS__)
+#define PLAIN(i, ...)       ONE(i, read_field, write_field, __VA_ARGS__)
+#define WITH(w, b)          .word = FEAT_##w, .bits = CPUID_##b
 #define CONSTANT(a, b, v)   { .first = (a), .last = (b), .read = read_value, .write = write_ignored, .value = (v) }
 #define CONSTANT_RO(a, b, v) { .first = (a), .last = (b), .read = read_value, .write = write_denied, .value = (v) }
 
 static const MsrRow msr_table[] = {
     CONSTANT(0x0, 0x1, 0),                          /* P5 machine-check address and type */
-    ONE(0x10, read_tsc, write_tsc),
+    ONE(0x10, read_tsc, write_tsc, WITH(1_EDX, TSC)),
     CONSTANT_RO(0x17, 0x17, 0),                     /* PLATFORM_ID */
-    ONE(0x1b, read_apic_base, write_apic_base),
+    ONE(0x1b, read_apic_base, write_apic_base, WITH(1_EDX, APIC)),
     CONSTANT(0x2a, 0x2a, 0),                        /* EBL_CR_POWERON */
     CONSTANT_RO(0x34, 0x34, 0),                     /* SMI_COUNT */
     CONSTANT(0x3a, 0x3a, 1),                        /* FEATURE_CONTROL: locked, VMX off */
-    ONE(0x3b, read_tsc_adjust, write_tsc_adjust),
+    ONE(0x3b, read_tsc_adjust, write_tsc_adjust, WITH(7_EBX, TSC_ADJUST)),
     ONE(0x48, read_spec_ctrl, write_spec_ctrl),
     ONE(0x49, read_write_only, write_spec_ctrl),    /* PRED_CMD */
     CONSTANT(0x79, 0x79, 0),                        /* BIOS_UPDT_TRIG */
     ONE(0x8b, read_microcode, write_ignored),
     CONSTANT(0xc1, 0xc2, 0),                        /* PMC0, PMC1 */
     CONSTANT_RO(0xcd, 0xcd, 0),                     /* FSB_FREQ */
-    CONSTANT_RO(0xfe, 0xfe, 0x508),                 /* MTRRCAP: 8 variable, fixed, WC */
+    /* MTRRCAP: 8 variable, fixed, WC */
+    ONE(0xfe, read_value, write_denied, .value = 0x508, WITH(1_EDX, MTRR)),
     ONE(0x10a, read_arch_cap, write_denied),
     CONSTANT(0x119, 0x119, 0),                      /* BBL_CR_CTL */
     CONSTANT(0x11e, 0x11e, 0),                      /* BBL_CR_CTL3 */
-    ONE(0x174, read_sysenter_cs, write_sysenter_cs),
-    PLAIN(0x175), PLAIN(0x176),
-    ONE(0x179, read_mcg_cap, write_denied),
-    PLAIN(0x17a), PLAIN(0x17b),
+    ONE(0x174, read_sysenter_cs, write_sysenter_cs, WITH(1_EDX, SEP)),
+    PLAIN(0x175, WITH(1_EDX, SEP)), PLAIN(0x176, WITH(1_EDX, SEP)),
+    ONE(0x179, read_mcg_cap, write_denied, WITH(1_EDX, MCA)),
+    PLAIN(0x17a, WITH(1_EDX, MCA)), PLAIN(0x17b, WITH(1_EDX, MCA)),
     CONSTANT(0x186, 0x187, 0),                      /* PERFEVTSEL0, 1 */
     CONSTANT_RO(0x198, 0x198, 0x400000003e8),       /* PERF_STATUS */
     CONSTANT(0x199, 0x199, 0),                      /* PERF_CTL */
@@ -370,22 +395,24 @@ static const MsrRow msr_table[] = {
     CONSTANT(0x1c9, 0x1c9, 0),                      /* LASTBRANCH_TOS */
     PLAIN(0x1d9),                                   /* DEBUGCTL */
     CONSTANT(0x1db, 0x1de, 0),                      /* last branch and exception */
-    RANGE(0x200, 0x20f, read_field, write_mtrr_var),
-    ONE(0x250, read_field, write_mtrr_fixed),
-    RANGE(0x258, 0x259, read_field, write_mtrr_fixed),
-    RANGE(0x268, 0x26f, read_field, write_mtrr_fixed),
-    ONE(0x277, read_pat, write_pat),
-    ONE(0x2ff, read_mtrr_def, write_mtrr_def),
-    RANGE(0x400, 0x427, read_field, write_mce_bank),
+    RANGE(0x200, 0x20f, read_field, write_mtrr_var, WITH(1_EDX, MTRR)),
+    ONE(0x250, read_field, write_mtrr_fixed, WITH(1_EDX, MTRR)),
+    RANGE(0x258, 0x259, read_field, write_mtrr_fixed, WITH(1_EDX, MTRR)),
+    RANGE(0x268, 0x26f, read_field, write_mtrr_fixed, WITH(1_EDX, MTRR)),
+    ONE(0x277, read_pat, write_pat, WITH(1_EDX, PAT)),
+    ONE(0x2ff, read_mtrr_def, write_mtrr_def, WITH(1_EDX, MTRR)),
+    RANGE(0x400, 0x427, read_field, write_mce_bank, WITH(1_EDX, MCA)),
     ONE(0x6e0, read_deadline, write_deadline),
     RANGE(0x800, 0x8ff, read_apic, write_apic),     /* x2APIC */
     ONE(0xc0000080, read_efer, write_efer),
-    RANGE(0xc0000081, 0xc0000084, read_field, write_field),
-    RANGE(0xc0000100, 0xc0000103, read_field, write_field),
+    PLAIN(0xc0000081, WITH(8000_0001_EDX, EXT_SYSCALL)),
+    RANGE(0xc0000082, 0xc0000084, read_field, write_field, WITH(8000_0001_EDX, EXT_LM)),
+    RANGE(0xc0000100, 0xc0000102, read_field, write_field, WITH(8000_0001_EDX, EXT_LM)),
+    ONE(0xc0000103, read_tsc_aux, write_tsc_aux),
     RANGE(0xc0010000, 0xc0011fff, read_amd, write_amd),
 };
 
-static const MsrRow *msr_find(uint32_t index)
+static const MsrRow *msr_find(const CPUX86State *env, uint32_t index)
 {
     unsigned lo = 0, hi = ARRAY_SIZE(msr_table);
 
@@ -397,7 +424,7 @@ static const MsrRow *msr_find(uint32_t index)
         } else if (index < msr_table[mid].first) {
             hi = mid;
         } else {
-            return &msr_table[mid];
+            return cpu_has(env, msr_table[mid].word, msr_table[mid].bits) ? &msr_table[mid] : NULL;
         }
     }
     return NULL;
@@ -405,7 +432,7 @@ static const MsrRow *msr_find(uint32_t index)
 
 bool cpu_rdmsr(CPUX86State *env, uint32_t index, uint64_t *val)
 {
-    const MsrRow *row = msr_find(index);
+    const MsrRow *row = msr_find(env, index);
 
     if (row) {
         return row->read(env, row, index, val);
@@ -416,7 +443,7 @@ bool cpu_rdmsr(CPUX86State *env, uint32_t index, uint64_t *val)
 
 bool cpu_wrmsr(CPUX86State *env, uint32_t index, uint64_t val)
 {
-    const MsrRow *row = msr_find(index);
+    const MsrRow *row = msr_find(env, index);
 
     if (row) {
         return row->write(env, row, index, val);

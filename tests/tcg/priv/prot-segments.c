@@ -606,6 +606,10 @@ TEST(sysenter_and_sysexit_of_32_bits)
     static uint8_t stack[256];
     uint64_t old2 = gdt_table[3], old3 = gdt_table[4];
 
+    if (!cpu_has(1, 3, 11)) {
+        skip("no SYSENTER");
+        return;
+    }
     write_msr(0x174, CODE);
     write_msr(0x175, PHYS(stack + 256));
     write_msr(0x176, ADDR(sysenter_target));
