@@ -18,7 +18,7 @@ ifneq ($(wildcard configure),)
 # ---- in the source folder: pass everything on to ./build ---------------------------------------------------------
 
 GOALS := all check check-unit check-tcg check-system bench install uninstall clean man \
-         qemu-system-x86_64 qemu-system-i386
+         qemu-system-x86_64 qemu-system-i386 qemu-img qemu-io check-block
 .PHONY: $(GOALS)
 $(GOALS): build/config.mak
 	@$(MAKE) -C build $@
@@ -98,14 +98,17 @@ OBJS := $(sort $(obj-y))
 MAIN_OBJ := vl.o
 CORE_OBJS := $(filter-out $(MAIN_OBJ),$(OBJS))
 MAN := docs/qemu-system-x86_64.1
+TOOLS := qemu-img qemu-io
+TOOL_MAN := docs/qemu-img.1
 
 .PHONY: all man
-all: $(TARGETS) man
+all: $(TARGETS) $(TOOLS) man
 
-man: $(if $(CONFIG_CROSS),,$(MAN))
+man: $(if $(CONFIG_CROSS),,$(MAN) $(TOOL_MAN))
 
 # A fresh build makes generated files first; afterwards the .d files know who needs them.
-$(OBJS): | $(generated-headers) config-host.h
+TOOL_OBJS := $(sort $(img-objs-y) $(io-objs-y))
+$(OBJS) $(TOOL_OBJS): | $(generated-headers) config-host.h
 config-host.h: config.mak ;
 
 # Sources are looked for in the build folder (generated ones), then in the source folder.
@@ -133,7 +136,7 @@ endef
 FORCE:
 $(eval $(call remember,objs.list,$(OBJS) $(LDFLAGS_ALL) $(LIBS_CONFIG)))
 $(eval $(call remember,cflags.list,$(CC) $(CFLAGS_ALL)))
-$(OBJS): cflags.list
+$(OBJS) $(TOOL_OBJS): cflags.list
 
 # The first name is linked, any other is the same program: it looks at its own name.
 PROGRAM := $(firstword $(filter qemu-system-x86_64,$(TARGETS)) $(TARGETS))
@@ -143,6 +146,17 @@ $(PROGRAM): $(OBJS) objs.list
 
 $(filter-out $(PROGRAM),$(TARGETS)): $(PROGRAM)
 	$(call quiet,LN,$@)ln -sf $(PROGRAM) $@
+
+# The tools are the block layer with other mains: its drivers register themselves, so each is named here.
+BLOCK_OBJS := $(filter block.o block/%.o,$(OBJS))
+qemu-img: $(img-objs-y)
+qemu-io: $(io-objs-y)
+$(TOOLS): $(BLOCK_OBJS) libcore.a
+	$(call quiet,LINK,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) libcore.a $(LIBS_CONFIG)
+
+$(TOOL_MAN): qemu-img
+	@mkdir -p $(@D)
+	$(call quiet,MAN,$@)./qemu-img --help-man > $@.tmp && mv $@.tmp $@
 
 # The manual is written from the table that also parses the options.
 $(MAN): $(PROGRAM)
@@ -168,22 +182,25 @@ install: all
 	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)' '$(DESTDIR)$(DOCDIR)'
 	install -m 755 $(PROGRAM) '$(DESTDIR)$(BINDIR)/$(PROGRAM)'
 	for t in $(filter-out $(PROGRAM),$(TARGETS)); do ln -sf $(PROGRAM) '$(DESTDIR)$(BINDIR)/'$$t || exit 1; done
+	install -m 755 $(TOOLS) '$(DESTDIR)$(BINDIR)'
+	if [ -f $(TOOL_MAN) ]; then install -m 644 $(TOOL_MAN) '$(DESTDIR)$(MANDIR)'; fi
 	if [ -f $(MAN) ]; then install -m 644 $(MAN) '$(DESTDIR)$(MANDIR)/$(PROGRAM).1' && \
 	    for t in $(filter-out $(PROGRAM),$(TARGETS)); do \
 	        ln -sf $(PROGRAM).1 '$(DESTDIR)$(MANDIR)/'$$t.1 || exit 1; done; fi
 	install -m 644 $(SRC_PATH)/LICENSE $(SRC_PATH)/README.md '$(DESTDIR)$(DOCDIR)'
 
 uninstall:
-	for t in $(TARGETS); do rm -f '$(DESTDIR)$(BINDIR)/'$$t '$(DESTDIR)$(MANDIR)/'$$t.1; done
+	for t in $(TARGETS) $(TOOLS); do rm -f '$(DESTDIR)$(BINDIR)/'$$t '$(DESTDIR)$(MANDIR)/'$$t.1; done
 	rm -f '$(DESTDIR)$(DOCDIR)/LICENSE' '$(DESTDIR)$(DOCDIR)/README.md'
 	-rmdir '$(DESTDIR)$(DOCDIR)'
 
 clean: clean-tests
+	rm -f $(TOOL_OBJS) $(TOOL_OBJS:.o=.d) $(TOOLS) $(TOOL_MAN)
 	rm -f $(OBJS) $(OBJS:.o=.d) $(TARGETS) $(MAN) $(generated-headers) objs.list cflags.list libcore.a
 	rm -f pc-bios/optionrom/*.bin pc-bios/optionrom/*.tmp pc-bios/optionrom/*.o pc-bios/optionrom/*.d
 	rm -f pc-bios/optionrom/roms.S
 
--include $(OBJS:.o=.d) $(ROM_BINS:.bin=.rom.d)
+-include $(OBJS:.o=.d) $(TOOL_OBJS:.o=.d) $(ROM_BINS:.bin=.rom.d)
 
 endif
 
@@ -217,6 +234,7 @@ help:
 	@echo 'check-unit     parts by themselves; T=option runs tests/unit/test-option only'
 	@echo 'check-tcg      guest instructions against the host CPU; T=NAME restricts'
 	@echo 'check-system   guests booted and driven; T=NAME restricts'
+	@echo 'check-block    disk images against models and the distribution'"'"'s qemu-img; T=NAME restricts'
 	@echo 'demo           install what is needed, build, make a small Linux guest and boot it in this terminal'
 	@echo 'bench          speed, compared with an installed qemu-system-x86_64; BENCH_ARGS=...'
 	@echo 'install        below the --prefix of configure; DESTDIR=... for packagers'

@@ -92,6 +92,36 @@ void block_driver_register(const BlockDriver *drv)
     drivers[n] = drv;
 }
 
+const BlockDriver *block_driver_find(const char *name)
+{
+    for (int is_protocol = 0; is_protocol < 2; is_protocol++) {
+        for (unsigned i = 0; drivers[i]; i++) {
+            if (drivers[i]->is_protocol == is_protocol && !strcmp(drivers[i]->name, name)) {
+                return drivers[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+const char **block_driver_names(void)
+{
+    const char **names = g_new0(const char *, DRIVERS_MAX + 1);
+    unsigned n = 0;
+
+    while (drivers[n]) {
+        names[n] = drivers[n]->name;
+        n++;
+    }
+    qsort(names, n, sizeof(*names), compare_names);
+    return names;
+}
+
 static const BlockDriver *driver_find(const char *name, bool is_protocol)
 {
     for (unsigned i = 0; drivers[i]; i++) {
@@ -112,47 +142,108 @@ static const struct {
     const char *name, *magic;
     unsigned len, offset;
 } foreign_formats[] = {
-    { "qcow", "QFI\xfb", 4, 0 }, { "vmdk", "KDMV", 4, 0 }, { "vmdk", "# Disk DescriptorFile", 21, 0 },
-    { "vdi", "\x7f\x10\xda\xbe", 4, 0x40 }, { "vhdx", "vhdxfile", 8, 0 }, { "vpc", "conectix", 8, 0 },
-    { "bochs", "Bochs Virtual HD Image", 22, 0 }, { "qed", "QED", 4, 0 }, { "luks", "LUKS\xba\xbe", 6, 0 },
+    { "vhdx", "vhdxfile", 8, 0 }, { "qed", "QED", 4, 0 }, { "luks", "LUKS\xba\xbe", 6, 0 },
+    { "parallels", "WithoutFreeSpace", 16, 0 }, { "parallels", "WithouFreSpacExt", 16, 0 },
 };
 
-static const BlockDriver *probe_format(BlockNode *file, const BlockOpenOptions *o, Error **errp)
+static const char *probe_foreign(const uint8_t *head)
 {
-    uint8_t head[PROBE_BYTES] = { 0 };
+    for (unsigned i = 0; i < ARRAY_SIZE(foreign_formats); i++) {
+        if (!memcmp(head + foreign_formats[i].offset, foreign_formats[i].magic, foreign_formats[i].len)) {
+            return foreign_formats[i].name;
+        }
+    }
+    return NULL;
+}
+
+static const BlockDriver *probe_head(const uint8_t *head)
+{
     const BlockDriver *best = NULL;
     int best_score = 0;
 
-    if (!block_pread(file, 0, head, MIN(sizeof(head), block_size(file)), errp)) {
-        return NULL;
-    }
     for (unsigned i = 0; drivers[i]; i++) {
-        int score = drivers[i]->probe ? drivers[i]->probe(head, sizeof(head)) : 0;
+        int score = drivers[i]->probe ? drivers[i]->probe(head, PROBE_BYTES) : 0;
 
         if (score > best_score) {
             best = drivers[i];
             best_score = score;
         }
     }
-    if (best) {
-        return best;
+    return best;
+}
+
+static const BlockDriver *probe_format(BlockNode *file, const BlockOpenOptions *o, bool *guessed, Error **errp)
+{
+    uint8_t head[PROBE_BYTES] = { 0 };
+    const BlockDriver *drv;
+    const char *foreign;
+
+    if (!block_pread(file, 0, head, MIN(sizeof(head), block_size(file)), errp)) {
+        return NULL;
     }
-    for (unsigned i = 0; i < ARRAY_SIZE(foreign_formats); i++) {
-        if (!memcmp(head + foreign_formats[i].offset, foreign_formats[i].magic, foreign_formats[i].len)) {
-            error_set(errp, "image format '%s' of '%s' is not supported by this version", foreign_formats[i].name,
-                      file->filename);
-            error_append_hint(errp, "format=raw shows the guest the file as it is.");
-            return NULL;
-        }
+    drv = probe_head(head);
+    if (drv) {
+        return drv;
+    }
+    foreign = probe_foreign(head);
+    if (foreign) {
+        error_set(errp, "image format '%s' of '%s' is not supported by this version", foreign, file->filename);
+        error_append_hint(errp, "format=raw shows the guest the file as it is.");
+        return NULL;
     }
     if (o->warn_probed && !file->readonly) {
-        warn_report("image format was not specified for '%s' and taken to be raw; say format=raw to be sure",
+        warn_report("image format was not specified for '%s' and taken to be raw; say format=raw to be sure: until "
+                    "then, nothing that looks like another format can be written to its first sector",
                     file->filename);
     }
+    *guessed = true;
     return driver_find("raw", false);
 }
 
 /* ---- opening and closing ----------------------------------------------------------------------------------------- */
+
+const char *const block_prealloc_names[PREALLOC__COUNT] = { "off", "metadata", "falloc", "full" };
+
+bool block_prealloc_parse(const char *text, BlockPrealloc *p)
+{
+    for (int i = 0; i < PREALLOC__COUNT; i++) {
+        if (g_str_equal(text, block_prealloc_names[i])) {
+            *p = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool block_cache_parse(const char *text, BlockCache *cache)
+{
+    static const struct {
+        const char *name;
+        BlockCache cache;
+    } modes[] = {
+        { "writeback", BLOCK_CACHE_WRITEBACK }, { "none", BLOCK_CACHE_NONE }, { "off", BLOCK_CACHE_NONE },
+        { "writethrough", BLOCK_CACHE_WRITETHROUGH }, { "directsync", BLOCK_CACHE_DIRECTSYNC },
+        { "unsafe", BLOCK_CACHE_UNSAFE },
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(modes); i++) {
+        if (g_str_equal(text, modes[i].name)) {
+            *cache = modes[i].cache;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void node_free(BlockNode *n)
+{
+    g_free(n->state);
+    g_free(n->filename);
+    g_free(n->node_name);
+    g_free(n->backing_file);
+    g_free(n->backing_format);
+    g_free(n);
+}
 
 static BlockNode *node_open(const BlockDriver *drv, const char *filename, BlockNode *file, const BlockOpenOptions *o,
                             Error **errp)
@@ -167,10 +258,14 @@ static BlockNode *node_open(const BlockDriver *drv, const char *filename, BlockN
     n->cache = o->cache;
     n->refs = 1;
     n->state = g_malloc0(MAX(drv->state_size, 1));
+    n->node_name = block_dict_take(o->dict, "node-name");
+    if (n->node_name && block_find(n->node_name)) {
+        error_set(errp, "Duplicate nodes with node-name='%s'", n->node_name);
+        node_free(n);
+        return NULL;
+    }
     if (!drv->open(n, o, errp)) {
-        g_free(n->state);
-        g_free(n->filename);
-        g_free(n);
+        node_free(n);
         return NULL;
     }
     n->next = nodes;
@@ -178,28 +273,273 @@ static BlockNode *node_open(const BlockDriver *drv, const char *filename, BlockN
     return n;
 }
 
-BlockNode *block_open(const char *filename, const BlockOpenOptions *o, Error **errp)
+BlockNode *block_find(const char *node_name)
 {
-    const char *path = g_str_has_prefix(filename, "file:") ? filename + strlen("file:") : filename;
-    const BlockDriver *format = o->format ? driver_find(o->format, false) : NULL;
-    BlockNode *file, *n;
+    for (BlockNode *n = nodes; n; n = n->next) {
+        if (n->node_name && g_str_equal(n->node_name, node_name)) {
+            return n;
+        }
+    }
+    return NULL;
+}
 
-    if (o->format && !format) {
-        error_set(errp, "unknown image format '%s'", o->format);
-        return NULL;
-    }
-    file = node_open(driver_find("file", true), path, NULL, o, errp);
-    if (!file) {
-        return NULL;
-    }
+/* A format (NULL: look) on a protocol, whose reference is taken also when it fails. */
+static BlockNode *open_format(const BlockDriver *format, BlockNode *file, const BlockOpenOptions *o, Error **errp)
+{
+    bool guessed = false;
+    BlockNode *n;
+
     if (!format) {
-        format = probe_format(file, o, errp);
+        format = probe_format(file, o, &guessed, errp);
     }
-    n = format ? node_open(format, path, file, o, errp) : NULL;
+    n = format ? node_open(format, file->filename, file, o, errp) : NULL;
     if (!n) {
         block_unref(file);
+        return NULL;
+    }
+    n->guard_head = guessed;
+    if (!o->no_backing && n->backing_file && !n->backing && !block_open_backing(n, o, errp)) {
+        error_prepend(errp, "Could not open backing file: ");
+        block_unref(n);
+        return NULL;
     }
     return n;
+}
+
+/* "name:" before any slash names a protocol, unless there is such a file. */
+static char *protocol_prefix(const char *filename)
+{
+    size_t len = strspn(filename, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-._");
+
+    return len && filename[len] == ':' ? g_strndup(filename, len) : NULL;
+}
+
+static BlockNode *open_protocol(const char *filename, const BlockOpenOptions *o, Error **errp)
+{
+    const char *path = g_str_has_prefix(filename, "file:") ? filename + strlen("file:") : filename;
+    g_autofree char *prefix = protocol_prefix(path);
+    const BlockDriver *drv = driver_find("file", true);
+
+    if (prefix && driver_find(prefix, true)) {
+        drv = driver_find(prefix, true);
+    } else if (prefix && path == filename && !g_file_test(path, G_FILE_TEST_EXISTS)) {
+        error_set(errp, "Unknown protocol '%s'", prefix);
+        return NULL;
+    }
+    return node_open(drv, path, NULL, o, errp);
+}
+
+BlockNode *block_open(const char *filename, const BlockOpenOptions *o, Error **errp)
+{
+    const BlockDriver *format = NULL;
+    BlockOpenOptions plain = *o;
+    BlockNode *file;
+
+    plain.dict = NULL;
+    if (g_str_has_prefix(filename, "json:")) {
+        BlockDict *dict = block_dict_new();
+        BlockNode *n = NULL;
+
+        if (block_dict_parse_json(dict, filename + strlen("json:"), errp)) {
+            if (o->format && !block_dict_get(dict, "driver")) {
+                block_dict_set(dict, "driver", o->format);
+            }
+            n = block_open_dict(dict, o, errp);
+        }
+        block_dict_free(dict);
+        return n;
+    }
+    if (o->format) {
+        format = block_driver_find(o->format);
+        if (!format) {
+            error_set(errp, "unknown image format '%s'", o->format);
+            return NULL;
+        }
+    }
+    file = open_protocol(filename, &plain, errp);
+    if (!file || (format && format->is_protocol)) {
+        return file;
+    }
+    return open_format(format, file, o, errp);
+}
+
+/* cache.direct, cache.no-flush and the like, as they change what stands above. */
+static bool take_common(BlockDict *dict, BlockOpenOptions *o, Error **errp)
+{
+    g_autofree char *discard = block_dict_take(dict, "discard"), *locking = block_dict_take(dict, "locking");
+    g_autofree char *aio = block_dict_take(dict, "aio"), *zeroes = block_dict_take(dict, "detect-zeroes");
+    bool direct = o->cache == BLOCK_CACHE_NONE || o->cache == BLOCK_CACHE_DIRECTSYNC;
+    bool no_flush = o->cache == BLOCK_CACHE_UNSAFE;
+
+    if (!block_dict_take_bool(dict, "read-only", &o->readonly, errp) ||
+        !block_dict_take_bool(dict, "auto-read-only", &o->auto_readonly, errp) ||
+        !block_dict_take_bool(dict, "force-share", &o->no_lock, errp) ||
+        !block_dict_take_bool(dict, "cache.direct", &direct, errp) ||
+        !block_dict_take_bool(dict, "cache.no-flush", &no_flush, errp)) {
+        return false;
+    }
+    if (no_flush) {
+        o->cache = BLOCK_CACHE_UNSAFE;
+    } else if (direct && o->cache != BLOCK_CACHE_DIRECTSYNC) {
+        o->cache = BLOCK_CACHE_NONE;
+    } else if (!direct && o->cache == BLOCK_CACHE_NONE) {
+        o->cache = BLOCK_CACHE_WRITEBACK;
+    }
+    if (discard) {
+        o->discard = g_str_equal(discard, "unmap") || g_str_equal(discard, "on");
+    }
+    if (locking) {
+        o->no_lock = g_str_equal(locking, "off");
+    }
+    return true;
+}
+
+/* What "key" is in the dictionary: a name of a node, or options of one. Not there: *out stays NULL. */
+static bool open_child(BlockDict *dict, const char *key, const BlockOpenOptions *o, BlockNode **out, Error **errp)
+{
+    g_autofree char *name = block_dict_take(dict, key);
+    BlockDict *sub = block_dict_take_sub(dict, key);
+
+    if (name && *name) {
+        *out = block_find(name);
+        if (!*out) {
+            error_set(errp, "Cannot find device='%s' nor node-name='%s'", name, name);
+            block_dict_free(sub);
+            return false;
+        }
+        block_ref(*out);
+    } else if (sub) {
+        *out = block_open_dict(sub, o, errp);
+        if (!*out) {
+            block_dict_free(sub);
+            return false;
+        }
+    }
+    block_dict_free(sub);
+    return true;
+}
+
+/* A driver that was not named: a file when there is only a name, else whatever is found in it. */
+static BlockNode *open_unnamed(BlockDict *dict, const BlockOpenOptions *o, bool is_file, Error **errp)
+{
+    g_autofree char *filename = block_dict_take(dict, "filename");
+
+    if (!filename) {
+        error_set(errp, "A block device must be specified for \"file\"");
+        return NULL;
+    }
+    return is_file ? open_protocol(filename, o, errp) : block_open(filename, o, errp);
+}
+
+static BlockNode *open_named(const BlockDriver *drv, BlockDict *dict, const BlockOpenOptions *o, Error **errp)
+{
+    BlockOpenOptions below = *o, with_backing = *o;
+    BlockNode *file = NULL, *backing = NULL, *n;
+    bool no_backing = g_strcmp0(block_dict_get(dict, "backing"), "") == 0;
+
+    if (drv->is_protocol) {
+        g_autofree char *filename = block_dict_take(dict, "filename");
+
+        if (!filename && g_str_equal(drv->name, "file")) {
+            error_set(errp, "Parameter 'filename' is missing");
+            return NULL;
+        }
+        return node_open(drv, filename ? filename : drv->name, NULL, o, errp);
+    }
+    below.format = NULL;
+    below.dict = NULL;
+    if (!open_child(dict, "file", &below, &file, errp)) {
+        return NULL;
+    }
+    if (!file && block_dict_get(dict, "filename")) {
+        file = open_unnamed(dict, &below, true, errp);
+        if (!file) {
+            return NULL;
+        }
+    }
+    if (!file) {
+        error_set(errp, "A block device must be specified for \"file\"");
+        return NULL;
+    }
+    below.readonly = true;
+    if (no_backing) {
+        g_hash_table_remove(dict, "backing");
+    } else if (!open_child(dict, "backing", &below, &backing, errp)) {
+        block_unref(file);
+        return NULL;
+    }
+    with_backing.no_backing |= no_backing || backing;
+    n = open_format(drv, file, &with_backing, errp);
+    if (n) {
+        n->backing = backing;
+    } else {
+        block_unref(backing);
+    }
+    return n;
+}
+
+static int open_depth;          /* IO thread: files below files; bounded against loops of dictionaries */
+
+BlockNode *block_open_dict(BlockDict *dict, const BlockOpenOptions *o, Error **errp)
+{
+    g_autofree char *name = block_dict_take(dict, "driver");
+    const BlockDriver *drv = name ? block_driver_find(name) : NULL;
+    BlockOpenOptions own = *o;
+    BlockNode *n;
+
+    if (name && !drv) {
+        error_set(errp, "Unknown driver '%s'", name);
+        return NULL;
+    }
+    if (!take_common(dict, &own, errp)) {
+        return NULL;
+    }
+    own.dict = dict;
+    own.format = NULL;
+    open_depth++;
+    n = drv ? open_named(drv, dict, &own, errp) : open_unnamed(dict, &own, open_depth > 1, errp);
+    open_depth--;
+    if (n && !block_dict_all_used(dict, errp)) {
+        block_unref(n);
+        n = NULL;
+    }
+    return n;
+}
+
+char *block_backing_path(const char *image, const char *backing)
+{
+    g_autofree char *dir = NULL, *prefix = protocol_prefix(backing);
+
+    if (g_path_is_absolute(backing) || prefix || !strchr(image, '/') || g_str_has_prefix(image, "json:")) {
+        return g_strdup(g_str_has_prefix(backing, "file:") ? backing + strlen("file:") : backing);
+    }
+    dir = g_strndup(image, strrchr(image, '/') + 1 - image);
+    return g_strconcat(dir, backing, NULL);
+}
+
+#define CHAIN_MAX 200
+static unsigned chain_length;   /* IO thread: backing files being opened below each other; a loop never ends */
+
+bool block_open_backing(BlockNode *n, const BlockOpenOptions *o, Error **errp)
+{
+    g_autofree char *path = NULL;
+    BlockOpenOptions below = {
+        .format = n->backing_format, .readonly = true, .no_lock = o->no_lock, .share_write = o->share_write,
+        .cache = o->cache,
+    };
+
+    if (!n->backing_file || n->backing) {
+        return true;
+    }
+    path = block_backing_path(n->filename, n->backing_file);
+    if (chain_length >= CHAIN_MAX) {
+        error_set(errp, "Backing file '%s' creates an infinite loop.", path);
+        return false;
+    }
+    chain_length++;
+    n->backing = block_open(path, &below, errp);
+    chain_length--;
+    return n->backing;
 }
 
 void block_ref(BlockNode *n)
@@ -209,7 +549,7 @@ void block_ref(BlockNode *n)
 
 void block_unref(BlockNode *n)
 {
-    BlockNode **at = &nodes, *file;
+    BlockNode **at = &nodes, *file, *backing;
 
     if (!n || --n->refs) {
         return;
@@ -227,13 +567,13 @@ void block_unref(BlockNode *n)
     }
     *at = n->next;
     file = n->file;
+    backing = n->backing;
     if (n->drv->close) {
         n->drv->close(n);
     }
-    g_free(n->state);
-    g_free(n->filename);
-    g_free(n);
+    node_free(n);
     block_unref(file);
+    block_unref(backing);
 }
 
 uint64_t block_size(BlockNode *n)
@@ -258,12 +598,31 @@ const char *block_format_name(BlockNode *n)
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
 
-static BlockNode *leaf_of(BlockNode *n)
+static BlockNode *leaf_of(BlockNode *n, uint64_t *offset)
 {
     while (n->drv->pass_through) {
+        *offset += n->window_start;
         n = n->file;
     }
     return n;
+}
+
+/* Raw was only a guess: a guest that writes another format's header there would make the next guess come out wrong. */
+static bool disguises_head(const BlockOp *op)
+{
+    uint8_t head[PROBE_BYTES] = { 0 };
+    size_t at = op->offset;
+
+    if (op->kind != BLOCK_WRITE || op->offset >= PROBE_BYTES) {
+        return false;
+    }
+    for (int i = 0; i < op->niov && at < PROBE_BYTES; i++) {
+        size_t len = MIN(op->iov[i].iov_len, PROBE_BYTES - at);
+
+        memcpy(head + at, op->iov[i].iov_base, len);
+        at += len;
+    }
+    return probe_head(head) || probe_foreign(head);
 }
 
 static int check_op(BlockNode *n, const BlockOp *op)
@@ -271,7 +630,10 @@ static int check_op(BlockNode *n, const BlockOp *op)
     if (op->kind != BLOCK_READ && op->kind != BLOCK_FLUSH && n->readonly) {
         return -EROFS;
     }
-    return 0;
+    if ((op->flags & BLOCK_COMPRESSED) && !n->drv->co_run) {
+        return -ENOTSUP;
+    }
+    return n->guard_head && disguises_head(op) ? -EPERM : 0;
 }
 
 static void request_done(BlockRequest *r, int ret)
@@ -331,14 +693,14 @@ void block_submit(BlockNode *n, const BlockOp *op, BlockDone *cb, void *opaque)
     int ret = check_op(n, op);
 
     *r = (BlockRequest){
-        .op = *op, .node = n, .leaf = leaf_of(n), .cb = cb, .opaque = opaque,
-        .job = { .run = request_run, .done = request_ran },
+        .op = *op, .node = n, .cb = cb, .opaque = opaque, .job = { .run = request_run, .done = request_ran },
     };
+    r->leaf = leaf_of(n, &r->op.offset);
     trace_block_submit(r, op->kind, op->offset, op->bytes, n->filename);
     n->in_flight++;
     drv = r->leaf->drv;
     if (!ret && drv->try_run && op->bytes <= TRY_BYTES_MAX) {
-        ret = drv->try_run(r->leaf, op);
+        ret = drv->try_run(r->leaf, &r->op);
         if (ret != -EAGAIN) {
             worker_complete(&r->job, ret);
             return;
@@ -374,12 +736,21 @@ static void co_wait_done(void *opaque, int ret)
 int co_block_run(BlockNode *n, const BlockOp *op)
 {
     CoWait w = { .co = co_self() };
-    BlockNode *leaf = leaf_of(n);
+    BlockOp moved = *op;
+    BlockNode *leaf = leaf_of(n, &moved.offset);
+    int ret = check_op(n, op);
 
+    if (ret) {
+        return ret;
+    }
     if (!leaf->drv->run) {
-        int ret = check_op(n, op);
-
-        return ret ? ret : leaf->drv->co_run(leaf, op);
+        return leaf->drv->co_run(leaf, &moved);
+    }
+    if (leaf->drv->try_run && op->bytes <= TRY_BYTES_MAX) {
+        ret = leaf->drv->try_run(leaf, &moved);
+        if (ret != -EAGAIN) {
+            return ret;
+        }
     }
     block_submit(n, op, co_wait_done, &w);
     co_yield();
@@ -389,18 +760,46 @@ int co_block_run(BlockNode *n, const BlockOp *op)
 int block_run_sync(BlockNode *n, const BlockOp *op)
 {
     CoWait w = { 0 };
-    BlockNode *leaf = leaf_of(n);
+    BlockOp moved = *op;
+    BlockNode *leaf = leaf_of(n, &moved.offset);
 
     if (leaf->drv->run) {
         int ret = check_op(n, op);
 
-        return ret ? ret : leaf->drv->run(leaf, op);
+        return ret ? ret : leaf->drv->run(leaf, &moved);
     }
     block_submit(n, op, co_wait_done, &w);
     while (!w.done) {
         main_loop_wait(-1);
     }
     return w.ret;
+}
+
+int block_run(BlockNode *n, const BlockOp *op)
+{
+    return co_self() ? co_block_run(n, op) : block_run_sync(n, op);
+}
+
+static int run_rw(BlockNode *n, BlockOpKind kind, uint64_t offset, void *buf, size_t len)
+{
+    struct iovec iov = { buf, len };
+
+    return len ? block_run(n, &(BlockOp){ .kind = kind, .offset = offset, .bytes = len, .iov = &iov, .niov = 1 }) : 0;
+}
+
+int block_run_read(BlockNode *n, uint64_t offset, void *buf, size_t len)
+{
+    return run_rw(n, BLOCK_READ, offset, buf, len);
+}
+
+int block_run_write(BlockNode *n, uint64_t offset, const void *buf, size_t len)
+{
+    return run_rw(n, BLOCK_WRITE, offset, (void *)buf, len);
+}
+
+int block_run_flush(BlockNode *n)
+{
+    return block_run(n, &(BlockOp){ .kind = BLOCK_FLUSH });
 }
 
 static bool rw_sync(BlockNode *n, BlockOpKind kind, uint64_t offset, void *buf, size_t len, Error **errp)

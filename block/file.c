@@ -191,7 +191,7 @@ static int file_discard(BlockNode *n, const BlockOp *op)
     uint64_t range[2] = { op->offset, op->bytes };
     int ret;
 
-    if (!n->discard) {
+    if (!n->discard && !(op->flags & BLOCK_MAY_UNMAP)) {
         return 0;
     }
     if (s->is_blockdev) {
@@ -231,7 +231,10 @@ static int file_write_zeroes(BlockNode *n, const BlockOp *op)
     FileState *s = n->state;
 
     if (!s->is_blockdev && !__atomic_load_n(&s->no_zero, __ATOMIC_RELAXED) && !(op->flags & BLOCK_FUA)) {
-        if (!fallocate(s->fd, FALLOC_FL_ZERO_RANGE, op->offset, op->bytes)) {
+        int how = op->flags & BLOCK_MAY_UNMAP && op->offset + op->bytes <= block_size(n) ?
+                  FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE : FALLOC_FL_ZERO_RANGE;
+
+        if (!fallocate(s->fd, how, op->offset, op->bytes)) {
             note_growth(n, op->offset + op->bytes);
             return 0;
         }
@@ -242,7 +245,7 @@ static int file_write_zeroes(BlockNode *n, const BlockOp *op)
             __atomic_store_n(&s->no_zero, true, __ATOMIC_RELAXED);
         }
     }
-    return write_zero_bytes(n, op);
+    return op->flags & BLOCK_NO_FALLBACK ? -ENOTSUP : write_zero_bytes(n, op);
 }
 
 static int file_run(BlockNode *n, const BlockOp *op)
@@ -267,7 +270,8 @@ static int file_try_run(BlockNode *n, const BlockOp *op)
     FileState *s = n->state;
     ssize_t got;
 
-    if ((op->kind == BLOCK_FLUSH && n->cache == BLOCK_CACHE_UNSAFE) || (op->kind == BLOCK_DISCARD && !n->discard)) {
+    if ((op->kind == BLOCK_FLUSH && n->cache == BLOCK_CACHE_UNSAFE) ||
+        (op->kind == BLOCK_DISCARD && !n->discard && !(op->flags & BLOCK_MAY_UNMAP))) {
         return 0;
     }
     if (op->kind != BLOCK_READ || s->direct_fd >= 0 || op->niov > IOV_BATCH ||
@@ -281,8 +285,149 @@ static int file_try_run(BlockNode *n, const BlockOp *op)
     return got == (ssize_t)op->bytes ? 0 : -EAGAIN;
 }
 
-static const BlockDriver file_driver = {
-    .name = "file", .is_protocol = true, .state_size = sizeof(FileState),
-    .open = file_open, .close = file_close, .run = file_run, .try_run = file_try_run,
-};
+/* ---- for tools: IO thread ---------------------------------------------------------------------------------------- */
+
+static int file_status(BlockNode *n, uint64_t offset, uint64_t bytes, BlockStatus *st)
+{
+    FileState *s = n->state;
+    off_t data = lseek(s->fd, offset, SEEK_DATA), hole;
+
+    st->file = n;
+    st->map = offset;
+    st->flags = BLOCK_ST_ALLOCATED | BLOCK_ST_DATA | BLOCK_ST_OFFSET;
+    if (data < 0 && errno != ENXIO) {
+        return 0;                   /* the host cannot tell: data */
+    }
+    if (data < 0 || (uint64_t)data > offset) {
+        st->flags = BLOCK_ST_ALLOCATED | BLOCK_ST_ZERO | BLOCK_ST_OFFSET;
+        st->bytes = data < 0 ? bytes : MIN(bytes, (uint64_t)data - offset);
+        return 0;
+    }
+    hole = lseek(s->fd, offset, SEEK_HOLE);
+    if (hole > (off_t)offset) {
+        st->bytes = MIN(bytes, (uint64_t)hole - offset);
+    }
+    return 0;
+}
+
+static bool fill(int fd, uint64_t from, uint64_t to)
+{
+    static const uint8_t zeros[ZERO_CHUNK];
+
+    while (from < to) {
+        ssize_t done = pwrite(fd, zeros, MIN(to - from, sizeof(zeros)), from);
+
+        if (done < 0 && errno == EINTR) {
+            continue;
+        }
+        if (done <= 0) {
+            return false;
+        }
+        from += done;
+    }
+    return true;
+}
+
+static bool resize_fd(int fd, uint64_t old, uint64_t size, BlockPrealloc prealloc, Error **errp)
+{
+    int err = 0;
+
+    if (prealloc == PREALLOC_METADATA) {
+        error_set(errp, "Unsupported preallocation mode 'metadata'");
+        return false;
+    }
+    if (size > INT64_MAX) {
+        error_set(errp, "size %" PRIu64 " is more than a file can have", size);
+        return false;
+    }
+    if (ftruncate(fd, size)) {
+        error_set_errno(errp, errno, "Failed to resize the file");
+        return false;
+    }
+    if (size > old && prealloc == PREALLOC_FALLOC) {
+        err = posix_fallocate(fd, old, size - old);
+    } else if (size > old && prealloc == PREALLOC_FULL && (!fill(fd, old, size) || fsync(fd))) {
+        err = errno;
+    }
+    if (err) {
+        error_set_errno(errp, err, "Could not allocate space for the file");
+        if (ftruncate(fd, old)) {
+            error_append_hint(errp, "The file stays larger.");
+        }
+        return false;
+    }
+    return true;
+}
+
+static bool file_truncate(BlockNode *n, uint64_t size, BlockPrealloc prealloc, Error **errp)
+{
+    FileState *s = n->state;
+
+    if (s->is_blockdev) {
+        if (size > n->size) {
+            error_set(errp, "Cannot grow device files");
+            return false;
+        }
+        return true;
+    }
+    if (!resize_fd(s->fd, n->size, size, prealloc, errp)) {
+        return false;
+    }
+    n->size = size;
+    return true;
+}
+
+static uint64_t file_allocated_size(BlockNode *n)
+{
+    FileState *s = n->state;
+    struct stat st;
+
+    return fstat(s->fd, &st) ? 0 : (uint64_t)st.st_blocks * 512;
+}
+
+/* An image that somebody uses is not emptied: the lock comes before the truncation. */
+static bool file_create(const char *filename, BlockDict *options, Error **errp)
+{
+    const char *path = g_str_has_prefix(filename, "file:") ? filename + strlen("file:") : filename;
+    g_autofree char *mode = block_dict_take(options, "preallocation"), *hint = NULL, *nocow = NULL;
+    BlockPrealloc prealloc = PREALLOC_OFF;
+    uint64_t size = 0;
+    bool ok = false;
+    int fd;
+
+    hint = block_dict_take(options, "extent_size_hint");
+    nocow = block_dict_take(options, "nocow");
+    if (!block_dict_take_size(options, "size", &size, errp)) {
+        return false;
+    }
+    if (mode && (!block_prealloc_parse(mode, &prealloc) || prealloc == PREALLOC_METADATA)) {
+        error_set(errp, "Parameter 'preallocation' does not accept value '%s'", mode);
+        return false;
+    }
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0) {
+        error_set_errno(errp, errno, "Could not create '%s'", path);
+        return false;
+    }
+    size = ROUND_UP(size, BLOCK_SECTOR_SIZE);
+    if (file_lock(fd, path, true, false, errp)) {
+        struct stat st;
+
+        ok = fstat(fd, &st) == 0 && S_ISBLK(st.st_mode) ? true :
+             resize_fd(fd, 0, 0, PREALLOC_OFF, errp) && resize_fd(fd, 0, size, prealloc, errp);
+    }
+    close(fd);
+    return ok;
+}
+
+#define FILE_MEMBERS                                                                                            \
+    .is_protocol = true, .state_size = sizeof(FileState), .open = file_open, .close = file_close,               \
+    .run = file_run, .try_run = file_try_run, .status = file_status, .truncate = file_truncate,                 \
+    .allocated_size = file_allocated_size, .create = file_create
+
+static const BlockDriver file_driver = { .name = "file", FILE_MEMBERS };
 BLOCK_DRIVER(file_driver)
+
+/* The same code under the name that block devices of the host have in option lists. */
+static const BlockDriver host_device_driver = { .name = "host_device", FILE_MEMBERS };
+BLOCK_DRIVER(host_device_driver)

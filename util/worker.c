@@ -3,6 +3,7 @@
 #include "qemu/osdep.h"
 #include <pthread.h>
 #include <signal.h>
+#include "qemu/coroutine.h"
 #include "qemu/main-loop.h"
 #include "qemu/worker.h"
 
@@ -119,4 +120,41 @@ void worker_submit(WorkerJob *job)
     }
     pthread_cond_signal(&pool_cond);
     pthread_mutex_unlock(&pool_lock);
+}
+
+/* ---- for coroutines ---------------------------------------------------------------------------------------------- */
+
+typedef struct CoJob {
+    WorkerJob job;
+    Coroutine *co;
+    int (*fn)(void *opaque);
+    void *opaque;
+    int ret;
+} CoJob;
+
+static int co_job_run(WorkerJob *job)
+{
+    CoJob *c = container_of(job, CoJob, job);
+
+    return c->fn(c->opaque);
+}
+
+static void co_job_done(WorkerJob *job, int ret)
+{
+    CoJob *c = container_of(job, CoJob, job);
+
+    c->ret = ret;
+    co_enter(c->co);
+}
+
+int co_worker_run(int (*fn)(void *opaque), void *opaque)
+{
+    CoJob c = { .job = { .run = co_job_run, .done = co_job_done }, .co = co_self(), .fn = fn, .opaque = opaque };
+
+    if (!c.co) {
+        return fn(opaque);
+    }
+    worker_submit(&c.job);
+    co_yield();
+    return c.ret;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Block nodes: an image is a graph of them, a format (raw, later qcow2) over a protocol (file). See docs/block.md.
+ * Block nodes: an image is a graph of them, a format (raw, qcow2) over a protocol (file). See docs/block.md.
  *
  * A request is asynchronous: it is submitted by any thread that holds the big lock, never blocks it, and is answered
  * once, by its callback in the IO thread with the big lock held. Nothing orders requests that are under way at the same
@@ -10,6 +10,7 @@
 #define BLOCK_BLOCK_H
 
 #include <sys/uio.h>
+#include "block/options.h"
 #include "qemu/error.h"
 
 #define BLOCK_SECTOR_SIZE   512
@@ -31,11 +32,17 @@ typedef struct BlockOpenOptions {
     bool share_write;           /* others may write it too */
     bool discard;               /* what the guest does not need any more is given back to the host */
     bool warn_probed;           /* say so when raw was only a guess */
+    bool no_backing;            /* the image below stays closed; what it holds reads as zeros */
+    bool check;                 /* for check and info: neither refuse nor repair what is marked as damaged */
     BlockCache cache;
+    BlockDict *dict;            /* options of the driver's own, borrowed: the driver takes out what it knows. Or NULL */
 } BlockOpenOptions;
 
 typedef enum BlockOpKind { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, BLOCK_WRITE_ZEROES } BlockOpKind;
-#define BLOCK_FUA (1u << 0)     /* a write is on stable storage when it is answered */
+#define BLOCK_FUA           (1u << 0)   /* a write is on stable storage when it is answered */
+#define BLOCK_MAY_UNMAP     (1u << 1)   /* WRITE_ZEROES: the space may be given back */
+#define BLOCK_COMPRESSED    (1u << 2)   /* WRITE: whole clusters, to be stored compressed; -ENOTSUP: not this format */
+#define BLOCK_NO_FALLBACK   (1u << 3)   /* WRITE_ZEROES: -ENOTSUP rather than writing zeros one by one */
 
 typedef struct BlockOp {
     BlockOpKind kind;
@@ -51,6 +58,12 @@ typedef void BlockDone(void *opaque, int ret);  /* 0 or -errno */
 
 /* One reference. NULL with an Error: missing, not permitted, in use by another program, not of that format. */
 BlockNode *block_open(const char *filename, const BlockOpenOptions *o, Error **errp);
+/* The same from a dictionary (driver=, file.driver=, file.filename=, ...), which is consumed as far as it is known. */
+BlockNode *block_open_dict(BlockDict *dict, const BlockOpenOptions *o, Error **errp);
+BlockNode *block_find(const char *node_name);   /* node-name=; no reference */
+/* Opens what n->backing_file names, below n; true also when there is nothing to open. */
+bool block_open_backing(BlockNode *n, const BlockOpenOptions *o, Error **errp);
+char *block_backing_path(const char *image, const char *backing);   /* relative names are relative to the image */
 void block_ref(BlockNode *n);
 void block_unref(BlockNode *n);         /* the last one drains, flushes and closes */
 uint64_t block_size(BlockNode *n);      /* bytes, a multiple of 512 */
@@ -58,6 +71,10 @@ bool block_is_readonly(BlockNode *n);
 const char *block_filename(BlockNode *n);
 const char *block_format_name(BlockNode *n);
 bool block_format_known(const char *name);
+const BlockDriver *block_driver_find(const char *name);     /* a format, else a protocol; NULL */
+/* Sorted names of all drivers, NULL at the end; g_free() the array only. */
+const char **block_driver_names(void);
+bool block_cache_parse(const char *text, BlockCache *cache);
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
 
@@ -68,16 +85,109 @@ bool block_pread(BlockNode *n, uint64_t offset, void *buf, size_t len, Error **e
 bool block_pwrite(BlockNode *n, uint64_t offset, const void *buf, size_t len, Error **errp);
 /* In a coroutine: gives way until it is done. 0 or -errno. */
 int co_block_run(BlockNode *n, const BlockOp *op);
+/* The one that fits: co_block_run() in a coroutine, else block_run_sync(). */
+int block_run(BlockNode *n, const BlockOp *op);
+int block_run_read(BlockNode *n, uint64_t offset, void *buf, size_t len);
+int block_run_write(BlockNode *n, uint64_t offset, const void *buf, size_t len);
+int block_run_flush(BlockNode *n);
 void block_drain(BlockNode *n);         /* runs the loop until nothing of n is under way. IO thread */
+
+/* ---- what tools ask for: IO thread, nothing under way in the node ------------------------------------------------- */
+
+#define BLOCK_ST_ALLOCATED  (1u << 0)   /* this layer decides what is read; else the one below does */
+#define BLOCK_ST_DATA       (1u << 1)   /* read from storage */
+#define BLOCK_ST_ZERO       (1u << 2)   /* reads as zeros */
+#define BLOCK_ST_OFFSET     (1u << 3)   /* file and map are valid: the bytes stand there as they are */
+#define BLOCK_ST_COMPRESSED (1u << 4)
+#define BLOCK_ST_RECURSE    (1u << 5)   /* drivers only: the file below may know that it reads as zeros */
+
+typedef struct BlockStatus {
+    unsigned flags;
+    uint64_t bytes;             /* from the offset asked for, at least 1 */
+    uint64_t map;
+    BlockNode *file;
+    unsigned depth;             /* of block_status_above(): 0 the image itself */
+} BlockStatus;
+
+/* One layer; bytes > 0 within the image. 0 or -errno. */
+int block_status(BlockNode *n, uint64_t offset, uint64_t bytes, BlockStatus *st);
+/* The layers from n down to base, which does not count (NULL: all). */
+int block_status_above(BlockNode *n, BlockNode *base, uint64_t offset, uint64_t bytes, BlockStatus *st);
+
+typedef enum BlockPrealloc { PREALLOC_OFF, PREALLOC_METADATA, PREALLOC_FALLOC, PREALLOC_FULL, PREALLOC__COUNT }
+    BlockPrealloc;
+extern const char *const block_prealloc_names[PREALLOC__COUNT];
+bool block_prealloc_parse(const char *text, BlockPrealloc *p);
+
+/* What is new reads as zeros, also above a backing file. */
+bool block_truncate(BlockNode *n, uint64_t size, BlockPrealloc prealloc, Error **errp);
+uint64_t block_allocated_size(BlockNode *n);    /* bytes the host has given to the image and its parts */
+
+/* A list of facts for people and programs: keys as in JSON, human output has blanks for dashes. */
+typedef enum BlockFactKind { FACT_STRING, FACT_BOOL, FACT_UINT, FACT_LIST, FACT_DICT, FACT_END } BlockFactKind;
+typedef struct BlockFact {
+    BlockFactKind kind;
+    const char *key;            /* static; NULL: an element of a list */
+    char *text;                 /* STRING */
+    uint64_t number;            /* UINT, BOOL */
+} BlockFact;
+void block_fact_string(GArray *facts, const char *key, const char *text);
+void block_fact_bool(GArray *facts, const char *key, bool value);
+void block_fact_uint(GArray *facts, const char *key, uint64_t value);
+void block_fact_open(GArray *facts, const char *key, BlockFactKind kind);   /* FACT_LIST, FACT_DICT */
+void block_fact_close(GArray *facts);
+
+typedef struct BlockInfo {
+    uint64_t cluster_size;      /* 0: none */
+    uint64_t vm_state_offset;
+    bool dirty, encrypted;
+    GArray *facts;              /* BlockFact, empty when the format has nothing to say; owned by the caller */
+} BlockInfo;
+void block_get_info(BlockNode *n, BlockInfo *info);     /* block_info_clear() afterwards */
+void block_info_clear(BlockInfo *info);
+
+typedef struct BlockSnapshot {
+    char *id, *name;
+    uint64_t vm_state_size;
+    uint32_t date_sec, date_nsec;
+    uint64_t vm_clock_ns;
+    uint64_t icount;            /* all ones: not recorded */
+    uint64_t disk_size;
+} BlockSnapshot;
+void block_snapshot_clear(BlockSnapshot *s);
+
+#define BLOCK_FIX_LEAKS     (1u << 0)
+#define BLOCK_FIX_ERRORS    (1u << 1)
+typedef struct BlockCheck {
+    uint64_t corruptions, leaks, check_errors, corruptions_fixed, leaks_fixed;
+    uint64_t image_end, total_clusters, allocated_clusters, fragmented_clusters, compressed_clusters;
+    bool has_clusters;
+    void (*say)(void *opaque, const char *line);    /* findings, one line each; may be NULL */
+    void *opaque;
+} BlockCheck;
+
+/* What create and amend know: one row per option. */
+typedef struct BlockCreateOption {
+    const char *name;           /* NULL ends */
+    enum { CREATE_STRING, CREATE_BOOL, CREATE_SIZE, CREATE_UINT } kind;
+    const char *def;            /* shown when nothing was said; NULL: nothing */
+    const char *help;
+    bool amend;                 /* an existing image can be changed */
+} BlockCreateOption;
 
 /* ---- drivers ----------------------------------------------------------------------------------------------------- */
 
 struct BlockNode {
     const BlockDriver *drv;
     char *filename;
+    char *node_name;            /* NULL: none */
     BlockNode *file;            /* what a format stands on; NULL for protocols */
+    BlockNode *backing;         /* where unallocated ranges are read; NULL: zeros */
+    char *backing_file, *backing_format;    /* as the image says; NULL: nothing. Set by the driver */
     uint64_t size;              /* bytes, as the driver knows it: atomic */
+    uint64_t window_start;      /* of pass_through: where byte 0 stands in ->file */
     bool readonly, discard;
+    bool guard_head;            /* raw by guess: its first sector must not become another format's */
     BlockCache cache;
     int refs;
     unsigned in_flight;         /* big lock */
@@ -101,6 +211,26 @@ struct BlockDriver {
     int (*run)(BlockNode *n, const BlockOp *op);
     int (*co_run)(BlockNode *n, const BlockOp *op);
     int (*try_run)(BlockNode *n, const BlockOp *op);    /* as run, in any thread; -EAGAIN when it would block */
+
+    /* All of these may be NULL. They run in the IO thread, in a coroutine or while nothing is under way in the node. */
+    int (*status)(BlockNode *n, uint64_t offset, uint64_t bytes, BlockStatus *st);
+    bool (*truncate)(BlockNode *n, uint64_t size, BlockPrealloc prealloc, Error **errp);
+    uint64_t (*allocated_size)(BlockNode *n);
+    void (*get_info)(BlockNode *n, BlockInfo *info);
+    const BlockCreateOption *create_options;
+    bool (*create)(const char *filename, BlockDict *options, Error **errp);
+    bool (*measure)(BlockDict *options, uint64_t size, uint64_t data_bytes, uint64_t *required, uint64_t *full,
+                    Error **errp);
+    bool (*amend)(BlockNode *n, BlockDict *options, Error **errp);
+    bool (*check)(BlockNode *n, BlockCheck *c, unsigned fix, Error **errp);
+    /* New file below: the image's text is replaced, nothing is opened. NULL: no backing file any more. */
+    bool (*change_backing)(BlockNode *n, const char *file, const char *format, Error **errp);
+    bool (*make_empty)(BlockNode *n, Error **errp);     /* everything is read from below again */
+    bool (*snapshot_create)(BlockNode *n, const BlockSnapshot *s, Error **errp);    /* its id is chosen */
+    bool (*snapshot_apply)(BlockNode *n, const char *name_or_id, Error **errp);
+    bool (*snapshot_delete)(BlockNode *n, const char *name_or_id, Error **errp);
+    bool (*snapshot_load)(BlockNode *n, const char *id, const char *name, Error **errp);    /* read-only view of it */
+    unsigned (*snapshot_list)(BlockNode *n, BlockSnapshot **list);  /* caller clears each and frees the list */
 };
 
 void block_driver_register(const BlockDriver *drv);

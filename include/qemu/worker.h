@@ -21,5 +21,7 @@ struct WorkerJob {          /* part of the caller's request, which stays until d
 void worker_submit(WorkerJob *job);             /* any thread */
 /* For a job whose work is done already: done() follows as if a worker had run it. Any thread. */
 void worker_complete(WorkerJob *job, int ret);
+/* In a coroutine: gives way while fn runs in a worker. Elsewhere fn runs at once. What fn returned. */
+int co_worker_run(int (*fn)(void *opaque), void *opaque);
 
 #endif

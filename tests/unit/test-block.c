@@ -68,15 +68,15 @@ static void assert_refused(const char *path, const BlockOpenOptions *o, const ch
 
 static void test_foreign_formats_are_named_unless_raw_is_asked_for(void)
 {
-    uint8_t head[1024] = "QFI\xfb";
+    uint8_t head[1024] = "QED";
     g_autofree char *path = make_file("foreign", head, sizeof(head));
 
-    assert_refused(path, &(BlockOpenOptions){ 0 }, "'qcow'");
+    assert_refused(path, &(BlockOpenOptions){ 0 }, "'qed'");
     block_unref(open_raw(path));
-    memcpy(head, "KDMV", 4);
+    memcpy(head, "vhdxfile", 8);
     g_free(path);
     path = make_file("foreign", head, sizeof(head));
-    assert_refused(path, &(BlockOpenOptions){ 0 }, "'vmdk'");
+    assert_refused(path, &(BlockOpenOptions){ 0 }, "'vhdx'");
     assert_refused(path, &(BlockOpenOptions){ .format = "nosuch" }, "unknown image format");
     assert_refused("/nosuch", &(BlockOpenOptions){ 0 }, "No such file");
     assert_refused(dir, &(BlockOpenOptions){ .readonly = true }, "neither a regular file nor");

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* qemu-io: reads and writes an image by commands, for tests. */
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "tools/io.h"
+
+static const char help[] =
+    "Usage: qemu-io [OPTIONS]... [-c STRING]... [file]\n"
+    "QEMU Disk exerciser\n"
+    "\n"
+    "  --image-opts         treat file as option string\n"
+    "  -c, --cmd STRING     execute command with its arguments\n"
+    "                       from the given string\n"
+    "  -f, --format FMT     specifies the block driver to use\n"
+    "  -r, --read-only      export read-only\n"
+    "  -n, --nocache        disable host cache, short for -t none\n"
+    "  -t, --cache=MODE     use the given cache mode for the image\n"
+    "  -d, --discard=MODE   accepted: discards are always passed on\n"
+    "  -k, --native-aio     accepted\n"
+    "  -i, --aio=MODE       accepted\n"
+    "  -m, --misalign       accepted\n"
+    "  -U, --force-share    force shared permissions\n"
+    "  -h, --help           display this help and exit\n"
+    "  -V, --version        output version information and exit\n"
+    "\n"
+    "See 'qemu-io -c help' for information on available commands.\n";
+
+/* The manual page of qemu-img describes both. */
+void img_print_help(void)
+{
+    fputs(help, stdout);
+}
+
+static void run_stdin(Io *io)
+{
+    g_autofree char *line = NULL;
+    size_t room = 0;
+
+    while (!io->quit) {
+        printf("qemu-io> ");
+        fflush(stdout);
+        if (getline(&line, &room, stdin) < 0) {
+            break;
+        }
+        io_run_line(io, line);
+    }
+    free(g_steal_pointer(&line));
+}
+
+static int run(Io *io, GPtrArray *commands, const char *filename)
+{
+    if (filename && !io_open(io, filename)) {
+        return 1;
+    }
+    for (unsigned i = 0; i < commands->len && !io->quit; i++) {
+        io_run_line(io, g_ptr_array_index(commands, i));
+    }
+    if (!commands->len) {
+        run_stdin(io);
+    }
+    io_close(io);
+    return io->failed;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option longs[] = {
+        { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
+        { "cmd", required_argument, NULL, 'c' }, { "format", required_argument, NULL, 'f' },
+        { "read-only", no_argument, NULL, 'r' }, { "nocache", no_argument, NULL, 'n' },
+        { "misalign", no_argument, NULL, 'm' }, { "native-aio", no_argument, NULL, 'k' },
+        { "aio", required_argument, NULL, 'i' }, { "cache", required_argument, NULL, 't' },
+        { "discard", required_argument, NULL, 'd' }, { "trace", required_argument, NULL, 'T' },
+        { "force-share", no_argument, NULL, 'U' }, { "image-opts", no_argument, NULL, OPT_IMAGE_OPTS }, { 0 },
+    };
+    g_autoptr(GPtrArray) commands = g_ptr_array_new();
+    Io io = { .open = { .write = true } };
+    Error *err = NULL;
+    int c, status;
+
+    error_set_progname("qemu-io");
+    while ((c = getopt_long(argc, argv, "hVc:d:f:rsnCmki:t:T:U", longs, NULL)) != -1) {
+        switch (c) {
+        case 'c': g_ptr_array_add(commands, optarg); break;
+        case 'f': io.open.format = optarg; break;
+        case 'r': io.open.write = false; break;
+        case 'n': io.open.cache = "none"; break;
+        case 't': io.open.cache = optarg; break;
+        case 'U': io.open.force_share = true; break;
+        case OPT_IMAGE_OPTS: io.open.image_opts = true; break;
+        case 'V': printf("qemu-io version " QEMU_VERSION "\n"); return 0;
+        case 'h': img_print_help(); return 0;
+        case 's': error_report("-s is not in this version"); return 1;
+        case '?': fprintf(stderr, "Try 'qemu-io --help' for more information\n"); return 1;
+        }
+    }
+    if (argc - optind > 1) {
+        fprintf(stderr, "Try 'qemu-io --help' for more information\n");
+        return 1;
+    }
+    if (!main_loop_init(&err)) {
+        error_report_err(err);
+        return 1;
+    }
+    big_lock();
+    status = run(&io, commands, optind < argc ? argv[optind] : NULL);
+    big_unlock();
+    g_free(io.filename);
+    return status;
+}

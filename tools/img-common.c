@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the commands of qemu-img share: opening, numbers, progress, JSON. */
+#include "qemu/osdep.h"
+#include <math.h>
+#include <signal.h>
+#include "img.h"
+#include "qemu/option.h"
+
+/* ---- options ----------------------------------------------------------------------------------------------------- */
+
+int img_usage(const char *fmt, ...)
+{
+    g_autofree char *text = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    error_report("%s", text);
+    fprintf(stderr, "Try '%s --help' for more information\n", error_get_progname());
+    return 1;
+}
+
+int img_common_option(int c, char **argv)
+{
+    switch (c) {
+    case 'h':
+        img_print_help();
+        return 0;
+    case '?':
+        return img_usage("unrecognized option '%s'", argv[optind - 1]);
+    case ':':
+        return img_usage("option '%s' requires an argument", argv[optind - 1]);
+    case OPT_OBJECT:
+        error_report("Parameter 'qom-type' does not accept value '%s'", optarg);
+        return 1;
+    }
+    return -1;
+}
+
+bool img_parse_output(const char *text, bool *json)
+{
+    *json = g_str_equal(text, "json");
+    if (!*json && !g_str_equal(text, "human")) {
+        error_report("--output must be used with human or json as argument.");
+        return false;
+    }
+    return true;
+}
+
+bool img_parse_size(const char *text, const char *what, uint64_t *out)
+{
+    if (!parse_size(text, 1, out, NULL)) {
+        error_report("Invalid %s specified. You may use k, M, G, T, P or E suffixes for ", what);
+        error_report("kilobytes, megabytes, gigabytes, terabytes, petabytes and exabytes.");
+        return false;
+    }
+    if (*out > INT64_MAX) {
+        error_report("Invalid %s specified. Must be between 0 and %" PRId64 ".", what, INT64_MAX);
+        return false;
+    }
+    return true;
+}
+
+/* ---- images ------------------------------------------------------------------------------------------------------ */
+
+void img_report(const char *prefix, Error *err)
+{
+    g_autofree char *text = g_strdup(error_get_message(err));
+    Error *copy = NULL;
+
+    *text = g_ascii_toupper(*text);
+    if (prefix) {
+        error_prepend(&err, "%s: ", prefix);
+        copy = err;
+        error_report_err(copy);
+        return;
+    }
+    error_report_err(err);
+}
+
+/* "could not open 'x'": the block layer begins in lower case, messages here do not. */
+static void report_open(const char *filename, Error *err)
+{
+    static const char *const starts[] = { "could not open", "failed to get" };
+    const char *text = error_get_message(err);
+
+    for (unsigned i = 0; i < ARRAY_SIZE(starts); i++) {
+        if (g_str_has_prefix(text, starts[i])) {
+            error_report("Could not open '%s': %c%s", filename, g_ascii_toupper(*text), text + 1);
+            if (i == 1) {
+                fprintf(stderr, "Is another process using the image [%s]?\n", filename);
+            }
+            error_free(err);
+            return;
+        }
+    }
+    error_prepend(&err, "Could not open '%s': ", filename);
+    error_report_err(err);
+}
+
+BlockNode *img_open(const char *filename, const ImgOpen *o)
+{
+    BlockOpenOptions b = {
+        .format = o->format, .readonly = !o->write, .no_lock = o->force_share, .no_backing = o->no_backing,
+        .check = o->check, .warn_probed = o->write && !o->quiet, .discard = o->write,
+    };
+    BlockNode *n = NULL;
+    Error *err = NULL;
+
+    if (o->cache && !block_cache_parse(o->cache, &b.cache)) {
+        error_report("Invalid %scache option: %s", o->write ? "" : "source ", o->cache);
+        return NULL;
+    }
+    if (o->format && !block_driver_find(o->format)) {
+        error_report("Could not open '%s': Unknown driver '%s'", filename, o->format);
+        return NULL;
+    }
+    if (o->image_opts) {
+        BlockDict *d = block_dict_new();
+
+        if (!strchr(filename, '=')) {
+            error_set(&err, "Cannot find device='%s' nor node-name='%s'", filename, filename);
+        } else if (block_dict_parse_keys(d, filename, &err)) {
+            n = block_open_dict(d, &b, &err);
+        }
+        block_dict_free(d);
+    } else {
+        n = block_open(filename, &b, &err);
+    }
+    if (!n) {
+        report_open(filename, err);
+    }
+    return n;
+}
+
+bool img_close(BlockNode *n)
+{
+    int ret = n && !block_is_readonly(n) ? block_run_flush(n) : 0;
+    g_autofree char *name = n ? g_strdup(block_filename(n)) : NULL;
+
+    block_unref(n);
+    if (ret) {
+        error_report("%s: the last data could not be written: %s", name, strerror(-ret));
+    }
+    return !ret;
+}
+
+/* ---- creating ---------------------------------------------------------------------------------------------------- */
+
+bool img_add_options(BlockDict *d, char **all, const char *text)
+{
+    Error *err = NULL;
+
+    if (!block_dict_parse_keys(d, text, &err)) {
+        img_report(NULL, err);
+        return false;
+    }
+    if (all) {
+        char *old = *all;
+
+        *all = old ? g_strconcat(old, ",", text, NULL) : g_strdup(text);
+        g_free(old);
+    }
+    return true;
+}
+
+static const BlockCreateOption *find_option(const BlockDriver *drv, const char *name)
+{
+    for (const BlockCreateOption *c = drv->create_options; c && c->name; c++) {
+        if (g_str_equal(c->name, name)) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+bool img_check_options(const BlockDriver *drv, BlockDict *d, const char *prefix)
+{
+    GHashTableIter iter;
+    gpointer key, value;
+
+    g_hash_table_iter_init(&iter, d);
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+        const BlockCreateOption *c = find_option(drv, key);
+
+        if (!c) {
+            error_report("%s%sInvalid parameter '%s'", prefix ? prefix : "", prefix ? ": " : "", (char *)key);
+            return false;
+        }
+        if (c->kind == CREATE_BOOL && strcmp(value, "on") && strcmp(value, "off")) {
+            error_report("%s%sParameter '%s' expects 'on' or 'off'", prefix ? prefix : "", prefix ? ": " : "",
+                         (char *)key);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void print_formatting(const char *filename, const BlockDriver *drv, BlockDict *d)
+{
+    printf("Formatting '%s', fmt=%s", filename, drv->name);
+    for (const BlockCreateOption *c = drv->create_options; c && c->name; c++) {
+        const char *value = block_dict_get(d, c->name);
+        uint64_t number;
+
+        value = value ? value : c->def;
+        if (value && (c->kind == CREATE_SIZE || c->kind == CREATE_UINT) && parse_size(value, 1, &number, NULL)) {
+            printf(" %s=%" PRIu64, c->name, number);
+        } else if (value) {
+            printf(" %s=%s", c->name, value);
+        }
+    }
+    putchar('\n');
+    fflush(stdout);
+}
+
+bool img_create_image(const char *filename, const char *format, BlockDict *d, bool line, const char *prefix)
+{
+    const BlockDriver *drv = block_driver_find(format);
+    Error *err = NULL;
+
+    if (!drv) {
+        error_report("%s%sUnknown file format '%s'", prefix ? prefix : "", prefix ? ": " : "", format);
+        return false;
+    }
+    if (!drv->create) {
+        error_report("%s%sFormat driver '%s' does not support image creation", prefix ? prefix : "",
+                     prefix ? ": " : "", format);
+        return false;
+    }
+    if (!img_check_options(drv, d, prefix)) {
+        return false;
+    }
+    if (line) {
+        print_formatting(filename, drv, d);
+    }
+    if (!drv->create(filename, d, &err)) {
+        img_report(prefix, err);
+        return false;
+    }
+    return true;
+}
+
+static int compare_options(const void *a, const void *b)
+{
+    return strcmp((*(const BlockCreateOption *const *)a)->name, (*(const BlockCreateOption *const *)b)->name);
+}
+
+void img_print_create_options(const BlockDriver *drv, const char *title, bool amend, bool with_file)
+{
+    static const char *const kinds[] = { "str", "bool (on/off)", "size", "num" };
+    const BlockCreateOption *list[64];
+    unsigned n = 0;
+
+    for (const BlockCreateOption *c = drv->create_options; c && c->name && n < 62; c++) {
+        bool of_file = g_str_equal(c->name, "extent_size_hint") || g_str_equal(c->name, "nocow");
+
+        if ((!amend || c->amend) && (with_file || !of_file)) {
+            list[n++] = c;
+        }
+    }
+    if (with_file && !g_str_equal(drv->name, "raw")) {
+        const BlockDriver *raw = block_driver_find("raw");
+
+        list[n++] = &raw->create_options[0];
+        list[n++] = &raw->create_options[1];
+    }
+    qsort(list, n, sizeof(*list), compare_options);
+    printf("%s\n", title);
+    for (unsigned i = 0; i < n; i++) {
+        g_autofree char *left = g_strdup_printf("%s=<%s>", list[i]->name, kinds[list[i]->kind]);
+
+        printf("  %-22s - %s\n", left, list[i]->help);
+    }
+}
+
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
+
+/* Three digits; 1000 of a unit are shown in the next one. */
+char *img_human_size(uint64_t bytes)
+{
+    static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+    unsigned unit = 0;
+    double v = bytes;
+
+    while (v >= 999.5 + (unit == 0 ? 24.5 : 0) && unit + 1 < ARRAY_SIZE(units)) {
+        v /= 1024;
+        unit++;
+    }
+    return g_strdup_printf("%0.3g %s", v, units[unit]);
+}
+
+bool img_is_zero(const uint8_t *buf, size_t len)
+{
+    return !len || (!buf[0] && !memcmp(buf, buf + 1, len - 1));
+}
+
+/* ---- progress ---------------------------------------------------------------------------------------------------- */
+
+static struct {
+    bool shown;
+    double last;
+    int64_t last_time;
+} progress;                                     /* the only thread */
+static volatile sig_atomic_t print_once, interrupted;
+
+static void on_usr1(int sig)
+{
+    print_once = 1;
+}
+
+static void on_int(int sig)
+{
+    interrupted = 1;
+}
+
+void img_catch_interrupt(void)
+{
+    struct sigaction sa = { .sa_handler = on_int };
+
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+}
+
+bool img_interrupted(void)
+{
+    return interrupted;
+}
+
+void img_progress_start(bool shown)
+{
+    struct sigaction sa = { .sa_handler = on_usr1, .sa_flags = SA_RESTART };
+
+    sigaction(SIGUSR1, &sa, NULL);
+    progress.shown = shown;
+    progress.last = -1;
+    img_progress(0);
+}
+
+void img_progress(double percent)
+{
+    if (print_once || (progress.shown && (percent - progress.last >= 1 || (percent >= 100 && progress.last < 100)))) {
+        printf("    (%3.2f/100%%)\r", percent);
+        fflush(stdout);
+        progress.last = percent;
+        print_once = 0;
+    }
+}
+
+void img_progress_end(void)
+{
+    if (progress.shown) {
+        img_progress(100);
+        putchar('\n');
+    }
+    progress.shown = false;
+}
+
+/* ---- JSON -------------------------------------------------------------------------------------------------------- */
+
+static void json_member(ImgJson *j, const char *key)
+{
+    if (j->has_members) {
+        putchar(',');
+    }
+    if (j->depth) {
+        printf("\n%*s", (int)j->depth * 4, "");
+    }
+    if (key) {
+        printf("\"%s\": ", key);
+    }
+    j->has_members = true;
+}
+
+void img_json_open(ImgJson *j, const char *key, char bracket)
+{
+    json_member(j, key);
+    putchar(bracket);
+    j->depth++;
+    j->has_members = false;
+}
+
+void img_json_close(ImgJson *j, char bracket)
+{
+    j->depth--;
+    if (j->has_members) {
+        printf("\n%*s", (int)j->depth * 4, "");
+    }
+    putchar(bracket);
+    j->has_members = true;
+    if (!j->depth) {
+        putchar('\n');
+    }
+}
+
+void img_json_string(ImgJson *j, const char *key, const char *value)
+{
+    json_member(j, key);
+    putchar('"');
+    for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
+        if (*c == '"' || *c == '\\') {
+            printf("\\%c", *c);
+        } else if (*c < 32 || *c == 127) {
+            printf("\\u%04X", *c);
+        } else {
+            putchar(*c);
+        }
+    }
+    putchar('"');
+}
+
+void img_json_uint(ImgJson *j, const char *key, uint64_t value)
+{
+    json_member(j, key);
+    printf("%" PRIu64, value);
+}
+
+void img_json_bool(ImgJson *j, const char *key, bool value)
+{
+    json_member(j, key);
+    printf("%s", value ? "true" : "false");
+}
+
+void img_json_facts(ImgJson *j, const char *key, const GArray *facts)
+{
+    g_autofree char *brackets = g_malloc(facts->len + 1);
+    unsigned depth = 0;
+
+    img_json_open(j, key, '{');
+    for (unsigned i = 0; i < facts->len; i++) {
+        const BlockFact *f = &g_array_index(facts, BlockFact, i);
+
+        switch (f->kind) {
+        case FACT_STRING:
+            img_json_string(j, f->key, f->text);
+            break;
+        case FACT_BOOL:
+            img_json_bool(j, f->key, f->number);
+            break;
+        case FACT_UINT:
+            img_json_uint(j, f->key, f->number);
+            break;
+        case FACT_LIST:
+        case FACT_DICT:
+            brackets[depth++] = f->kind == FACT_LIST ? ']' : '}';
+            img_json_open(j, f->key, f->kind == FACT_LIST ? '[' : '{');
+            break;
+        case FACT_END:
+            img_json_close(j, brackets[--depth]);
+            break;
+        }
+    }
+    img_json_close(j, '}');
+}
+
+/* ---- facts and snapshots for people ------------------------------------------------------------------------------ */
+
+void img_print_facts(const GArray *facts)
+{
+    unsigned indent = 4, index[16] = { 0 }, depth = 0;
+
+    if (facts->len) {
+        printf("Format specific information:\n");
+    }
+    for (unsigned i = 0; i < facts->len; i++) {
+        const BlockFact *f = &g_array_index(facts, BlockFact, i);
+        g_autofree char *key = f->key ? g_strdelimit(g_strdup(f->key), "-", ' ') : NULL;
+
+        if (f->kind == FACT_END) {
+            indent -= 4;
+            depth--;
+            continue;
+        }
+        if (key) {
+            printf("%*s%s:", (int)indent, "", key);
+        } else {
+            printf("%*s[%u]:", (int)indent, "", index[depth]++);
+        }
+        if (f->kind == FACT_STRING) {
+            printf(" %s\n", f->text);
+        } else if (f->kind == FACT_BOOL) {
+            printf(" %s\n", f->number ? "true" : "false");
+        } else if (f->kind == FACT_UINT) {
+            printf(" %" PRIu64 "\n", f->number);
+        } else {
+            putchar('\n');
+            indent += 4;
+            index[++depth % ARRAY_SIZE(index)] = 0;
+        }
+    }
+}
+
+static void print_snapshot(const BlockSnapshot *s)
+{
+    time_t t = s->date_sec;
+    uint64_t ms = s->vm_clock_ns / 1000000;
+    g_autofree char *size = img_human_size(s->vm_state_size), *clock = NULL, *icount = NULL;
+    char date[32] = "";
+    struct tm tm;
+
+    if (localtime_r(&t, &tm)) {
+        strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
+    }
+    clock = g_strdup_printf("%02" PRIu64 ":%02" PRIu64 ":%02" PRIu64 ".%03" PRIu64, ms / 3600000, ms / 60000 % 60,
+                            ms / 1000 % 60, ms % 1000);
+    icount = s->icount == UINT64_MAX ? g_strdup("") : g_strdup_printf("%" PRIu64, s->icount);
+    printf("%-9s %-16s %8s%20s%13s%11s\n", s->id, s->name, size, date, clock, icount);
+}
+
+void img_print_snapshots(BlockNode *n)
+{
+    BlockSnapshot *list = NULL;
+    unsigned count = n->drv->snapshot_list ? n->drv->snapshot_list(n, &list) : 0;
+
+    if (count) {
+        printf("Snapshot list:\n%-9s %-16s %8s%20s%13s%11s\n", "ID", "TAG", "VM SIZE", "DATE", "VM CLOCK", "ICOUNT");
+    }
+    for (unsigned i = 0; i < count; i++) {
+        print_snapshot(&list[i]);
+        block_snapshot_clear(&list[i]);
+    }
+    g_free(list);
+}

@@ -1,0 +1,661 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * qemu-img convert and dd
+ *
+ * Several coroutines take the next stretch of the source each, read it and write it. Unless the order does not matter
+ * (-W, compressed targets, raw ones) they write one after the other, so that the target's clusters follow its contents.
+ */
+#include "qemu/osdep.h"
+#include <sys/stat.h>
+#include "img.h"
+#include "qemu/coroutine.h"
+#include "qemu/main-loop.h"
+#include "qemu/option.h"
+
+#define CHUNK           (2 * MiB)
+#define SPARSE_DEFAULT  4096
+#define COROUTINES_MAX  16
+
+typedef struct Source {
+    BlockNode *n, *base;        /* base: what the target has below it too; not read */
+    uint64_t start, size;       /* in the concatenation */
+} Source;
+
+typedef struct Convert {
+    Source *sources;
+    unsigned n_sources;
+    BlockNode *target;
+    uint64_t total, next, done; /* bytes: taken, finished */
+    uint64_t tickets, turn;     /* of writes in order */
+    CoQueue waiting;
+    unsigned running;
+    uint64_t chunk, cluster;
+    uint64_t sparse;            /* 0: zeros are written */
+    bool compressed, ordered, salvage, target_is_zero, has_backing;
+    int ret;                    /* the first failure */
+} Convert;
+
+typedef struct Stretch {
+    uint64_t start, bytes, ticket;
+    enum { STRETCH_SKIP, STRETCH_ZERO, STRETCH_DATA } kind;
+    Source *source;             /* NULL: behind the end of the last */
+} Stretch;
+
+/* ---- what comes next --------------------------------------------------------------------------------------------- */
+
+static Source *source_at(Convert *c, uint64_t at)
+{
+    for (unsigned i = 0; i < c->n_sources; i++) {
+        if (at - c->sources[i].start < c->sources[i].size) {
+            return &c->sources[i];
+        }
+    }
+    return NULL;
+}
+
+static int status_of(Convert *c, Stretch *s)
+{
+    BlockStatus st;
+    int ret = 0;
+
+    s->kind = STRETCH_DATA;
+    ret = block_status_above(s->source->n, s->source->base, s->start - s->source->start, s->bytes, &st);
+    if (ret && !c->salvage) {
+        return ret;
+    }
+    if (!ret) {
+        s->bytes = st.bytes;
+        if (st.flags & BLOCK_ST_ZERO) {
+            s->kind = c->sparse || c->compressed ? STRETCH_ZERO : STRETCH_DATA;
+        } else if (s->source->base && !(st.flags & BLOCK_ST_ALLOCATED)) {
+            s->kind = STRETCH_SKIP;
+        }
+    }
+    return 0;
+}
+
+/* Compressed clusters are made of whole ones: what starts or ends within one is data. */
+static int take(Convert *c, Stretch *s)
+{
+    int ret;
+
+    s->start = c->next;
+    s->source = source_at(c, c->next);
+    s->bytes = s->source ? s->source->start + s->source->size - c->next : c->total - c->next;
+    s->kind = STRETCH_ZERO;
+    if (s->source) {
+        ret = status_of(c, s);
+        if (ret) {
+            return ret;
+        }
+    }
+    if (c->compressed) {
+        uint64_t cluster = c->cluster;
+
+        if (s->kind != STRETCH_DATA && s->bytes >= cluster) {
+            s->bytes = c->next + s->bytes == c->total ? s->bytes : ROUND_DOWN(s->bytes, cluster);
+        } else {
+            s->kind = STRETCH_DATA;
+            s->bytes = MIN(ROUND_UP(MIN(s->bytes, c->chunk), cluster), c->total - c->next);
+        }
+    }
+    if (s->kind == STRETCH_DATA) {
+        s->bytes = MIN(s->bytes, c->chunk);
+    }
+    s->bytes = MIN(s->bytes, BLOCK_REQUEST_MAX);
+    c->next += s->bytes;
+    s->ticket = c->tickets++;
+    return 0;
+}
+
+/* ---- copying ----------------------------------------------------------------------------------------------------- */
+
+/* Over the edge of a source, as compressed clusters may need. */
+static int read_stretch(Convert *c, const Stretch *s, uint8_t *buf)
+{
+    for (uint64_t done = 0; done < s->bytes;) {
+        Source *src = source_at(c, s->start + done);
+        uint64_t at = s->start + done, len = s->bytes - done;
+        int ret;
+
+        if (!src) {
+            memset(buf + done, 0, len);
+            return 0;
+        }
+        len = MIN(len, src->start + src->size - at);
+        ret = block_run_read(src->n, at - src->start, buf + done, len);
+        if (ret && c->salvage) {
+            warn_report("error while reading offset %" PRIu64 ": %s", at, strerror(-ret));
+            memset(buf + done, 0, len);
+        } else if (ret) {
+            error_report("error while reading at byte %" PRIu64 ": %s", at, strerror(-ret));
+            return ret;
+        }
+        done += len;
+    }
+    return 0;
+}
+
+static int write_zeros(Convert *c, uint64_t at, uint64_t bytes)
+{
+    if (c->target_is_zero && !c->has_backing) {
+        return 0;
+    }
+    return block_run(c->target, &(BlockOp){ .kind = BLOCK_WRITE_ZEROES, .flags = BLOCK_MAY_UNMAP, .offset = at,
+                                            .bytes = bytes });
+}
+
+/* How much from the start is of one kind, zero or not, where runs of zeros count from c->sparse on. */
+static uint64_t run_length(Convert *c, uint64_t at, const uint8_t *buf, uint64_t len, bool *is_zero)
+{
+    uint64_t unit = c->sparse, first = MIN(len, unit - at % unit), got = first;
+
+    *is_zero = img_is_zero(buf, first);
+    while (got < len && img_is_zero(buf + got, MIN(unit, len - got)) == *is_zero) {
+        got += MIN(unit, len - got);
+    }
+    return MIN(got, len);
+}
+
+static int write_plain(Convert *c, uint64_t at, const uint8_t *buf, uint64_t len)
+{
+    while (len) {
+        bool is_zero = false;
+        uint64_t part = c->sparse ? run_length(c, at, buf, len, &is_zero) : len;
+        int ret = is_zero ? write_zeros(c, at, part) : block_run_write(c->target, at, buf, part);
+
+        if (ret) {
+            return ret;
+        }
+        at += part;
+        buf += part;
+        len -= part;
+    }
+    return 0;
+}
+
+static int write_compressed(Convert *c, uint64_t at, uint8_t *buf, uint64_t len)
+{
+    while (len) {
+        uint64_t part = MIN(len, c->cluster);
+        struct iovec iov = { buf, part };
+        BlockOp op = { .kind = BLOCK_WRITE, .flags = BLOCK_COMPRESSED, .offset = at, .bytes = part, .iov = &iov,
+                       .niov = 1 };
+        int ret = img_is_zero(buf, part) ? write_zeros(c, at, part) : block_run(c->target, &op);
+
+        if (ret) {
+            return ret;
+        }
+        at += part;
+        buf += part;
+        len -= part;
+    }
+    return 0;
+}
+
+static void wait_turn(Convert *c, const Stretch *s)
+{
+    while (c->ordered && c->turn != s->ticket && !c->ret) {
+        co_queue_wait(&c->waiting);
+    }
+}
+
+static void copy_co(void *opaque)
+{
+    Convert *c = opaque;
+    g_autofree uint8_t *buf = g_malloc(c->chunk);
+
+    while (c->next < c->total && !c->ret && !img_interrupted()) {
+        Stretch s;
+        int ret = take(c, &s);
+
+        if (ret) {
+            error_report("error while reading block status at offset %" PRIu64 ": %s", c->next, strerror(-ret));
+        } else if (s.kind == STRETCH_DATA) {
+            ret = read_stretch(c, &s, buf);
+        }
+        if (!ret) {
+            wait_turn(c, &s);
+            ret = c->ret || s.kind == STRETCH_SKIP ? 0 : s.kind == STRETCH_ZERO ? write_zeros(c, s.start, s.bytes) :
+                  c->compressed ? write_compressed(c, s.start, buf, s.bytes) : write_plain(c, s.start, buf, s.bytes);
+            if (ret) {
+                error_report("error while writing at byte %" PRIu64 ": %s", s.start, strerror(-ret));
+            }
+        }
+        c->ret = c->ret ? c->ret : ret;
+        c->turn++;
+        if (!ret) {
+            c->done += s.bytes;
+            img_progress(c->done * 100.0 / c->total);
+        }
+        co_queue_all(&c->waiting);
+    }
+    c->running--;
+}
+
+static int copy_all(Convert *c, unsigned coroutines)
+{
+    c->running = coroutines;
+    for (unsigned i = 0; i < coroutines; i++) {
+        co_enter(co_new(copy_co, c));
+    }
+    while (c->running) {
+        main_loop_wait(-1);
+    }
+    if (img_interrupted() && !c->ret) {
+        error_report("interrupted: '%s' is incomplete", block_filename(c->target));
+        c->ret = -EINTR;
+    }
+    return c->ret;
+}
+
+/* ---- options ----------------------------------------------------------------------------------------------------- */
+
+typedef struct Args {
+    ImgOpen in, out;
+    const char *backing, *backing_format, *snapshot;
+    char *options;
+    uint64_t coroutines;
+    bool no_create, progress, help, target_is_zero, target_opts;
+} Args;
+
+static bool load_snapshot(BlockNode *n, const char *text)
+{
+    g_autoptr(GHashTable) d = block_dict_new();
+    const char *id = NULL, *name = NULL;
+    Error *err = NULL;
+    bool ok;
+
+    if (g_str_has_prefix(text, "snapshot.")) {
+        if (!block_dict_parse_keys(d, text, NULL)) {
+            error_report("Failed in parsing snapshot param '%s'", text);
+            return false;
+        }
+        id = block_dict_get(d, "snapshot.id");
+        name = block_dict_get(d, "snapshot.name");
+    }
+    if (!n->drv->snapshot_load) {
+        error_report("Failed to load snapshot: Device '' does not support internal snapshots");
+        return false;
+    }
+    ok = id || name ? n->drv->snapshot_load(n, id, name, &err) :
+         n->drv->snapshot_load(n, text, NULL, NULL) || n->drv->snapshot_load(n, NULL, text, &err);
+    if (!ok) {
+        error_prepend(&err, "Failed to load snapshot: ");
+        error_report_err(err);
+    }
+    return ok;
+}
+
+/* A target that stands on the same file as a part of the source's chain need not hold what is in there. */
+static BlockNode *find_base(BlockNode *n, const char *target, const char *backing)
+{
+    g_autofree char *path = block_backing_path(target, backing);
+    struct stat want, have;
+
+    if (stat(path, &want)) {
+        return NULL;
+    }
+    for (n = n->backing; n; n = n->backing) {
+        if (!stat(block_filename(n), &have) && have.st_dev == want.st_dev && have.st_ino == want.st_ino) {
+            return n;
+        }
+    }
+    return NULL;
+}
+
+static bool open_sources(Convert *c, const Args *a, char **names, unsigned n, const char *target)
+{
+    c->sources = g_new0(Source, n);
+    for (unsigned i = 0; i < n; i++) {
+        Source *s = &c->sources[i];
+
+        s->n = img_open(names[i], &a->in);
+        if (!s->n) {
+            return false;
+        }
+        c->n_sources++;
+        if (a->snapshot && !load_snapshot(s->n, a->snapshot)) {
+            return false;
+        }
+        s->start = c->total;
+        s->size = block_size(s->n);
+        c->total += s->size;
+        if (a->backing && n == 1) {
+            s->base = find_base(s->n, target, a->backing);
+        }
+    }
+    return true;
+}
+
+static void set_default(BlockDict *d, const char *key, const char *value)
+{
+    if (value && !block_dict_get(d, key)) {
+        block_dict_set(d, key, value);
+    }
+}
+
+static bool make_target(Convert *c, const Args *a, const char *filename, const char *format)
+{
+    g_autoptr(GHashTable) d = block_dict_new();
+    g_autofree char *size = g_strdup_printf("%" PRIu64, c->total);
+
+    if (a->options && !img_add_options(d, NULL, a->options)) {
+        return false;
+    }
+    set_default(d, "size", size);
+    set_default(d, "backing_file", a->backing);
+    set_default(d, "backing_fmt", a->backing_format);
+    if (block_dict_get(d, "backing_file") && !block_dict_get(d, "backing_fmt")) {
+        error_report("Use of backing file requires explicit backing format");
+        return false;
+    }
+    for (unsigned i = 0; i < c->n_sources; i++) {
+        struct stat x, y;
+
+        if (!stat(block_filename(c->sources[i].n), &x) && !stat(filename, &y) && x.st_dev == y.st_dev &&
+            x.st_ino == y.st_ino) {
+            error_report("'%s' is source and target", filename);
+            return false;
+        }
+    }
+    return img_create_image(filename, format, d, false, filename);
+}
+
+static bool is_regular(const char *filename)
+{
+    struct stat st;
+
+    return !stat(filename, &st) && S_ISREG(st.st_mode);
+}
+
+static int convert(Convert *c, Args *a, const char *filename, const char *format, char **names, unsigned n)
+{
+    BlockInfo info;
+
+    if (!open_sources(c, a, names, n, filename) || (!a->no_create && !make_target(c, a, filename, format))) {
+        return 1;
+    }
+    a->out.format = format;
+    a->out.no_backing = false;
+    c->target = img_open(filename, &a->out);
+    if (!c->target) {
+        return 1;
+    }
+    if (a->no_create && block_size(c->target) < c->total) {
+        error_report("'%s' is smaller than the source: %" PRIu64 " < %" PRIu64 " bytes", filename,
+                     block_size(c->target), c->total);
+        return 1;
+    }
+    c->has_backing = c->target->backing;
+    c->target_is_zero = a->target_is_zero || (!a->no_create && is_regular(filename));
+    block_get_info(c->target, &info);
+    c->cluster = info.cluster_size ? info.cluster_size : 65536;
+    block_info_clear(&info);
+    if (c->compressed && !c->target->drv->co_run) {
+        error_report("Compression not supported for this file format");
+        return 1;
+    }
+    c->chunk = MAX(CHUNK, c->cluster);
+    if (c->compressed) {
+        c->chunk = c->cluster * MAX(1, 256 * KiB / c->cluster);
+        c->ordered = false;
+    } else if (!c->target->drv->co_run) {
+        c->ordered = false;
+    }
+    img_progress_start(a->progress);
+    if (copy_all(c, a->coroutines)) {
+        return 1;
+    }
+    img_progress_end();
+    return 0;
+}
+
+static bool parse_option(Args *a, Convert *c, int opt, const char **format)
+{
+    uint64_t v;
+
+    switch (opt) {
+    case 'f': a->in.format = optarg; break;
+    case 'O': *format = optarg; break;
+    case 'B': a->backing = optarg; break;
+    case 'F': a->backing_format = optarg; break;
+    case 'C': break;
+    case 'c': c->compressed = true; break;
+    case 'l': a->snapshot = optarg; break;
+    case 'n': a->no_create = true; break;
+    case 'p': a->progress = true; break;
+    case 'q': a->progress = false; a->out.quiet = true; break;
+    case 't': a->out.cache = optarg; break;
+    case 'T': a->in.cache = optarg; break;
+    case 'U': a->in.force_share = true; break;
+    case 'W': c->ordered = false; break;
+    case OPT_SALVAGE: c->salvage = true; break;
+    case OPT_TARGET_IS_ZERO: a->target_is_zero = true; break;
+    case OPT_IMAGE_OPTS: a->in.image_opts = true; break;
+    case OPT_TARGET_IMAGE_OPTS: a->out.image_opts = true; break;
+    case 'r': break;
+    case 'o':
+        if (g_str_equal(optarg, "help") || g_str_equal(optarg, "?")) {
+            a->help = true;
+        } else {
+            char *old = a->options;
+
+            a->options = old ? g_strconcat(old, ",", optarg, NULL) : g_strdup(optarg);
+            g_free(old);
+        }
+        break;
+    case 'm':
+        if (!parse_uint(optarg, 1, COROUTINES_MAX, &a->coroutines, NULL)) {
+            error_report("Invalid number of coroutines. Allowed number of coroutines is between 1 and 16");
+            return false;
+        }
+        break;
+    case 'S':
+        if (!parse_size(optarg, 1, &v, NULL) || v % 512 || v > 16 * MiB) {
+            error_report("Invalid buffer size for sparse output specified. Valid sizes are multiples of 512 up to "
+                         "16777216. Select 0 to disable sparse detection (fully allocates output).");
+            return false;
+        }
+        c->sparse = v;
+        break;
+    }
+    return true;
+}
+
+int img_convert(int argc, char **argv)
+{
+    static const struct option longs[] = {
+        IMG_LONG_OPTIONS, { "target-image-opts", no_argument, NULL, OPT_TARGET_IMAGE_OPTS },
+        { "salvage", no_argument, NULL, OPT_SALVAGE }, { "target-is-zero", no_argument, NULL, OPT_TARGET_IS_ZERO },
+        { 0 },
+    };
+    Args a = { .coroutines = 8, .out = { .cache = "unsafe", .write = true, .quiet = true } };
+    Convert c = { .sparse = SPARSE_DEFAULT, .ordered = true };
+    const char *format = "raw", *filename;
+    BlockCache cache;
+    int opt, status;
+
+    while ((opt = getopt_long(argc, argv, ":hf:O:B:CcF:o:l:S:pt:T:qnm:WUr:", longs, NULL)) != -1) {
+        status = img_common_option(opt, argv);
+        if (status >= 0) {
+            return status;
+        }
+        if (!parse_option(&a, &c, opt, &format)) {
+            return 1;
+        }
+    }
+    filename = optind < argc ? argv[argc - 1] : NULL;
+    if (a.help) {
+        const BlockDriver *drv = block_driver_find(format);
+
+        if (drv) {
+            img_print_create_options(drv, "Supported options:", false, filename);
+        }
+        return drv ? 0 : 1;
+    }
+    if (argc - optind < 2) {
+        error_report("Must specify image file name");
+        return 1;
+    }
+    if (a.target_is_zero && !a.no_create) {
+        error_report("--target-is-zero requires use of -n flag");
+        return 1;
+    }
+    if (a.backing && !a.backing_format && !a.no_create) {
+        error_report("Use of backing file requires explicit backing format");
+        return 1;
+    }
+    if (!block_driver_find(format)) {
+        error_report("Unknown file format '%s'", format);
+        return 1;
+    }
+    if (c.compressed && block_driver_find(format)->pass_through) {
+        error_report("Compression not supported for this file format");
+        return 1;
+    }
+    if (!block_cache_parse(a.out.cache, &cache)) {
+        error_report("Invalid cache option: %s", a.out.cache);
+        return 1;
+    }
+    img_catch_interrupt();
+    status = convert(&c, &a, filename, format, argv + optind, argc - optind - 1);
+    for (unsigned i = 0; i < c.n_sources; i++) {
+        block_unref(c.sources[i].n);
+    }
+    if (c.target && !img_close(c.target)) {
+        status = 1;
+    }
+    g_free(c.sources);
+    g_free(a.options);
+    return status;
+}
+
+/* ---- dd ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct Dd {
+    char *in, *out;
+    uint64_t bs, count, skip;
+    bool has_count;
+} Dd;
+
+static bool dd_operand(Dd *d, const char *arg)
+{
+    static const struct {
+        const char *name;
+        size_t offset;
+    } numbers[] = { { "bs", offsetof(Dd, bs) }, { "count", offsetof(Dd, count) }, { "skip", offsetof(Dd, skip) } };
+    const char *eq = strchr(arg, '=');
+    g_autofree char *name = eq ? g_strndup(arg, eq - arg) : g_strdup(arg);
+
+    if (eq && g_str_equal(name, "if")) {
+        d->in = g_strdup(eq + 1);
+        return true;
+    }
+    if (eq && g_str_equal(name, "of")) {
+        d->out = g_strdup(eq + 1);
+        return true;
+    }
+    for (unsigned i = 0; eq && i < ARRAY_SIZE(numbers); i++) {
+        if (g_str_equal(name, numbers[i].name)) {
+            uint64_t *v = (uint64_t *)((char *)d + numbers[i].offset);
+
+            if (!img_parse_size(eq + 1, name, v)) {
+                return false;
+            }
+            d->has_count |= g_str_equal(name, "count");
+            if (!i && (!*v || *v > INT32_MAX)) {
+                error_report("Invalid bs specified. Must be between 1 and 2147483647.");
+                return false;
+            }
+            return true;
+        }
+    }
+    error_report("unrecognized operand %s", name);
+    return false;
+}
+
+static int dd_copy(const Dd *d, BlockNode *in, BlockNode *out, uint64_t from, uint64_t bytes)
+{
+    uint64_t step = MAX(d->bs, 64 * KiB);
+    g_autofree uint8_t *buf = g_try_malloc(step);
+    int ret = buf ? 0 : -ENOMEM;
+
+    for (uint64_t done = 0; done < bytes && !ret; done += step) {
+        uint64_t len = MIN(step, bytes - done);
+
+        ret = block_run_read(in, from + done, buf, len);
+        ret = ret ? ret : block_run_write(out, done, buf, len);
+    }
+    if (ret) {
+        error_report("error while copying '%s': %s", d->in, strerror(-ret));
+    }
+    return ret;
+}
+
+int img_dd(int argc, char **argv)
+{
+    static const struct option longs[] = { IMG_LONG_OPTIONS, { 0 } };
+    Dd d = { .bs = 512 };
+    ImgOpen in = { 0 }, out = { .write = true, .quiet = true, .cache = "unsafe" };
+    const char *format = "raw";
+    uint64_t size, from, bytes;
+    g_autofree char *text = NULL;
+    g_autoptr(GHashTable) options = block_dict_new();
+    BlockNode *src, *dst;
+    int opt, status;
+
+    while ((opt = getopt_long(argc, argv, ":hf:O:U", longs, NULL)) != -1) {
+        status = img_common_option(opt, argv);
+        if (status >= 0) {
+            return status;
+        }
+        switch (opt) {
+        case 'f': in.format = optarg; break;
+        case 'O': format = optarg; break;
+        case 'U': in.force_share = true; break;
+        case OPT_IMAGE_OPTS: in.image_opts = true; break;
+        }
+    }
+    for (int i = optind; i < argc; i++) {
+        if (!dd_operand(&d, argv[i])) {
+            return 1;
+        }
+    }
+    if (!d.in || !d.out) {
+        error_report("Must specify both input and output files");
+        return 1;
+    }
+    if (!block_driver_find(format)) {
+        error_report("Unknown file format '%s'", format);
+        return 1;
+    }
+    src = img_open(d.in, &in);
+    if (!src) {
+        return 1;
+    }
+    size = block_size(src);
+    from = d.skip > size / d.bs ? size : d.skip * d.bs;
+    bytes = size - from;
+    if (d.has_count && d.count < bytes / d.bs + 1) {
+        bytes = MIN(bytes, d.count * d.bs);
+    }
+    if (d.skip && d.skip > size / d.bs) {
+        error_report("%s: cannot skip to specified offset", d.in);
+    }
+    text = g_strdup_printf("%" PRIu64, bytes);
+    block_dict_set(options, "size", text);
+    status = 1;
+    if (img_create_image(d.out, format, options, false, d.out)) {
+        out.format = format;
+        dst = img_open(d.out, &out);
+        status = dst && !dd_copy(&d, src, dst, from, bytes) ? 0 : 1;
+        if (dst && !img_close(dst)) {
+            status = 1;
+        }
+    }
+    block_unref(src);
+    g_free(d.in);
+    g_free(d.out);
+    return status;
+}

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* qemu-img create, resize, amend, measure. */
+#include "qemu/osdep.h"
+#include "img.h"
+#include "qemu/option.h"
+
+/* ---- create ------------------------------------------------------------------------------------------------------ */
+
+static int print_options(const char *format, const char *filename)
+{
+    const BlockDriver *drv = block_driver_find(format);
+    g_autofree char *title = g_strdup_printf(filename ? "Supported options:" : "Supported %s options:", format);
+
+    if (!drv || !drv->create) {
+        error_report(drv ? "Format driver '%s' does not support image creation" : "Unknown file format '%s'", format);
+        return 1;
+    }
+    img_print_create_options(drv, title, false, filename);
+    if (!filename) {
+        printf("\nThe protocol level may support further options.\n"
+               "Specify the target filename to include those options.\n");
+    }
+    return 0;
+}
+
+/* The size of the image below, when none was given. */
+static bool look_below(const char *filename, BlockDict *d, bool unsafe)
+{
+    const char *file = block_dict_get(d, "backing_file"), *format = block_dict_get(d, "backing_fmt");
+    g_autofree char *path = file && *file ? block_backing_path(filename, file) : NULL;
+    BlockNode *n;
+    Error *err = NULL;
+
+    if (!path) {
+        return true;
+    }
+    if (g_str_equal(path, filename)) {
+        error_report("%s: Error: Trying to create an image with the same filename as the backing file", filename);
+        return false;
+    }
+    if (unsafe) {
+        return true;
+    }
+    if (format && !block_driver_find(format)) {
+        error_report("%s: Unknown driver '%s'", filename, format);
+        fprintf(stderr, "Could not open backing image.\n");
+        return false;
+    }
+    n = block_open(path, &(BlockOpenOptions){ .format = format, .readonly = true }, &err);
+    if (!n) {
+        g_autofree char *text = g_strdup(error_get_message(err));
+
+        *text = g_ascii_toupper(*text);
+        error_report("%s: %s", filename, text);
+        fprintf(stderr, "Could not open backing image.\n");
+        error_free(err);
+        return false;
+    }
+    if (!format) {
+        error_report("%s: Backing file specified without backing format", filename);
+        fprintf(stderr, "Detected format of %s.\n", block_format_name(n));
+        block_unref(n);
+        return false;
+    }
+    if (!block_dict_get(d, "size")) {
+        g_autofree char *size = g_strdup_printf("%" PRIu64, block_size(n));
+
+        block_dict_set(d, "size", size);
+    }
+    block_unref(n);
+    return true;
+}
+
+int img_create(int argc, char **argv)
+{
+    static const struct option longs[] = { IMG_LONG_OPTIONS, { 0 } };
+    g_autoptr(GHashTable) d = block_dict_new();
+    const char *format = "raw", *backing = NULL, *backing_format = NULL, *filename;
+    const BlockDriver *drv;
+    bool quiet = false, unsafe = false, help = false;
+    int c, status;
+
+    while ((c = getopt_long(argc, argv, ":f:b:F:o:quhU", longs, NULL)) != -1) {
+        status = img_common_option(c, argv);
+        if (status >= 0) {
+            return status;
+        }
+        switch (c) {
+        case 'f':
+            format = optarg;
+            break;
+        case 'b':
+            backing = optarg;
+            break;
+        case 'F':
+            backing_format = optarg;
+            break;
+        case 'q':
+            quiet = true;
+            break;
+        case 'u':
+            unsafe = true;
+            break;
+        case 'o':
+            if (g_str_equal(optarg, "help") || g_str_equal(optarg, "?") || g_str_has_suffix(optarg, ",help")) {
+                help = true;
+            } else if (!img_add_options(d, NULL, optarg)) {
+                return 1;
+            }
+            break;
+        }
+    }
+    filename = optind < argc ? argv[optind] : NULL;
+    if (help) {
+        return print_options(format, filename);
+    }
+    if (!filename) {
+        return img_usage("Expecting image file name");
+    }
+    if (argc - optind > 2) {
+        return img_usage("Unexpected argument: %s", argv[optind + 2]);
+    }
+    if (argc - optind == 2) {
+        uint64_t size;
+        g_autofree char *text = NULL;
+
+        if (!img_parse_size(argv[optind + 1], "image size", &size)) {
+            return 1;
+        }
+        text = g_strdup_printf("%" PRIu64, size);
+        block_dict_set(d, "size", text);
+    }
+    drv = block_driver_find(format);
+    if (!drv) {
+        error_report("%s: Unknown file format '%s'", filename, format);
+        return 1;
+    }
+    if (backing || backing_format) {
+        bool can = false;
+
+        for (const BlockCreateOption *o = drv->create_options; o && o->name; o++) {
+            can |= g_str_equal(o->name, "backing_file");
+        }
+        if (!can) {
+            error_report("%s: Backing file not supported for file format '%s'", filename, format);
+            return 1;
+        }
+        if (backing) {
+            block_dict_set(d, "backing_file", backing);
+        }
+        if (backing_format) {
+            block_dict_set(d, "backing_fmt", backing_format);
+        }
+    }
+    if (drv->create && !img_check_options(drv, d, filename)) {
+        return 1;
+    }
+    if (!look_below(filename, d, unsafe)) {
+        return 1;
+    }
+    if (!block_dict_get(d, "size")) {
+        error_report("%s: Image creation needs a size parameter", filename);
+        return 1;
+    }
+    return img_create_image(filename, format, d, !quiet, filename) ? 0 : 1;
+}
+
+/* ---- resize ------------------------------------------------------------------------------------------------------ */
+
+static int resize(BlockNode *n, int sign, uint64_t size, BlockPrealloc prealloc, bool may_shrink, bool quiet)
+{
+    uint64_t old = block_size(n), wanted = sign > 0 ? old + size : sign < 0 ? old - MIN(size, old) : size;
+    Error *err = NULL;
+
+    if (!wanted || wanted > INT64_MAX) {
+        error_report("New image size must be positive");
+        return 1;
+    }
+    if (wanted < old && !may_shrink) {
+        error_report("Use the --shrink option to perform a shrink operation.");
+        warn_report("Shrinking an image will delete all data beyond the shrunken image's end. Before performing such an "
+                    "operation, make sure there is no important data there.");
+        return 1;
+    }
+    if (!block_truncate(n, ROUND_UP(wanted, BLOCK_SECTOR_SIZE), prealloc, &err)) {
+        img_report(NULL, err);
+        return 1;
+    }
+    if (!quiet) {
+        printf("Image resized.\n");
+    }
+    return 0;
+}
+
+int img_resize(int argc, char **argv)
+{
+    static const struct option longs[] = {
+        IMG_LONG_OPTIONS, { "preallocation", required_argument, NULL, OPT_PREALLOC },
+        { "shrink", no_argument, NULL, OPT_SHRINK }, { 0 },
+    };
+    ImgOpen o = { .write = true };
+    BlockPrealloc prealloc = PREALLOC_OFF;
+    bool quiet = false, may_shrink = false;
+    const char *size_text;
+    uint64_t size;
+    BlockNode *n;
+    int c, status, sign = 0;
+
+    /* The size comes last and may look like an option: -512k. */
+    if (argc < 3) {
+        return argc == 2 && (g_str_equal(argv[1], "-h") || g_str_equal(argv[1], "--help")) ?
+               (img_print_help(), 0) : img_usage("Not enough arguments");
+    }
+    size_text = argv[--argc];
+    while ((c = getopt_long(argc, argv, ":f:qhU", longs, NULL)) != -1) {
+        status = img_common_option(c, argv);
+        if (status >= 0) {
+            return status;
+        }
+        switch (c) {
+        case 'f':
+            o.format = optarg;
+            break;
+        case 'q':
+            quiet = true;
+            break;
+        case OPT_IMAGE_OPTS:
+            o.image_opts = true;
+            break;
+        case OPT_SHRINK:
+            may_shrink = true;
+            break;
+        case OPT_PREALLOC:
+            if (!block_prealloc_parse(optarg, &prealloc)) {
+                error_report("Invalid preallocation mode '%s'", optarg);
+                return 1;
+            }
+            break;
+        }
+    }
+    if (optind != argc - 1) {
+        return img_usage("Expecting image file name and size");
+    }
+    if (*size_text == '+' || *size_text == '-') {
+        sign = *size_text++ == '+' ? 1 : -1;
+    }
+    if (!parse_size(size_text, 1, &size, NULL)) {
+        error_report("Parameter 'size' expects a non-negative number below 2^64");
+        fprintf(stderr, "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n"
+                "and exabytes, respectively.\n");
+        return 1;
+    }
+    n = img_open(argv[optind], &o);
+    if (!n) {
+        return 1;
+    }
+    status = resize(n, sign, size, prealloc, may_shrink, quiet);
+    return img_close(n) ? status : 1;
+}
+
+/* ---- amend ------------------------------------------------------------------------------------------------------- */
+
+static bool check_amend_options(const BlockDriver *drv, BlockDict *d)
+{
+    for (const BlockCreateOption *o = drv->create_options; o && o->name; o++) {
+        if (!o->amend && block_dict_get(d, o->name)) {
+            error_report("Invalid parameter '%s'", o->name);
+            fprintf(stderr, "This option is only supported for image creation\n");
+            return false;
+        }
+    }
+    return img_check_options(drv, d, NULL);
+}
+
+int img_amend(int argc, char **argv)
+{
+    static const struct option longs[] = { IMG_LONG_OPTIONS, { "force", no_argument, NULL, OPT_FORCE }, { 0 } };
+    g_autoptr(GHashTable) d = block_dict_new();
+    ImgOpen o = { .write = true };
+    bool progress = false, has_options = false, help = false;
+    Error *err = NULL;
+    BlockNode *n;
+    int c, status;
+
+    while ((c = getopt_long(argc, argv, ":f:o:t:pqhU", longs, NULL)) != -1) {
+        status = img_common_option(c, argv);
+        if (status >= 0) {
+            return status;
+        }
+        switch (c) {
+        case 'f':
+            o.format = optarg;
+            break;
+        case 't':
+            o.cache = optarg;
+            break;
+        case 'p':
+            progress = true;
+            break;
+        case OPT_IMAGE_OPTS:
+            o.image_opts = true;
+            break;
+        case 'o':
+            has_options = true;
+            if (g_str_equal(optarg, "help") || g_str_equal(optarg, "?")) {
+                help = true;
+            } else if (!img_add_options(d, NULL, optarg)) {
+                return 1;
+            }
+            break;
+        }
+    }
+    if (!has_options) {
+        return img_usage("Must specify options (-o)");
+    }
+    if (help && o.format && block_driver_find(o.format)) {
+        g_autofree char *title = g_strdup_printf("Amend options for '%s':", o.format);
+
+        img_print_create_options(block_driver_find(o.format), title, true, false);
+        return 0;
+    }
+    if (optind != argc - 1) {
+        error_report("Expecting one image file name");
+        return 1;
+    }
+    n = img_open(argv[optind], &o);
+    if (!n) {
+        return 1;
+    }
+    status = 1;
+    if (!n->drv->amend) {
+        error_report("Format driver '%s' does not support option amendment", n->drv->name);
+    } else if (check_amend_options(n->drv, d)) {
+        img_progress_start(progress);
+        if (n->drv->amend(n, d, &err)) {
+            status = 0;
+        } else {
+            img_report(NULL, err);
+        }
+        img_progress_end();
+    }
+    return img_close(n) ? status : 1;
+}
+
+/* ---- measure ----------------------------------------------------------------------------------------------------- */
+
+static bool count_data(BlockNode *n, uint64_t cluster, uint64_t *bytes)
+{
+    uint64_t end = block_size(n), last_cluster = UINT64_MAX;
+
+    *bytes = 0;
+    for (uint64_t at = 0; at < end;) {
+        BlockStatus st;
+        int ret = block_status_above(n, NULL, at, end - at, &st);
+
+        if (ret) {
+            error_report("error while reading at offset %" PRIu64 ": %s", at, strerror(-ret));
+            return false;
+        }
+        if (!(st.flags & BLOCK_ST_ZERO)) {
+            uint64_t first = at / cluster, last = (at + st.bytes - 1) / cluster;
+
+            *bytes += (last - first + (first != last_cluster)) * cluster;
+            last_cluster = last;
+        }
+        at += st.bytes;
+    }
+    return true;
+}
+
+int img_measure(int argc, char **argv)
+{
+    static const struct option longs[] = {
+        IMG_LONG_OPTIONS, { "output", required_argument, NULL, OPT_OUTPUT },
+        { "size", required_argument, NULL, OPT_SIZE }, { 0 },
+    };
+    g_autoptr(GHashTable) d = block_dict_new();
+    const char *target = "raw", *snapshot = NULL;
+    ImgOpen o = { 0 };
+    uint64_t size = UINT64_MAX, data = 0, required, full, cluster = 65536;
+    const BlockDriver *drv;
+    bool json = false, from_image;
+    Error *err = NULL;
+    int c, status;
+
+    while ((c = getopt_long(argc, argv, ":f:O:o:l:hU", longs, NULL)) != -1) {
+        status = img_common_option(c, argv);
+        if (status >= 0) {
+            return status;
+        }
+        switch (c) {
+        case 'f':
+            o.format = optarg;
+            break;
+        case 'O':
+            target = optarg;
+            break;
+        case 'l':
+            snapshot = optarg;
+            break;
+        case 'U':
+            o.force_share = true;
+            break;
+        case OPT_IMAGE_OPTS:
+            o.image_opts = true;
+            break;
+        case 'o':
+            if (!img_add_options(d, NULL, optarg)) {
+                return 1;
+            }
+            break;
+        case OPT_OUTPUT:
+            if (!img_parse_output(optarg, &json)) {
+                return 1;
+            }
+            break;
+        case OPT_SIZE:
+            if (!img_parse_size(optarg, "image size", &size)) {
+                return 1;
+            }
+            break;
+        }
+    }
+    from_image = optind == argc - 1;
+    if (from_image && size != UINT64_MAX) {
+        error_report("--size N cannot be used together with a filename.");
+        return 1;
+    }
+    if (!from_image && (optind != argc || size == UINT64_MAX)) {
+        error_report("Either --size N or one filename must be specified.");
+        return 1;
+    }
+    drv = block_driver_find(target);
+    if (!drv) {
+        error_report("Unknown file format '%s'", target);
+        return 1;
+    }
+    if (!drv->measure) {
+        error_report("Block driver '%s' does not support size measurement", target);
+        return 1;
+    }
+    if (block_dict_get(d, "cluster_size")) {
+        parse_size(block_dict_get(d, "cluster_size"), 1, &cluster, NULL);
+    }
+    if (from_image) {
+        BlockNode *n = img_open(argv[optind], &o);
+        bool ok = n;
+
+        if (ok && snapshot && (!n->drv->snapshot_load || (!n->drv->snapshot_load(n, snapshot, NULL, NULL) &&
+                                                         !n->drv->snapshot_load(n, NULL, snapshot, &err)))) {
+            error_report("Failed to load snapshot: %s", err ? error_get_message(err) : "no snapshots");
+            error_free(err);
+            ok = false;
+        }
+        size = ok ? block_size(n) : 0;
+        ok = ok && count_data(n, MAX(cluster, 512), &data);
+        block_unref(n);
+        if (!ok) {
+            return 1;
+        }
+    }
+    if (!drv->measure(d, size, MIN(data, ROUND_UP(size, MAX(cluster, 512))), &required, &full, &err)) {
+        img_report(NULL, err);
+        return 1;
+    }
+    if (json) {
+        ImgJson j = { 0 };
+
+        img_json_open(&j, NULL, '{');
+        if (from_image && g_str_equal(target, "qcow2")) {
+            img_json_uint(&j, "bitmaps", 0);
+        }
+        img_json_uint(&j, "required", required);
+        img_json_uint(&j, "fully-allocated", full);
+        img_json_close(&j, '}');
+    } else {
+        printf("required size: %" PRIu64 "\nfully allocated size: %" PRIu64 "\n", required, full);
+        if (from_image && g_str_equal(target, "qcow2")) {
+            printf("bitmaps size: 0\n");
+        }
+    }
+    return 0;
+}

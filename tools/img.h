@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * qemu-img and qemu-io: what their commands share. One thread, big lock held throughout. Errors are reported where they
+ * are seen, with the program's name; data goes to stdout. A command returns the exit status.
+ */
+#ifndef TOOLS_IMG_H
+#define TOOLS_IMG_H
+
+#include <getopt.h>
+#include "block/block.h"
+#include "qemu/error.h"
+
+typedef struct ImgCommand {
+    const char *name;
+    int (*run)(int argc, char **argv);      /* argv[0] is the command's name */
+    const char *syntax;
+    const char *about;
+} ImgCommand;
+
+/* ---- options ---- */
+
+enum {      /* long options without a letter */
+    OPT_OUTPUT = 256, OPT_OBJECT, OPT_IMAGE_OPTS, OPT_TARGET_IMAGE_OPTS, OPT_BACKING_CHAIN, OPT_SHRINK, OPT_PREALLOC,
+    OPT_SIZE, OPT_START_OFFSET, OPT_MAX_LENGTH, OPT_SALVAGE, OPT_TARGET_IS_ZERO, OPT_PATTERN, OPT_FLUSH_INTERVAL,
+    OPT_NO_DRAIN, OPT_FORCE,
+};
+
+#define IMG_LONG_OPTIONS                                                                                        \
+    { "help", no_argument, NULL, 'h' }, { "object", required_argument, NULL, OPT_OBJECT },                      \
+    { "image-opts", no_argument, NULL, OPT_IMAGE_OPTS }, { "force-share", no_argument, NULL, 'U' }
+
+/* What every command does with "h", "?", ":": -1 the option is the command's own, else the status to return. */
+int img_common_option(int c, char **argv);
+int img_usage(const char *fmt, ...) QEMU_PRINTF(1, 2);  /* reports and points to --help; 1 */
+bool img_parse_output(const char *text, bool *json);
+bool img_parse_size(const char *text, const char *what, uint64_t *out);
+void img_print_help(void);
+extern const ImgCommand img_commands[];
+
+/* ---- images ---- */
+
+typedef struct ImgOpen {
+    const char *format, *cache;
+    bool write, image_opts, force_share, no_backing, check, quiet;
+} ImgOpen;
+
+BlockNode *img_open(const char *filename, const ImgOpen *o);    /* NULL: reported */
+void img_report(const char *prefix, Error *err);                /* "prefix: message", frees err; prefix may be NULL */
+/* The reference is dropped; false (reported) when the last data could not be written. */
+bool img_close(BlockNode *n);
+
+/* Creates with the options of the dictionary (which is used up). line: print "Formatting ...". */
+bool img_create_image(const char *filename, const char *format, BlockDict *d, bool line, const char *prefix);
+bool img_add_options(BlockDict *d, char **all, const char *text);  /* -o; several add up */
+bool img_check_options(const BlockDriver *drv, BlockDict *d, const char *prefix);
+void img_print_create_options(const BlockDriver *drv, const char *title, bool amend, bool with_file);
+
+/* ---- numbers and progress ---- */
+
+char *img_human_size(uint64_t bytes);
+bool img_is_zero(const uint8_t *buf, size_t len);
+void img_progress_start(bool shown);
+void img_progress(double percent);      /* also prints once after SIGUSR1 */
+void img_progress_end(void);
+bool img_interrupted(void);             /* Ctrl-C since img_catch_interrupt() */
+void img_catch_interrupt(void);
+
+/* ---- JSON: objects and arrays with indentation ---- */
+
+typedef struct ImgJson {
+    unsigned depth;
+    bool has_members;
+} ImgJson;
+void img_json_open(ImgJson *j, const char *key, char bracket);
+void img_json_close(ImgJson *j, char bracket);
+void img_json_string(ImgJson *j, const char *key, const char *value);
+void img_json_uint(ImgJson *j, const char *key, uint64_t value);
+void img_json_bool(ImgJson *j, const char *key, bool value);
+void img_json_facts(ImgJson *j, const char *key, const GArray *facts);
+void img_print_facts(const GArray *facts);
+void img_print_snapshots(BlockNode *n);
+
+int img_amend(int argc, char **argv);
+int img_bench(int argc, char **argv);
+int img_check(int argc, char **argv);
+int img_commit(int argc, char **argv);
+int img_compare(int argc, char **argv);
+int img_convert(int argc, char **argv);
+int img_create(int argc, char **argv);
+int img_dd(int argc, char **argv);
+int img_info(int argc, char **argv);
+int img_map(int argc, char **argv);
+int img_measure(int argc, char **argv);
+int img_snapshot(int argc, char **argv);
+int img_rebase(int argc, char **argv);
+int img_resize(int argc, char **argv);
+
+#endif
