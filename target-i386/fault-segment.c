@@ -104,10 +104,12 @@ void cpu_bad_jump(CPUX86State *env)
 
     cpu_restore_eip(env);
     env->jit.host_pc = 0;
-    if (decode_at_eip(env, &in) && in.row->emit == emit_ret) {
+    if (!decode_at_eip(env, &in)) {
+        env->eip = target;      /* no jump: execution has left the lower half */
+    } else if (in.row->emit == emit_ret) {
         env->regs[R_ESP] -= in.opsize + (in.row->o0 == Iw ? in.imm : 0);
-    } else if (in.row->emit != emit_jmp_ind) {      /* calls check beforehand, direct jumps were checked when translated */
-        env->eip = target;
+    } else if (in.row->emit != emit_jmp_ind) {
+        env->eip = target;      /* calls check beforehand, direct jumps were checked when translated */
     }
     raise_exception_err(env, EXC_GP, 0);
 }

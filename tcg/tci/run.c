@@ -389,7 +389,7 @@ static void set_eip(Vm *vm, uint64_t eip)
     memcpy(vm->env + tci_layout.eip, &eip, 8);
 }
 
-/* Where the interpreter is: finds the guest instruction. */
+/* Where the interpreter is: finds the guest instruction. NULL: behind a complete one. */
 static void note_place(Vm *vm, const uint32_t *arg)
 {
     uint64_t here = (uintptr_t)arg;
@@ -537,6 +537,7 @@ uintptr_t tci_run(uint8_t *env, const uint32_t *code)
                 set_eip(&vm, eip);
                 return 0;
             }
+            note_place(&vm, NULL);
             pc = jump(&vm, eip);
             if (!pc) {
                 return 0;
@@ -558,6 +559,7 @@ uintptr_t tci_run(uint8_t *env, const uint32_t *code)
             set_eip(&vm, tail64(arg));
             return 0;
         case IRO_exit_loop:
+            note_place(&vm, NULL);
             pc = h.imm && !wanted(&vm) ? jump(&vm, load64(env + tci_layout.eip)) : NULL;
             if (!pc) {
                 return 0;
