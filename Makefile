@@ -17,8 +17,8 @@ ifneq ($(wildcard configure),)
 
 # ---- in the source folder: pass everything on to ./build ---------------------------------------------------------
 
-GOALS := all check check-unit check-tcg check-system bench install uninstall clean man \
-         qemu-system-x86_64 qemu-system-i386 qemu-img qemu-io check-block
+GOALS := all check check-unit check-tcg check-qtest check-block check-system bench install uninstall clean man \
+         qemu-system-x86_64 qemu-system-i386 qemu-img qemu-io
 .PHONY: $(GOALS)
 $(GOALS): build/config.mak
 	@$(MAKE) -C build $@
@@ -233,6 +233,7 @@ help:
 	@echo 'check          all tests below; the last line is "N passed, N failed"'
 	@echo 'check-unit     parts by themselves; T=option runs tests/unit/test-option only'
 	@echo 'check-tcg      guest instructions against the host CPU; T=NAME restricts'
+	@echo 'check-qtest    devices through their registers; T=pit runs tests/qtest/pit-test only'
 	@echo 'check-system   guests booted and driven; T=NAME restricts'
 	@echo 'check-block    disk images against models and the distribution'"'"'s qemu-img; T=NAME restricts'
 	@echo 'demo           install what is needed, build, make a small Linux guest and boot it in this terminal'

@@ -52,23 +52,29 @@ static void hint_machines(Error **errp)
     error_append_hint(errp, "Known are %s; '-machine help' describes them.", names->str);
 }
 
-/* "kvm:tcg" takes the first one there is. */
-static bool accel_choose(const char *list, Error **errp)
+/*
+ * "kvm:tcg" takes the first one there is, and so do several options. Whether any of them is there is known when all have
+ * been read.
+ */
+static bool accel_choose(VmOptions *o, const char *option, const char *list, Error **errp)
 {
-    static const char *const others[] = { "kvm", "xen", "hax", "hvf", "nvmm", "whpx", "qtest", NULL };
+    static const char *const others[] = { "kvm", "xen", "hax", "hvf", "nvmm", "whpx", NULL };
     g_auto(GStrv) names = g_strsplit(list, ":", -1);
 
     for (char **n = names; *n; n++) {
-        if (g_str_equal(*n, "tcg")) {
-            return true;
-        }
-        if (!g_strv_contains(others, *n)) {
+        const AccelType *a = accel_find(*n);
+
+        if (!a && !g_strv_contains(others, *n)) {
             error_set(errp, "invalid accelerator '%s', '-accel help' lists what there is", *n);
             return false;
         }
+        o->accel = o->accel ? o->accel : a;
     }
-    error_set(errp, "accelerator '%s' is not supported by this version, use 'tcg'", list);
-    return false;
+    if (!o->accel && !o->accel_missing) {
+        o->accel_missing = g_intern_string(list);
+        o->accel_option = option;
+    }
+    return true;
 }
 
 static const KeyDef machine_keys[] = {
@@ -108,7 +114,7 @@ static bool opt_machine(void *dest, const char *arg, Error **errp)
         }
     }
     accel = keylist_get(l, "accel");
-    if (accel && !accel_choose(accel, errp)) {
+    if (accel && !accel_choose(o, "-machine accel=", accel, errp)) {
         return false;
     }
     o->board.no_acpi = !keylist_get_bool(l, "acpi", !o->board.no_acpi);
@@ -134,6 +140,7 @@ static const KeyDef accel_keys[] = {
 
 static bool opt_accel(void *dest, const char *arg, Error **errp)
 {
+    VmOptions *o = dest;
     g_autoptr(KeyList) l = keylist_parse(arg, "accel", accel_keys, errp);
     const char *name;
     uint64_t tb_size;
@@ -142,11 +149,11 @@ static bool opt_accel(void *dest, const char *arg, Error **errp)
         return false;
     }
     if (keylist_wants_help(l)) {
-        printf("Accelerators supported in this program:\ntcg\n");
+        accel_print_names();
         exit(0);
     }
     name = keylist_get(l, "accel");
-    if (name && !accel_choose(name, errp)) {
+    if (name && !accel_choose(o, "-accel ", name, errp)) {
         return false;
     }
     tb_size = keylist_get_uint(l, "tb-size", 0);
@@ -800,6 +807,9 @@ const OptionDef vm_option_table[] = {
       FN(opt_log_filter) },
     { "trace", .arg = "[enable=]PATTERN[,events=FILE][,file=FILE]", .help = "switch on trace events; 'help' lists them",
       FN(opt_trace) },
+    { "qtest", .arg = "DEV", .help = "a test on the host's DEV drives the machine, see docs/qtest.md", STRING(qtest) },
+    { "qtest-log", .arg = "FILE", .help = "where its requests and answers are written (default: standard error); none",
+      STRING(qtest_log) },
     { "singlestep", .help = "translate one guest instruction per block", FN(opt_singlestep) },
     { "help", "h", .help = "print this list", FN(opt_help) },
     { "version", .help = "print the version", FN(opt_version) },
@@ -828,6 +838,12 @@ const OptionDef vm_option_table[] = {
 /* What only makes sense when everything has been read. */
 static bool check_together(VmOptions *o, Error **errp)
 {
+    if (!o->accel && o->accel_missing) {
+        error_set(errp, "%s%s: accelerator '%s' is not supported by this version, use 'tcg'", o->accel_option,
+                  o->accel_missing, o->accel_missing);
+        return false;
+    }
+    o->accel = o->accel ? o->accel : &accel_tcg;
     if (o->board.initrd && !o->board.kernel) {
         error_set(errp, "-initrd only allowed with -kernel option");
         return false;

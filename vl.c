@@ -182,7 +182,7 @@ static bool build_machine(VmOptions *o, Error **errp)
     opt_no_shutdown = o->no_shutdown;
 
     memory_init();
-    if (!tcg_init(errp) || !open_chardevs(o, errp) || !drives_open(errp) || !o->machine->init(&o->board, errp) ||
+    if (!o->accel->init(errp) || !open_chardevs(o, errp) || !drives_open(errp) || !o->machine->init(&o->board, errp) ||
         !create_devices(o, errp)) {
         return false;
     }
@@ -191,7 +191,9 @@ static bool build_machine(VmOptions *o, Error **errp)
     }
     device_reset_all();
     VCPU_FOREACH(v) {
-        vcpu_start_thread(v);
+        if (o->accel->runs_code) {
+            vcpu_start_thread(v);
+        }
     }
     return true;
 }
@@ -246,7 +248,7 @@ int main(int argc, char **argv)
         exit(1);
     }
     runstate_add_notifier(drain_when_stopped, NULL);
-    if (!open_monitors(&options, &err)) {
+    if (!open_monitors(&options, &err) || (options.qtest && !qtest_open(options.qtest, options.qtest_log, &err))) {
         error_report_err(err);
         exit(1);
     }

@@ -331,7 +331,8 @@ static void info_roms(Monitor *m, const Arg *a)
     if (s.mr && s.host) {
         uint64_t size = memory_region_size(s.mr);
 
-        monitor_printf(m, "addr=%016" PRIx64 " size=0x%06" PRIx64 " mem=rom name=\"%s\"\n", (uint64_t)(4 * GiB) - size, size, base);
+        monitor_printf(m, "addr=%016" PRIx64 " size=0x%06" PRIx64 " mem=rom name=\"%s\"\n",
+                       (uint64_t)(4 * GiB) - size, size, base);
     }
     if (pc_state.fw_cfg) {
         print_firmware_files(m, pc_state.fw_cfg);
@@ -399,8 +400,8 @@ static void info_blockstats(Monitor *m, const Arg *a)
     for (BlockBackend *blk = blk_next(NULL); blk; blk = blk_next(blk)) {
         const BlkStats *s = blk_stats(blk);
 
-        monitor_printf(m, "%s: rd_bytes=%" PRIu64 " wr_bytes=%" PRIu64 " rd_operations=%" PRIu64 " wr_operations=%" PRIu64
-                       " flush_operations=%" PRIu64 "\n", blk_name(blk), s->read_bytes, s->write_bytes, s->reads,
+        monitor_printf(m, "%s: rd_bytes=%" PRIu64 " wr_bytes=%" PRIu64 " rd_operations=%" PRIu64
+                       " wr_operations=%" PRIu64 " flush_operations=%" PRIu64 "\n", blk_name(blk), s->read_bytes, s->write_bytes, s->reads,
                        s->writes, s->flushes);
     }
 }

@@ -8,7 +8,8 @@
 #define FLAG_ARG(f)     { .kind = ARG_FLAG, .flag = (f) }
 
 const HmpCommand hmp_commands[] = {
-    { "change", .args = { ARG(ARG_BLOCK), FLAG_ARG('f'), ARG(ARG_FILENAME), OPTIONAL(ARG_STRING), OPTIONAL(ARG_STRING) },
+    { "change", .args = { ARG(ARG_BLOCK), FLAG_ARG('f'), ARG(ARG_FILENAME), OPTIONAL(ARG_STRING),
+      OPTIONAL(ARG_STRING) },
       .params = "device [-f] filename [format [read-only-mode]]",
       .help = "put another image into a drive with removable media (-f: even when the guest has locked it); "
       "read-only-mode is retain, read-only or read-write", .fn = hmp_change },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Commands of the human monitor: rows of tables that parser, help, completion and manual read. A command's function gets
- * its arguments checked and in the order of the row; what it prints goes to its monitor.
+ * Commands of the human monitor: rows of tables that parser, help, completion and manual read. A command's function
+ * gets its arguments checked and in the order of the row; what it prints goes to its monitor.
  */
 #ifndef MONITOR_HMP_H
 #define MONITOR_HMP_H

@@ -7,6 +7,7 @@
  * has been: the memory a silent peer can make us use is the output of one command.
  */
 #include "qemu/osdep.h"
+#include "chardev/out-queue.h"
 #include "expr.h"
 #include "hmp.h"
 #include "line-edit.h"
@@ -17,7 +18,7 @@
 struct Monitor {
     Chardev *chr;
     LineEdit *edit;
-    GByteArray *out;            /* what the character device has not taken yet */
+    OutQueue out;
     bool on_mux, has_focus, greeted;
     bool ended;                 /* after "quit": no further prompt */
     VCpu *cpu;                  /* NULL: the first */
@@ -28,18 +29,6 @@ static bool command_runs;       /* big lock: of any monitor */
 
 /* ---- output ------------------------------------------------------------------------------------------------------ */
 
-static void flush_output(Monitor *m)
-{
-    while (m->out->len) {
-        int n = chardev_write(m->chr, m->out->data, (int)MIN(m->out->len, 65536u));
-
-        if (n <= 0) {
-            return;
-        }
-        g_byte_array_remove_range(m->out, 0, n);
-    }
-}
-
 /* Line feeds become what a terminal needs. */
 static void put_text(Monitor *m, const char *text, size_t len)
 {
@@ -47,9 +36,9 @@ static void put_text(Monitor *m, const char *text, size_t len)
         const char *newline = memchr(text, '\n', len);
         size_t part = newline ? (size_t)(newline - text) : len;
 
-        g_byte_array_append(m->out, (const uint8_t *)text, part);
+        out_queue_put(&m->out, text, part);
         if (newline) {
-            g_byte_array_append(m->out, (const uint8_t *)"\r\n", 2);
+            out_queue_put(&m->out, "\r\n", 2);
             part++;
         }
         text += part;
@@ -521,7 +510,7 @@ static void editor_accept(void *opaque, const char *line)
 {
     Monitor *m = opaque;
 
-    flush_output(m);
+    out_queue_flush(&m->out);
     command_runs = true;
     run_line(m, line);
     command_runs = false;
@@ -536,7 +525,7 @@ static int monitor_can_read(void *opaque)
 {
     Monitor *m = opaque;
 
-    return !command_runs && !m->out->len;
+    return !command_runs && !out_queue_pending(&m->out);
 }
 
 static void monitor_read(void *opaque, const uint8_t *buf, int len)
@@ -546,15 +535,15 @@ static void monitor_read(void *opaque, const uint8_t *buf, int len)
     for (int i = 0; i < len; i++) {
         line_edit_key(m->edit, buf[i]);
     }
-    flush_output(m);
+    out_queue_flush(&m->out);
 }
 
 static void monitor_writable(void *opaque)
 {
     Monitor *m = opaque;
 
-    flush_output(m);
-    if (!m->out->len) {
+    out_queue_flush(&m->out);
+    if (!out_queue_pending(&m->out)) {
         chardev_accept_input(m->chr);
     }
 }
@@ -566,7 +555,7 @@ static void greet(Monitor *m)
         monitor_puts(m, "QEMU " QEMU_VERSION " monitor - type 'help' for more information\n");
     }
     line_edit_start(m->edit);
-    flush_output(m);
+    out_queue_flush(&m->out);
 }
 
 static void monitor_event(void *opaque, ChardevEvent ev)
@@ -576,7 +565,7 @@ static void monitor_event(void *opaque, ChardevEvent ev)
     switch (ev) {
     case CHR_EVENT_OPENED:
         m->greeted = false;
-        g_byte_array_set_size(m->out, 0);
+        out_queue_clear(&m->out);
         line_edit_reset(m->edit);
         if (m->has_focus) {
             greet(m);
@@ -589,12 +578,12 @@ static void monitor_event(void *opaque, ChardevEvent ev)
     case CHR_EVENT_MUX_OUT:
         if (m->greeted) {
             monitor_puts(m, "\n");
-            flush_output(m);
+            out_queue_flush(&m->out);
         }
         m->has_focus = false;
         break;
     case CHR_EVENT_CLOSED:
-        g_byte_array_set_size(m->out, 0);
+        out_queue_clear(&m->out);
         line_edit_reset(m->edit);
         break;
     case CHR_EVENT_BREAK:
@@ -645,7 +634,7 @@ Monitor *monitor_new(Chardev *chr)
 
     m->chr = chr;
     m->edit = line_edit_new(PROMPT, &editor_ops, m);
-    m->out = g_byte_array_new();
+    out_queue_init(&m->out, chr);
     m->on_mux = chardev_is_mux(chr);
     m->has_focus = !m->on_mux;      /* a mux says who has it */
     m->last_format = (MemFormat) { .format = 'x', .size = 4 };

@@ -121,6 +121,11 @@ void clock_vm_set_manual(bool on)
     notify();
 }
 
+bool clock_vm_is_manual(void)
+{
+    return __atomic_load_n(&vm_clock.manual, __ATOMIC_RELAXED);
+}
+
 void timer_init(Timer *t, ClockType clock, TimerCb *cb, void *opaque)
 {
     *t = (Timer) { .clock = clock, .expire_ns = -1, .cb = cb, .opaque = opaque };

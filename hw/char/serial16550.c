@@ -528,6 +528,7 @@ static bool serial_realize(Device *dev, Error **errp)
         return false;
     }
     s->irq = isa_irq(s->irq_num);
+    device_add_irq_out(dev, &s->irq);
     timer_init(&s->timeout_timer, CLOCK_VM, serial_timeout_cb, s);
     memory_region_init_io(&s->io, dev, &serial_ops, s, "serial", PORTS);
     isa_map_port(dev, s->iobase, &s->io);

@@ -186,6 +186,7 @@ void device_unref(Device *dev)
     if (dev->irq_in) {
         irq_free_array(dev->irq_in, dev->n_irq_in);
     }
+    g_free(dev->irq_out);
     props_free(dev);
     g_free(dev->id);
     g_free(dev);
@@ -202,6 +203,12 @@ Irq device_irq_in(Device *dev, int n)
 {
     assert(n >= 0 && n < dev->n_irq_in);
     return dev->irq_in[n];
+}
+
+void device_add_irq_out(Device *dev, Irq *line)
+{
+    dev->irq_out = g_renew(Irq *, dev->irq_out, dev->n_irq_out + 1);
+    dev->irq_out[dev->n_irq_out++] = line;
 }
 
 /* ---- the tree --------------------------------------------------------------------------------------------------- */

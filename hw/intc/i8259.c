@@ -341,6 +341,7 @@ static bool pic_realize(Device *dev, Error **errp)
         isa_map_port(dev, 0x4d0 + i, &c->elcr_io);
     }
     device_init_irqs(dev, pic_set_irq, 16);
+    device_add_irq_out(dev, &container_of(dev, Pic, parent)->intr);
     return true;
 }
 

@@ -42,6 +42,7 @@ void timers_set_notify(void (*fn)(void));
  * timers_next_expiry(CLOCK_VM) to the next with clock_vm_set() and timers_run().
  */
 void clock_vm_set_manual(bool on);
+bool clock_vm_is_manual(void);
 int64_t timers_next_expiry(ClockType clock);    /* absolute; -1 = no timer is armed */
 
 /* a * b / c with a 128-bit intermediate: exact, never through floating point. */

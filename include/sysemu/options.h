@@ -8,6 +8,7 @@
 
 #include "hw/i386/pc.h"
 #include "qemu/option.h"
+#include "sysemu/accel.h"
 
 #define RAM_SIZE_DEFAULT (128 * MiB)
 /* SeaBIOS moves itself to the end of memory below 4 GiB and needs room between 1 MiB and there. */
@@ -25,6 +26,9 @@ typedef struct VmOptions {
     GPtrArray *mons;            /* KeyList *: -mon */
     const char *debugcon;
     GPtrArray *devices;         /* KeyList *: -device */
+    const AccelType *accel;     /* the first of those asked for that this program has; never NULL when parsed */
+    const char *accel_missing, *accel_option;   /* one that it has not, and where it was asked for */
+    const char *qtest, *qtest_log;
     const char *pidfile;
     /* -nographic; board.nographic is what the firmware is told, -machine graphics= decides */
     bool nographic;

@@ -49,6 +49,8 @@ struct Device {
     bool realized;
     Irq *irq_in;                /* lines others drive into this device: device_init_irqs() */
     int n_irq_in;
+    Irq **irq_out;              /* where it keeps the lines it drives, as far as it says: device_add_irq_out() */
+    int n_irq_out;
 };
 
 struct DeviceType {
@@ -98,6 +100,8 @@ bool device_realize(Device *dev, Device *parent, Error **errp);     /* parent NU
 void device_unref(Device *dev);                     /* unrealizes if needed, frees */
 void device_init_irqs(Device *dev, IrqHandler *handler, int count); /* opaque is dev */
 Irq device_irq_in(Device *dev, int n);
+/* From realize: dev drives *line, by irq_set(*line, ...) only. What looks at wires (qtest) may put another line there. */
+void device_add_irq_out(Device *dev, Irq *line);
 void device_reset_all(void);                        /* every realized device, parents before children */
 void device_foreach(void (*fn)(Device *dev, void *opaque), void *opaque);
 void device_print_tree(GString *out);               /* info qtree */

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Interrupt controllers, ports and cards through their registers: 8259, IO-APIC, 16550, parallel port, i8042, fw_cfg,
+ * VGA, PCI, edu, watchdog, pvpanic, the ways to reset.
+ */
+#include <string.h>
+#include "libqtest.h"
+
+/* ---- 8259 -------------------------------------------------------------------------------------------------------- */
+
+static void set_line(QTest *q, const char *device, unsigned n, unsigned level)
+{
+    g_free(qtest_ask(q, "set_irq_in %s unnamed-gpio-in %u %u", device, n, level));
+}
+
+static void pic_init(QTest *q)
+{
+    static const uint8_t master[] = { 0x11, 0x20, 0x04, 0x01 }, slave[] = { 0x11, 0x28, 0x02, 0x01 };
+
+    for (unsigned i = 0; i < 4; i++) {
+        qtest_outb(q, i ? 0x21 : 0x20, master[i]);
+        qtest_outb(q, i ? 0xa1 : 0xa0, slave[i]);
+    }
+    qtest_outb(q, 0x21, 0x00);
+    qtest_outb(q, 0xa1, 0x00);
+}
+
+static uint8_t pic_reg(QTest *q, uint16_t port, uint8_t ocw3)
+{
+    qtest_outb(q, port, ocw3);
+    return qtest_inb(q, port);
+}
+
+static void test_pic_latches_edges_and_polls(void)
+{
+    QTest *q = qtest_start("-M pc -m 32");
+
+    pic_init(q);
+    set_line(q, "isa-pic", 5, 1);
+    g_assert_cmphex(pic_reg(q, 0x20, 0x0a) & 0x20, ==, 0x20);       /* IRR */
+    qtest_outb(q, 0x21, 0xdf);
+    qtest_outb(q, 0x20, 0x0c);                                      /* poll: acknowledges */
+    g_assert_cmphex(qtest_inb(q, 0x20), ==, 0x85);
+    g_assert_cmphex(pic_reg(q, 0x20, 0x0b), ==, 0x20);              /* ISR */
+    g_assert_cmphex(pic_reg(q, 0x20, 0x0a) & 0x20, ==, 0);
+    qtest_outb(q, 0x20, 0x20);                                      /* EOI */
+    g_assert_cmphex(pic_reg(q, 0x20, 0x0b), ==, 0);
+    qtest_quit(q);
+}
+
+static void test_pic_slave_asks_through_input_2(void)
+{
+    QTest *q = qtest_start("-M pc -m 32");
+
+    pic_init(q);
+    set_line(q, "isa-pic", 11, 1);
+    g_assert_cmphex(pic_reg(q, 0x20, 0x0a) & 0x04, ==, 0x04);
+    qtest_outb(q, 0xa1, 0xff);
+    g_assert_cmphex(pic_reg(q, 0x20, 0x0a) & 0x04, ==, 0);
+    qtest_quit(q);
+}
+
+static void test_pic_elcr_refuses_edge_only_lines(void)
+{
+    QTest *q = qtest_start("-M pc -m 32");
+
+    qtest_outb(q, 0x4d0, 0xff);
+    qtest_outb(q, 0x4d1, 0xff);
+    g_assert_cmphex(qtest_inb(q, 0x4d0), ==, 0xf8);
+    g_assert_cmphex(qtest_inb(q, 0x4d1), ==, 0xde);
+    qtest_quit(q);
+}
+
+/* ---- IO-APIC ----------------------------------------------------------------------------------------------------- */
+
+#define IOAPIC 0xfec00000u
+
+static uint32_t ioapic(QTest *q, unsigned reg)
+{
+    qtest_writel(q, IOAPIC, reg);
+    return qtest_readl(q, IOAPIC + 0x10);
+}
+
+static void ioapic_set(QTest *q, unsigned reg, uint32_t v)
+{
+    qtest_writel(q, IOAPIC, reg);
+    qtest_writel(q, IOAPIC + 0x10, v);
+}
+
+static void test_ioapic_level_waits_for_eoi(void)
+{
+    QTest *q = qtest_start("-M pc -m 32");
+
+    g_assert_cmphex(ioapic(q, 1), ==, 0x00170020);
+    ioapic_set(q, 0x10 + 2 * 20, 0x8051);               /* pin 20: vector 51h, level */
+    g_assert_cmphex(ioapic(q, 0x10 + 2 * 20), ==, 0x8051);
+    set_line(q, "ioapic", 20, 1);
+    g_assert_cmphex(ioapic(q, 0x10 + 2 * 20), ==, 0xc051);      /* remote IRR */
+    set_line(q, "ioapic", 20, 0);
+    g_assert_cmphex(ioapic(q, 0x10 + 2 * 20), ==, 0xc051);
+    qtest_writel(q, IOAPIC + 0x40, 0x51);
+    g_assert_cmphex(ioapic(q, 0x10 + 2 * 20), ==, 0x8051);
+    qtest_quit(q);
+}
+
+static void test_ioapic_reserved_bits_stay_clear(void)
+{
+    QTest *q = qtest_start("-M pc -m 32");
+
+    ioapic_set(q, 0x10, 0xffffffff);
+    g_assert_cmphex(ioapic(q, 0x10) & 0xfffe5000, ==, 0);
+    qtest_quit(q);
+}
+
+/* ---- 16550 ------------------------------------------------------------------------------------------------------- */
+
+static void test_serial_loops_back_and_interrupts(void)
+{
+    QTest *q = qtest_start("-M pc -m 32 -serial null");
+
+    qtest_watch_inputs(q, "isa-pic");
+    qtest_outb(q, 0x3fb, 0x83);
+    qtest_outb(q, 0x3f8, 1);            /* 115200 */
+    qtest_outb(q, 0x3f9, 0);
+    qtest_outb(q, 0x3fb, 0x03);
+    qtest_outb(q, 0x3fc, 0x1b);         /* loop, OUT2, DTR, RTS */
+    qtest_outb(q, 0x3f9, 0x01);
+    g_assert_cmphex(qtest_inb(q, 0x3fe) & 0xf0, ==, 0xb0);
+    qtest_outb(q, 0x3f8, 'x');
+    qtest_clock_step(q, 10000000);
+    g_assert_cmphex(qtest_inb(q, 0x3fd) & 1, ==, 1);
+    g_assert_cmphex(qtest_inb(q, 0x3f8), ==, 'x');
+    g_assert_cmphex(qtest_inb(q, 0x3fd) & 1, ==, 0);
+    qtest_quit(q);
+}
+
+static void test_serial_interrupts_reach_line_4(void)
+{
+    QTest *q = qtest_start("-M pc -m 32 -serial null");
+
+    qtest_watch_inputs(q, "isa-pic");
+    qtest_outb(q, 0x3fc, 0x08);         /* OUT2: the line's gate */
+    qtest_outb(q, 0x3f9, 0x02);         /* transmitter empty, which it is */
+    g_assert_true(qtest_irq(q, 4));
+    g_assert_cmphex(qtest_inb(q, 0x3fa) & 0x0f, ==, 0x02);
+    g_assert_false(qtest_irq(q, 4));    /* reading it is the answer */
+    qtest_quit(q);
+}
+
+static void test_serial_scratch_register_tells_a_16550(void)
+{
+    QTest *q = qtest_start("-M pc -m 32 -serial null");
+
+    qtest_outb(q, 0x3ff, 0xa5);
+    g_assert_cmphex(qtest_inb(q, 0x3ff), ==, 0xa5);
+    qtest_outb(q, 0x3fa, 0x01);
+    g_assert_cmphex(qtest_inb(q, 0x3fa) & 0xc0, ==, 0xc0);
+    g_assert_cmphex(qtest_inb(q, 0x2ff), ==, 0xff);     /* there is one port only */
+    qtest_quit(q);
+}
+
+/* ---- parallel port ----------------------------------------------------------------------------------------------- */
+
+static void test_parallel_strobe_prints_and_acknowledges(void)
+{
+    const char *path = qtest_temp_file("", 0);
+    QTest *q = qtest_start("-M pc -m 32 -parallel file:%s", path);
+    g_autofree char *text = NULL;
+
+    qtest_watch_inputs(q, "isa-pic");
+    qtest_outb(q, 0x37a, 0x1c);         /* initialised, selected, interrupt */
+    for (const char *c = "lp"; *c; c++) {
+        qtest_outb(q, 0x378, (uint8_t)*c);
+        g_assert_cmphex(qtest_inb(q, 0x379) & 0x80, ==, 0x80);
+        qtest_outb(q, 0x37a, 0x1d);
+        qtest_outb(q, 0x37a, 0x1c);
+        qtest_clock_step(q, 1000000);
+    }
+    g_assert_cmpuint(qtest_irq_edges(q, 7), >=, 1);
+    qtest_quit(q);
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, "lp");
+}
+
+/* ---- i8042 ------------------------------------------------------------------------------------------------------- */
+
+static uint8_t kbd_read(QTest *q)
+{
+    qtest_until(q, qtest_inb(q, 0x64) & 1);
+    return qtest_inb(q, 0x60);
+}
+
+static void test_i8042_tests_itself_and_its_keyboard(void)
+{
+    QTest *q = qtest_start("-M pc -m 32");
+
+    while (qtest_inb(q, 0x64) & 1) {
+        qtest_inb(q, 0x60);
+    }
+    qtest_outb(q, 0x64, 0xaa);
+    g_assert_cmphex(kbd_read(q), ==, 0x55);
+    qtest_outb(q, 0x64, 0xae);
+    qtest_outb(q, 0x60, 0xff);
+    g_assert_cmphex(kbd_read(q), ==, 0xfa);
+    g_assert_cmphex(kbd_read(q), ==, 0xaa);
+    qtest_outb(q, 0x60, 0xf2);
+    g_assert_cmphex(kbd_read(q), ==, 0xfa);
+    g_assert_cmphex(kbd_read(q), ==, 0xab);
+    qtest_quit(q);
+}
+
+static void test_i8042_interrupts_are_lines_1_and_12(void)
+{
+    QTest *q = qtest_start("-M pc -m 32");
+
+    qtest_watch_inputs(q, "isa-pic");
+    while (qtest_inb(q, 0x64) & 1) {
+        qtest_inb(q, 0x60);
+    }
+    qtest_outb(q, 0x64, 0x60);
+    qtest_outb(q, 0x60, 0x03);
+    qtest_outb(q, 0x60, 0xee);          /* echo */
+    qtest_until(q, qtest_irq(q, 1));
+    g_assert_cmphex(kbd_read(q), ==, 0xee);
+    g_assert_false(qtest_irq(q, 1));
+    qtest_outb(q, 0x64, 0xa8);
+    qtest_outb(q, 0x64, 0xd4);
+    qtest_outb(q, 0x60, 0xf2);
+    qtest_until(q, qtest_irq(q, 12));
+    g_assert_cmphex(qtest_inb(q, 0x64) & 0x21, ==, 0x21);
+    g_assert_cmphex(kbd_read(q), ==, 0xfa);
+    qtest_quit(q);
+}
+
+/* ---- fw_cfg ------------------------------------------------------------------------------------------------------ */
+
+static void fw_cfg_read(QTest *q, uint16_t key, void *buf, size_t len)
+{
+    qtest_outw(q, 0x510, key);
+    for (size_t i = 0; i < len; i++) {
+        ((uint8_t *)buf)[i] = qtest_inb(q, 0x511);
+    }
+}
+
+static void test_fw_cfg_has_signature_and_memory_size(void)
+{
+    QTest *q = qtest_start("-M pc -m 48 -smp 2");
+    char sig[5] = "";
+    uint64_t ram;
+    uint16_t cpus;
+
+    fw_cfg_read(q, 0, sig, 4);
+    g_assert_cmpstr(sig, ==, "QEMU");
+    fw_cfg_read(q, 3, &ram, 8);
+    g_assert_cmpuint(GUINT64_FROM_LE(ram), ==, 48 << 20);
+    fw_cfg_read(q, 5, &cpus, 2);
+    g_assert_cmpuint(GUINT16_FROM_LE(cpus), ==, 2);
+    qtest_quit(q);
+}
+
+static void test_fw_cfg_dma_reads_the_same(void)
+{
+    QTest *q = qtest_start("-M pc -m 32");
+    uint32_t request[4] = { GUINT32_TO_BE(0u << 16 | 0x0a), GUINT32_TO_BE(4), 0, GUINT32_TO_BE(0x3000) };
+    char sig[5] = "";
+
+    qtest_memwrite(q, 0x2000, request, sizeof(request));
+    qtest_outl(q, 0x514, 0);
+    qtest_outl(q, 0x518, GUINT32_SWAP_LE_BE(0x2000));
+    g_assert_cmphex(qtest_readl(q, 0x2000), ==, 0);
+    qtest_memread(q, 0x3000, sig, 4);
+    g_assert_cmpstr(sig, ==, "QEMU");
+    qtest_quit(q);
+}
+
+/* ---- VGA --------------------------------------------------------------------------------------------------------- */
+
+static void test_vga_planes_latch_and_mask(void)
+{
+    QTest *q = qtest_start("-M pc -m 32");
+
+    qtest_pci_writel(q, 2 << 3, 4, 3);
+    qtest_outb(q, 0x3c2, 0x63);
+    qtest_outw(q, 0x3c4, 0x0604);       /* memory mode: extended, sequential */
+    qtest_outw(q, 0x3c4, 0x0f02);       /* all planes */
+    qtest_outw(q, 0x3ce, 0x0005);
+    qtest_outw(q, 0x3ce, 0x0506);       /* A0000, graphics */
+    qtest_outw(q, 0x3ce, 0xff08);
+    qtest_writeb(q, 0xa0010, 0x5a);
+    for (unsigned plane = 0; plane < 4; plane++) {
+        qtest_outw(q, 0x3ce, (uint16_t)(plane << 8 | 4));
+        g_assert_cmphex(qtest_readb(q, 0xa0010), ==, 0x5a);
+    }
+    qtest_outw(q, 0x3ce, 0x0f08);       /* only the low bits: the latches keep the rest */
+    qtest_readb(q, 0xa0010);
+    qtest_writeb(q, 0xa0010, 0xff);
+    g_assert_cmphex(qtest_readb(q, 0xa0010), ==, 0x5f);
+    qtest_quit(q);
+}
+
+static void test_vga_dispi_has_its_id_and_a_framebuffer(void)
+{
+    QTest *q = qtest_start("-M pc -m 32");
+
+    qtest_outw(q, 0x1ce, 0);
+    g_assert_cmphex(qtest_inw(q, 0x1cf) & 0xfff0, ==, 0xb0c0);
+    qtest_pci_writel(q, 2 << 3, 0x10, 0xe0000000);
+    qtest_pci_writel(q, 2 << 3, 4, 3);
+    qtest_writel(q, 0xe0000100, 0x12345678);
+    g_assert_cmphex(qtest_readl(q, 0xe0000100), ==, 0x12345678);
+    qtest_quit(q);
+}
+
+/* ---- PCI, edu ---------------------------------------------------------------------------------------------------- */
+
+static void test_pci_bars_tell_their_size(void)
+{
+    QTest *q = qtest_start("-M pc -m 32 -device edu");
+    unsigned devfn = qtest_pci_find(q, 0x1234, 0x11e8);
+
+    qtest_pci_writel(q, devfn, 0x10, 0xffffffff);
+    g_assert_cmphex(qtest_pci_readl(q, devfn, 0x10), ==, 0xfff00000);
+    g_assert_cmphex(qtest_pci_readl(q, 31 << 3, 0), ==, 0xffffffff);
+    qtest_quit(q);
+}
+
+#define EDU 0xe1000000u
+
+static QTest *edu_start(void)
+{
+    QTest *q = qtest_start("-M pc -m 32 -device edu");
+    unsigned devfn = qtest_pci_find(q, 0x1234, 0x11e8);
+
+    qtest_pci_writel(q, devfn, 0x10, EDU);
+    qtest_pci_writel(q, devfn, 4, 6);
+    return q;
+}
+
+static void test_edu_computes_factorials(void)
+{
+    QTest *q = edu_start();
+
+    g_assert_cmphex(qtest_readl(q, EDU), ==, 0x010000ed);
+    qtest_writel(q, EDU + 4, 0x12345678);
+    g_assert_cmphex(qtest_readl(q, EDU + 4), ==, ~0x12345678u);
+    qtest_writel(q, EDU + 8, 10);
+    qtest_until(q, !(qtest_readl(q, EDU + 0x20) & 1));
+    g_assert_cmpuint(qtest_readl(q, EDU + 8), ==, 3628800);
+    qtest_quit(q);
+}
+
+static void test_edu_copies_by_dma(void)
+{
+    QTest *q = edu_start();
+
+    qtest_writel(q, 0x5000, 0xcafebabe);
+    for (unsigned back = 0; back < 2; back++) {
+        qtest_writeq(q, EDU + 0x80, back ? 0x40000 : 0x5000);
+        qtest_writeq(q, EDU + 0x88, back ? 0x6000 : 0x40000);
+        qtest_writeq(q, EDU + 0x90, 4);
+        qtest_writeq(q, EDU + 0x98, back ? 3 : 1);
+        for (unsigned i = 0; i < 100 && qtest_readq(q, EDU + 0x98) & 1; i++) {
+            qtest_clock_step(q, 10000000);
+        }
+    }
+    g_assert_cmphex(qtest_readl(q, 0x6000), ==, 0xcafebabe);
+    qtest_quit(q);
+}
+
+static void test_edu_interrupts_through_the_piix3(void)
+{
+    QTest *q = qtest_start("-M pc -m 32 -device edu,addr=4");
+
+    qtest_watch_inputs(q, "isa-pic");
+    qtest_pci_writel(q, 4 << 3, 0x10, EDU);
+    qtest_pci_writel(q, 4 << 3, 4, 6);
+    qtest_pci_writel(q, 1 << 3, 0x60, 0x0b0b0b0b);      /* PIRQA..D: line 11 */
+    qtest_writel(q, EDU + 0x60, 0x10);
+    g_assert_true(qtest_irq(q, 11));
+    g_assert_cmphex(qtest_readl(q, EDU + 0x24), ==, 0x10);
+    qtest_writel(q, EDU + 0x64, 0x10);
+    g_assert_false(qtest_irq(q, 11));
+    qtest_quit(q);
+}
+
+/* ---- what ends or resets the machine ----------------------------------------------------------------------------- */
+
+static void test_debug_exit_is_the_status(void)
+{
+    QTest *q = qtest_start("-M pc -m 32 -device isa-debug-exit,iobase=0xf4,iosize=4");
+
+    g_free(qtest_raw(q, "outl 0xf4 3"));
+    g_assert_cmpint(qtest_wait_exit(q), ==, 7);
+}
+
+static void test_pvpanic_knows_its_events(void)
+{
+    QTest *q = qtest_start("-M pc -m 32 -device pvpanic");
+
+    g_assert_cmphex(qtest_inb(q, 0x505) & 3, ==, 3);
+    qtest_outb(q, 0x505, 0x80);         /* no such event: nothing happens */
+    g_assert_cmphex(qtest_inb(q, 0x505) & 3, ==, 3);
+    qtest_quit(q);
+}
+
+/* A reset is carried out between two steps of the loop, which each request is. */
+static void check_reset(const char *request)
+{
+    QTest *q = qtest_start("-M pc -m 32");
+
+    qtest_pci_writel(q, 0, 0x70, 0x12345678);           /* chipset registers that a reset clears */
+    qtest_outb(q, 0x3ff, 0);
+    qtest_pci_writel(q, 2 << 3, 0x3c, 5);
+    g_assert_cmphex(qtest_pci_readl(q, 2 << 3, 0x3c) & 0xff, ==, 5);
+    g_free(qtest_ask(q, "%s", request));
+    qtest_until(q, !(qtest_pci_readl(q, 2 << 3, 0x3c) & 0xff));
+    qtest_quit(q);
+}
+
+static void test_reset_by_port_cf9(void)
+{
+    check_reset("outb 0xcf9 6");
+}
+
+static void test_reset_by_keyboard_controller(void)
+{
+    check_reset("outb 0x64 0xfe");
+}
+
+static void test_reset_by_port_92(void)
+{
+    check_reset("outb 0x92 1");
+}
+
+static void test_watchdog_resets_the_machine(void)
+{
+    QTest *q = qtest_start("-M pc -m 32 -device i6300esb,addr=5");
+    unsigned devfn = 5 << 3;
+    static const uint32_t base = 0xe2000000u;
+
+    qtest_pci_writel(q, devfn, 0x10, base);
+    qtest_pci_writel(q, devfn, 4, 2);
+    qtest_pci_writel(q, devfn, 0x3c, 5);
+    for (unsigned timer = 0; timer < 2; timer++) {
+        qtest_writel(q, base + 0xc, 0x80);
+        qtest_writel(q, base + 0xc, 0x86);
+        qtest_writel(q, base + timer * 4, 1000);        /* about a second each */
+    }
+    qtest_pci_writel(q, devfn, 0x68, 2);
+    qtest_clock_step(q, 1500000000);
+    g_assert_cmphex(qtest_pci_readl(q, devfn, 0x3c) & 0xff, ==, 5);
+    qtest_clock_step(q, 1000000000);
+    qtest_until(q, !(qtest_pci_readl(q, devfn, 0x3c) & 0xff));
+    qtest_quit(q);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/pic/latches-edges-and-polls", test_pic_latches_edges_and_polls);
+    g_test_add_func("/pic/slave-asks-through-input-2", test_pic_slave_asks_through_input_2);
+    g_test_add_func("/pic/elcr-refuses-edge-only-lines", test_pic_elcr_refuses_edge_only_lines);
+    g_test_add_func("/ioapic/level-waits-for-eoi", test_ioapic_level_waits_for_eoi);
+    g_test_add_func("/ioapic/reserved-bits-stay-clear", test_ioapic_reserved_bits_stay_clear);
+    g_test_add_func("/serial/loops-back-and-interrupts", test_serial_loops_back_and_interrupts);
+    g_test_add_func("/serial/interrupts-reach-line-4", test_serial_interrupts_reach_line_4);
+    g_test_add_func("/serial/scratch-register-tells-a-16550", test_serial_scratch_register_tells_a_16550);
+    g_test_add_func("/parallel/strobe-prints-and-acknowledges", test_parallel_strobe_prints_and_acknowledges);
+    g_test_add_func("/i8042/tests-itself-and-its-keyboard", test_i8042_tests_itself_and_its_keyboard);
+    g_test_add_func("/i8042/interrupts-are-lines-1-and-12", test_i8042_interrupts_are_lines_1_and_12);
+    g_test_add_func("/fw-cfg/has-signature-and-memory-size", test_fw_cfg_has_signature_and_memory_size);
+    g_test_add_func("/fw-cfg/dma-reads-the-same", test_fw_cfg_dma_reads_the_same);
+    g_test_add_func("/vga/planes-latch-and-mask", test_vga_planes_latch_and_mask);
+    g_test_add_func("/vga/dispi-has-its-id-and-a-framebuffer", test_vga_dispi_has_its_id_and_a_framebuffer);
+    g_test_add_func("/pci/bars-tell-their-size", test_pci_bars_tell_their_size);
+    g_test_add_func("/edu/computes-factorials", test_edu_computes_factorials);
+    g_test_add_func("/edu/copies-by-dma", test_edu_copies_by_dma);
+    g_test_add_func("/edu/interrupts-through-the-piix3", test_edu_interrupts_through_the_piix3);
+    g_test_add_func("/debug-exit/is-the-status", test_debug_exit_is_the_status);
+    g_test_add_func("/pvpanic/knows-its-events", test_pvpanic_knows_its_events);
+    g_test_add_func("/reset/port-cf9", test_reset_by_port_cf9);
+    g_test_add_func("/reset/keyboard-controller", test_reset_by_keyboard_controller);
+    g_test_add_func("/reset/port-92", test_reset_by_port_92);
+    g_test_add_func("/watchdog/resets-the-machine", test_watchdog_resets_the_machine);
+    return g_test_run();
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Disks through ports: PIIX3 IDE in PIO and by bus master, the floppy controller with the 8237. */
+#include <string.h>
+#include "libqtest.h"
+
+#define IDE_DEVFN   (1 << 3 | 1)
+#define BM_BASE     0xc000
+#define SECTOR      512
+
+enum { DATA = 0x1f0, COUNT = 0x1f2, LBA0, LBA1, LBA2, DRIVE, COMMAND, CONTROL = 0x3f6 };
+enum { BSY = 0x80, DRDY = 0x40, DRQ = 0x08, ERR = 0x01 };
+
+static uint8_t *pattern(size_t len)
+{
+    uint8_t *p = g_malloc(len);
+
+    for (size_t i = 0; i < len; i++) {
+        p[i] = (uint8_t)(i / SECTOR + i * 7);
+    }
+    return p;
+}
+
+static void ide_command(QTest *q, uint8_t command, uint32_t lba, uint8_t count)
+{
+    qtest_outb(q, DRIVE, (uint8_t)(0xe0 | lba >> 24));
+    qtest_outb(q, COUNT, count);
+    qtest_outb(q, LBA0, (uint8_t)lba);
+    qtest_outb(q, LBA1, (uint8_t)(lba >> 8));
+    qtest_outb(q, LBA2, (uint8_t)(lba >> 16));
+    qtest_outb(q, COMMAND, command);
+}
+
+static void test_ide_identify_tells_the_whole_size(void)
+{
+    g_autofree uint8_t *data = pattern(3 << 20);
+    QTest *q = qtest_start("-M pc -m 32 -drive file=%s,format=raw,if=ide,serial=ABC", qtest_temp_file(data, 3 << 20));
+    uint16_t id[256];
+
+    ide_command(q, 0xec, 0, 0);
+    qtest_until(q, qtest_inb(q, COMMAND) == (DRDY | 0x10 | DRQ));
+    for (unsigned i = 0; i < 256; i++) {
+        id[i] = qtest_inw(q, DATA);
+    }
+    g_assert_cmphex(qtest_inb(q, COMMAND), ==, DRDY | 0x10);
+    g_assert_cmpuint(id[60] | (uint32_t)id[61] << 16, ==, 3 << 11);
+    g_assert_cmphex(id[10], ==, 'A' << 8 | 'B');
+    qtest_quit(q);
+}
+
+static void test_ide_pio_reads_and_writes(void)
+{
+    g_autofree uint8_t *data = pattern(1 << 20);
+    const char *path = qtest_temp_file(data, 1 << 20);
+    QTest *q = qtest_start("-M pc -m 32 -drive file=%s,format=raw,if=ide", path);
+    g_autofree char *after = NULL;
+    gsize len;
+
+    qtest_watch_inputs(q, "isa-pic");
+    ide_command(q, 0x20, 5, 2);
+    for (unsigned s = 5; s < 7; s++) {
+        qtest_until(q, qtest_irq(q, 14));
+        g_assert_cmphex(qtest_inb(q, COMMAND) & (BSY | DRQ | ERR), ==, DRQ);
+        for (unsigned i = 0; i < SECTOR; i += 2) {
+            g_assert_cmphex(qtest_inw(q, DATA), ==, data[s * SECTOR + i] | data[s * SECTOR + i + 1] << 8);
+        }
+    }
+    ide_command(q, 0x30, 9, 1);
+    qtest_until(q, qtest_inb(q, COMMAND) & DRQ);
+    for (unsigned i = 0; i < SECTOR; i += 2) {
+        qtest_outw(q, DATA, 0xa55a);
+    }
+    qtest_until(q, !(qtest_inb(q, COMMAND) & (BSY | DRQ)));
+    ide_command(q, 0xe7, 0, 0);         /* FLUSH CACHE */
+    qtest_until(q, !(qtest_inb(q, COMMAND) & BSY));
+    qtest_quit(q);
+    g_assert_true(g_file_get_contents(path, &after, &len, NULL));
+    g_assert_cmphex((uint8_t)after[9 * SECTOR], ==, 0x5a);
+    g_assert_cmphex((uint8_t)after[9 * SECTOR + 511], ==, 0xa5);
+    g_assert_cmpint(memcmp(after, data, 9 * SECTOR), ==, 0);
+}
+
+static void test_ide_dma_follows_the_scatter_list(void)
+{
+    g_autofree uint8_t *data = pattern(1 << 20);
+    QTest *q = qtest_start("-M pc -m 32 -drive file=%s,format=raw,if=ide", qtest_temp_file(data, 1 << 20));
+    uint32_t list[4] = { 0x10000, 3 * SECTOR, 0x20000, SECTOR | 0x80000000u };
+    uint8_t got[3 * SECTOR];
+
+    qtest_watch_inputs(q, "isa-pic");
+    qtest_pci_writel(q, IDE_DEVFN, 0x20, BM_BASE);
+    qtest_pci_writel(q, IDE_DEVFN, 4, 5);               /* I/O, bus master */
+    qtest_memwrite(q, 0x8000, list, sizeof(list));
+    qtest_outb(q, BM_BASE, 0x08);                       /* to memory */
+    qtest_outb(q, BM_BASE + 2, 0x06);
+    qtest_outl(q, BM_BASE + 4, 0x8000);
+    ide_command(q, 0xc8, 100, 4);
+    qtest_outb(q, BM_BASE, 0x09);
+    qtest_until(q, (qtest_inb(q, BM_BASE + 2) & 0x05) == 0x04);
+    g_assert_true(qtest_irq(q, 14));
+    g_assert_cmphex(qtest_inb(q, COMMAND) & (BSY | DRQ | ERR), ==, 0);
+    g_assert_false(qtest_irq(q, 14));
+    qtest_memread(q, 0x10000, got, 3 * SECTOR);
+    g_assert_cmpint(memcmp(got, data + 100 * SECTOR, 3 * SECTOR), ==, 0);
+    qtest_memread(q, 0x20000, got, SECTOR);
+    g_assert_cmpint(memcmp(got, data + 103 * SECTOR, SECTOR), ==, 0);
+    qtest_quit(q);
+}
+
+static void test_ide_dma_without_bus_mastering_changes_nothing(void)
+{
+    g_autofree uint8_t *data = pattern(1 << 20);
+    QTest *q = qtest_start("-M pc -m 32 -drive file=%s,format=raw,if=ide", qtest_temp_file(data, 1 << 20));
+    uint32_t list[2] = { 0x10000, SECTOR | 0x80000000u };
+
+    qtest_pci_writel(q, IDE_DEVFN, 0x20, BM_BASE);
+    qtest_pci_writel(q, IDE_DEVFN, 4, 1);
+    qtest_memwrite(q, 0x8000, list, sizeof(list));
+    qtest_outl(q, BM_BASE + 4, 0x8000);
+    ide_command(q, 0xc8, 1, 1);
+    qtest_outb(q, BM_BASE, 0x09);
+    qtest_clock_step(q, 1000000000);
+    g_assert_cmphex(qtest_readl(q, 0x10000), ==, 0);
+    qtest_quit(q);
+}
+
+static void test_ide_sectors_behind_the_end_are_an_error(void)
+{
+    g_autofree uint8_t *data = pattern(1 << 20);
+    QTest *q = qtest_start("-M pc -m 32 -drive file=%s,format=raw,if=ide", qtest_temp_file(data, 1 << 20));
+
+    ide_command(q, 0x20, 2048, 1);
+    qtest_until(q, !(qtest_inb(q, COMMAND) & BSY));
+    g_assert_cmphex(qtest_inb(q, COMMAND) & (ERR | DRQ), ==, ERR);
+    g_assert_cmphex(qtest_inb(q, 0x1f1) & 0x14, !=, 0);     /* IDNF or ABRT */
+    qtest_quit(q);
+}
+
+static void test_atapi_has_its_signature(void)
+{
+    QTest *q = qtest_start("-M pc -m 32");
+
+    qtest_outb(q, 0x376, 0x04);
+    qtest_outb(q, 0x376, 0x00);
+    qtest_clock_step(q, 10000000);
+    qtest_until(q, !(qtest_inb(q, 0x177) & BSY));
+    qtest_outb(q, 0x176, 0xa0);
+    g_assert_cmphex(qtest_inb(q, 0x174), ==, 0x14);
+    g_assert_cmphex(qtest_inb(q, 0x175), ==, 0xeb);
+    qtest_quit(q);
+}
+
+/* ---- floppy and 8237 --------------------------------------------------------------------------------------------- */
+
+enum { DOR = 0x3f2, MSR = 0x3f4, FIFO = 0x3f5 };
+
+static void fdc_send(QTest *q, const uint8_t *bytes, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        qtest_until(q, (qtest_inb(q, MSR) & 0xc0) == 0x80);
+        qtest_outb(q, FIFO, bytes[i]);
+    }
+}
+
+static uint8_t fdc_receive(QTest *q)
+{
+    qtest_until(q, (qtest_inb(q, MSR) & 0xc0) == 0xc0);
+    return qtest_inb(q, FIFO);
+}
+
+/* Commands take time on the machine's clock. */
+static void fdc_wait_irq(QTest *q)
+{
+    for (unsigned i = 0; i < 2000 && !qtest_irq(q, 6); i++) {
+        qtest_clock_step(q, 1000000);
+        qtest_inb(q, MSR);
+    }
+    g_assert_true(qtest_irq(q, 6));
+}
+
+static void fdc_sense(QTest *q)
+{
+    fdc_send(q, (const uint8_t[]) { 0x08 }, 1);
+    fdc_receive(q);
+    fdc_receive(q);
+}
+
+static void test_floppy_read_goes_through_the_dma_controller(void)
+{
+    g_autofree uint8_t *data = pattern(1474560);
+    QTest *q = qtest_start("-M pc -m 32 -drive file=%s,format=raw,if=floppy", qtest_temp_file(data, 1474560));
+    uint8_t got[SECTOR];
+
+    qtest_watch_inputs(q, "isa-pic");
+    qtest_outb(q, DOR, 0x00);
+    qtest_outb(q, DOR, 0x1c);           /* motor A, DMA and interrupt, no reset */
+    fdc_wait_irq(q);
+    for (unsigned i = 0; i < 4; i++) {
+        fdc_sense(q);
+    }
+    fdc_send(q, (const uint8_t[]) { 0x03, 0xaf, 0x02 }, 3);
+    fdc_send(q, (const uint8_t[]) { 0x07, 0x00 }, 2);
+    fdc_wait_irq(q);
+    fdc_sense(q);
+    qtest_outb(q, 0x0a, 0x06);          /* 8237: mask channel 2 */
+    qtest_outb(q, 0x0c, 0);
+    qtest_outb(q, 0x0b, 0x46);          /* single, write to memory, channel 2 */
+    qtest_outb(q, 0x04, 0x00);
+    qtest_outb(q, 0x04, 0x60);
+    qtest_outb(q, 0x81, 0x03);          /* page: 36000h */
+    qtest_outb(q, 0x05, 0xff);
+    qtest_outb(q, 0x05, 0x01);
+    qtest_outb(q, 0x0a, 0x02);
+    fdc_send(q, (const uint8_t[]) { 0xe6, 0, 0, 0, 4, 2, 18, 0x1b, 0xff }, 9);
+    fdc_wait_irq(q);
+    g_assert_cmphex(fdc_receive(q) & 0xc0, ==, 0);
+    for (unsigned i = 0; i < 6; i++) {
+        fdc_receive(q);
+    }
+    qtest_memread(q, 0x36000, got, SECTOR);
+    g_assert_cmpint(memcmp(got, data + 3 * SECTOR, SECTOR), ==, 0);
+    qtest_outb(q, 0x0c, 0);
+    g_assert_cmphex(qtest_inb(q, 0x08) & 0x04, ==, 0x04);       /* terminal count of channel 2 */
+    qtest_quit(q);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/ide/identify-tells-the-whole-size", test_ide_identify_tells_the_whole_size);
+    g_test_add_func("/ide/pio-reads-and-writes", test_ide_pio_reads_and_writes);
+    g_test_add_func("/ide/dma-follows-the-scatter-list", test_ide_dma_follows_the_scatter_list);
+    g_test_add_func("/ide/dma-without-bus-mastering-changes-nothing", test_ide_dma_without_bus_mastering_changes_nothing);
+    g_test_add_func("/ide/sectors-behind-the-end-are-an-error", test_ide_sectors_behind_the_end_are_an_error);
+    g_test_add_func("/atapi/has-its-signature", test_atapi_has_its_signature);
+    g_test_add_func("/floppy/read-goes-through-the-dma-controller", test_floppy_read_goes_through_the_dma_controller);
+    return g_test_run();
+}
