@@ -2,8 +2,8 @@
 /*
  * qtest: a test outside takes the processor's place
  *
- * One line of words is a request, one line that begins with OK or FAIL is its answer; "IRQ raise N" and "IRQ lower N" may
- * come before any answer. The rows of commands[] are the protocol, docs/qtest.md explains them. Runs in the IO thread
+ * One line of words is a request, one line that begins with OK or FAIL is its answer; "IRQ raise N" and
+ * "IRQ lower N" may come before any answer. The rows of commands[] are the protocol, docs/qtest.md explains it. Runs in
  * with the big lock. A peer can send anything: what does not fit is answered with FAIL, and sizes are bounded.
  */
 #include "qemu/osdep.h"

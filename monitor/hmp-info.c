@@ -401,8 +401,8 @@ static void info_blockstats(Monitor *m, const Arg *a)
         const BlkStats *s = blk_stats(blk);
 
         monitor_printf(m, "%s: rd_bytes=%" PRIu64 " wr_bytes=%" PRIu64 " rd_operations=%" PRIu64
-                       " wr_operations=%" PRIu64 " flush_operations=%" PRIu64 "\n", blk_name(blk), s->read_bytes, s->write_bytes, s->reads,
-                       s->writes, s->flushes);
+                       " wr_operations=%" PRIu64 " flush_operations=%" PRIu64 "\n", blk_name(blk), s->read_bytes,
+                       s->write_bytes, s->reads, s->writes, s->flushes);
     }
 }
 

@@ -3,7 +3,7 @@
  * Interrupt controllers, ports and cards through their registers: 8259, IO-APIC, 16550, parallel port, i8042, fw_cfg,
  * VGA, PCI, edu, watchdog, pvpanic, the ways to reset.
  */
-#include <string.h>
+#include "qemu/osdep.h"
 #include "libqtest.h"
 
 /* ---- 8259 -------------------------------------------------------------------------------------------------------- */

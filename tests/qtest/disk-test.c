@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Disks through ports: PIIX3 IDE in PIO and by bus master, the floppy controller with the 8237. */
-#include <string.h>
+#include "qemu/osdep.h"
 #include "libqtest.h"
 
 #define IDE_DEVFN   (1 << 3 | 1)
@@ -229,7 +229,8 @@ int main(int argc, char **argv)
     g_test_add_func("/ide/identify-tells-the-whole-size", test_ide_identify_tells_the_whole_size);
     g_test_add_func("/ide/pio-reads-and-writes", test_ide_pio_reads_and_writes);
     g_test_add_func("/ide/dma-follows-the-scatter-list", test_ide_dma_follows_the_scatter_list);
-    g_test_add_func("/ide/dma-without-bus-mastering-changes-nothing", test_ide_dma_without_bus_mastering_changes_nothing);
+    g_test_add_func("/ide/dma-without-bus-mastering-changes-nothing",
+                    test_ide_dma_without_bus_mastering_changes_nothing);
     g_test_add_func("/ide/sectors-behind-the-end-are-an-error", test_ide_sectors_behind_the_end_are_an_error);
     g_test_add_func("/atapi/has-its-signature", test_atapi_has_its_signature);
     g_test_add_func("/floppy/read-goes-through-the-dma-controller", test_floppy_read_goes_through_the_dma_controller);

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The client of the qtest protocol: the emulator connects to a socket of ours. */
-#define _GNU_SOURCE
-#include <errno.h>
-#include <inttypes.h>
+#include "qemu/osdep.h"
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <unistd.h>
 #include "libqtest.h"
 
 #define LINES           256

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A test that plays the processor: starts the emulator with -accel qtest and speaks its line protocol (docs/qtest.md). A
- * mistake of the emulator (no answer, FAIL, another exit status than 0) fails the test that runs. QEMU names the program.
+ * A test that plays the processor: starts the emulator with -accel qtest and speaks its line protocol
+ * (docs/qtest.md). A mistake of the emulator (no answer, FAIL, another exit status than 0) fails the test that runs.
+ * QEMU names the program.
  */
 #ifndef TESTS_QTEST_LIBQTEST_H
 #define TESTS_QTEST_LIBQTEST_H
 
-#include <glib.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include "qemu/osdep.h"
 
 typedef struct QTest QTest;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The qtest protocol itself: answers in their exact form, mistakes, time, interrupt lines, the end. */
+#include "qemu/osdep.h"
 #include "libqtest.h"
 
 static void check(QTest *q, const char *request, const char *answer)

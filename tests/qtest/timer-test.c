@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The PC's timers through their registers and a clock that is stepped: 8254, MC146818, HPET, ACPI PM timer, port 61h. */
+/* The PC's timers through registers and a clock that is stepped: 8254, MC146818, HPET, ACPI PM timer, port 61h. */
+#include "qemu/osdep.h"
 #include "libqtest.h"
 
 #define PIT_HZ  1193182
@@ -169,7 +170,8 @@ static void test_hpet_counts_and_interrupts(void)
 {
     QTest *q = qtest_start("-M pc -m 32");
     uint64_t period_fs = qtest_readq(q, HPET) >> 32, ticks;
-    unsigned before, pin = (unsigned)g_bit_nth_lsf(qtest_readq(q, HPET + 0x120) >> 32, -1);    /* the first it may go to */
+    unsigned pin = (unsigned)g_bit_nth_lsf(qtest_readq(q, HPET + 0x120) >> 32, -1);     /* the first it may go to */
+    unsigned before;
 
     g_assert_cmpuint(pin, <, 24);
     g_assert_cmpuint(period_fs, >, 0);
