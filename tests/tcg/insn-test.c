@@ -94,21 +94,22 @@ static const char usage[] =
     "  --failures N     how many are shown\n"
     "  --verbose        show whole initial states\n"
     "  --singlestep     one guest instruction per translated block\n"
-    "  --no-passes      translate without optimising\n";
+    "  --no-passes      translate without optimising\n"
+    "  --old-host       translate as for a host with SSE2 and no more\n";
 
 enum { O_DIR = 256, O_SWEEP, O_RANDOM, O_FUZZ, O_CASES, O_LIST, O_MISSING, O_ONLY, O_GROUP, O_SEED, O_COUNT, O_LENGTH, O_STATES, O_INSTANCES, O_FAILURES,
-       O_VERBOSE, O_SINGLESTEP, O_NO_PASSES };
+       O_VERBOSE, O_SINGLESTEP, O_NO_PASSES, O_OLD_HOST };
 static const struct option options[] = {
     { "dir", 1, NULL, O_DIR }, { "sweep", 0, NULL, O_SWEEP }, { "random", 0, NULL, O_RANDOM }, { "fuzz", 0, NULL, O_FUZZ }, { "cases", 0, NULL, O_CASES },
     { "list-forms", 0, NULL, O_LIST }, { "list-missing", 0, NULL, O_MISSING }, { "only", 1, NULL, O_ONLY }, { "group", 1, NULL, O_GROUP }, { "seed", 1, NULL, O_SEED },
     { "count", 1, NULL, O_COUNT }, { "length", 1, NULL, O_LENGTH }, { "states", 1, NULL, O_STATES },
     { "instances", 1, NULL, O_INSTANCES }, { "failures", 1, NULL, O_FAILURES }, { "verbose", 0, NULL, O_VERBOSE }, { "singlestep", 0, NULL, O_SINGLESTEP },
-    { "no-passes", 0, NULL, O_NO_PASSES }, { 0 },
+    { "no-passes", 0, NULL, O_NO_PASSES }, { "old-host", 0, NULL, O_OLD_HOST }, { 0 },
 };
 
 typedef struct Wish {
     const char *dir, *group;
-    bool sweep, random, fuzz, cases, list, missing;
+    bool sweep, random, fuzz, cases, list, missing, old_host;
 } Wish;
 
 static bool parse_options(int argc, char **argv, Wish *w)
@@ -136,6 +137,7 @@ static bool parse_options(int argc, char **argv, Wish *w)
         case O_FAILURES: opt.max_failures = n; break;
         case O_VERBOSE: opt.verbose = true; break;
         case O_SINGLESTEP: tcg_opt_singlestep = true; break;
+        case O_OLD_HOST: w->old_host = true; break;
         case O_NO_PASSES: tcg_opt_no_passes = true; break;
         default: fputs(usage, stderr); return false;
         }
@@ -237,6 +239,9 @@ int main(int argc, char **argv)
     }
     if (!guest_init("max")) {
         return 2;
+    }
+    if (w.old_host) {
+        assume_old_host();
     }
     if (w.missing) {
         print_missing(&forms);

@@ -9,7 +9,7 @@
  *   insn-cases.c    tests/tcg/insn/NAME.t                          insn-flags.c    what mnemonics do to the flags
  *   insn-random.c   sequences, and making a failing one small      insn-fuzz.c     random bytes as instructions
  *   insn-sweep.c    every form by itself                           insn-test.c     command line
- *   insn-coverage.c encodings that no form reaches
+ *   insn-coverage.c encodings that no form reaches                 insn-host.c     code for old hosts
  *
  * Addresses are the same on both sides, so that results compare bit by bit. All of it lies in the low 4 GiB: addresses of
  * 32-bit code reach it too.
@@ -172,6 +172,10 @@ typedef struct Instance {
 typedef struct Rng { uint64_t s; } Rng;
 Instance instance_make(const Form *f, Rng *r, bool in_sequence);
 void instance_clear(Instance *in);
+
+/* ---- insn-host.c ---- */
+/* Before anything is translated: code for a host that has SSE2 and no more. */
+void assume_old_host(void);
 
 /* ---- insn-coverage.c ---- */
 void print_missing(const FormList *forms);
