@@ -39,8 +39,9 @@ static void raise_flags(unsigned flags)
 
 /* The form matters: it decides which of several NaNs survives. */
 #define HOST_CASE(n, insn, x) case n: __asm__ volatile(insn " %2, %1, %0" : "+x"(x[0]) : "x"(x[1]), "x"(x[2])); break;
-#define HOST_ORDERS(neg, name, type, x) \
-    HOST_CASE((neg) | FMA_132, name "132" type, x) HOST_CASE((neg) | FMA_213, name "213" type, x) HOST_CASE((neg) | FMA_231, name "231" type, x)
+#define HOST_ORDERS(neg, name, type, x)                                                                                \
+    HOST_CASE((neg) | FMA_132, name "132" type, x)                                                                     \
+    HOST_CASE((neg) | FMA_213, name "213" type, x) HOST_CASE((neg) | FMA_231, name "231" type, x)
 #define HOST_FMA(type, x)                                                                              \
     switch (how) {                                                                                     \
     HOST_ORDERS(0, "vfmadd", type, x)                                                                  \
@@ -97,12 +98,16 @@ static bool invalid_product(const Format *f, uint64_t x, uint64_t y)
 
 static bool infinities_cancel(const Format *f, unsigned how, uint64_t x, uint64_t y, uint64_t z)
 {
-    bool product_negative = !!((x ^ y) & f->sign) ^ !!(how & FMA_NEG_PRODUCT), z_negative = !!(z & f->sign) ^ !!(how & FMA_NEG_SUM);
+    bool product_negative = !!((x ^ y) & f->sign) ^ !!(how & FMA_NEG_PRODUCT),
+         z_negative = !!(z & f->sign) ^ !!(how & FMA_NEG_SUM);
 
     return (is_inf(f, x) || is_inf(f, y)) && is_inf(f, z) && product_negative != z_negative;
 }
 
-/* DAZ, NaNs (that of a factor survives before the summand's), invalid operations, denormal operands. True: *result is the result. */
+/*
+ * DAZ, NaNs (that of a factor survives before the summand's), invalid operations, denormal operands. True: *result is
+ * the result.
+ */
 static bool special(const Format *f, uint32_t mxcsr, unsigned how, uint64_t v[3], uint64_t *result)
 {
     unsigned order = how & 3;
@@ -205,14 +210,16 @@ uint32_t fma32_bits(const CPUX86State *env, unsigned how, const uint32_t op[3], 
     saved = enter_fma();
     v[factor[order]] ^= how & FMA_NEG_PRODUCT ? format32.sign : 0;
     v[summand[order]] ^= how & FMA_NEG_SUM ? format32.sign : 0;
-    result = bits32(fmaf(from32((uint32_t)v[factor[order]]), from32((uint32_t)v[factor2[order]]), from32((uint32_t)v[summand[order]])));
+    result = bits32(fmaf(from32((uint32_t)v[factor[order]]), from32((uint32_t)v[factor2[order]]),
+                         from32((uint32_t)v[summand[order]])));
     return (uint32_t)flush(&format32, env->mxcsr, result, leave_fma(saved));
 }
 
 /* ---- FMA instructions ---- */
 
 /* Elements 0 .. n-1: c is the old destination, the first operand. odd: what is negated in odd elements. */
-static void fma_elements(void *env, const IrVexArgs *x, FmaOrder order, bool wide, unsigned n, unsigned even, unsigned odd)
+static void fma_elements(void *env, const IrVexArgs *x, FmaOrder order, bool wide, unsigned n, unsigned even,
+                         unsigned odd)
 {
     const XmmReg *a = x->a, *b = x->b, *c = x->c;
     XmmReg *d = x->dst;
@@ -236,15 +243,22 @@ static void fma_scalar(void *env, const IrVexArgs *x, FmaOrder order, bool wide,
 }
 
 #define PACKED(name, order, even, odd)                                                                 \
-void vex_##name##ps##order(void *env, const IrVexArgs *x) { fma_elements(env, x, FMA_##order, false, x->len / 4, even, odd); } \
-void vex_##name##pd##order(void *env, const IrVexArgs *x) { fma_elements(env, x, FMA_##order, true, x->len / 8, even, odd); }
+void vex_##name##ps##order(void *env, const IrVexArgs *x)                                              \
+{                                                                                                      \
+    fma_elements(env, x, FMA_##order, false, x->len / 4, even, odd);                                   \
+}                                                                                                      \
+void vex_##name##pd##order(void *env, const IrVexArgs *x)                                              \
+{                                                                                                      \
+    fma_elements(env, x, FMA_##order, true, x->len / 8, even, odd);                                    \
+}
 #define SCALAR(name, order, negate)                                                                    \
 void vex_##name##ss##order(void *env, const IrVexArgs *x) { fma_scalar(env, x, FMA_##order, false, negate); } \
 void vex_##name##sd##order(void *env, const IrVexArgs *x) { fma_scalar(env, x, FMA_##order, true, negate); }
 #define ORDERS(name, negate)                                                                           \
     PACKED(name, 132, negate, negate) PACKED(name, 213, negate, negate) PACKED(name, 231, negate, negate) \
     SCALAR(name, 132, negate) SCALAR(name, 213, negate) SCALAR(name, 231, negate)
-#define ALTERNATING(name, even, odd) PACKED(name, 132, even, odd) PACKED(name, 213, even, odd) PACKED(name, 231, even, odd)
+#define ALTERNATING(name, even, odd) \
+    PACKED(name, 132, even, odd) PACKED(name, 213, even, odd) PACKED(name, 231, even, odd)
 ORDERS(fmadd, 0)
 ORDERS(fmsub, FMA_NEG_SUM)
 ORDERS(fnmadd, FMA_NEG_PRODUCT)
@@ -279,7 +293,8 @@ static uint32_t half_to_float(uint16_t h)
 /* mode: 0 nearest even, 1 down, 2 up, 3 to zero. True: away from zero. */
 static bool rounds_away(unsigned mode, bool negative, uint32_t kept, uint32_t rest, uint32_t half)
 {
-    return mode == 0 ? rest > half || (rest == half && (kept & 1)) : rest && (mode == 1 ? negative : mode == 2 && !negative);
+    return mode == 0 ? rest > half || (rest == half && (kept & 1))
+                     : rest && (mode == 1 ? negative : mode == 2 && !negative);
 }
 
 static uint16_t half_overflow(unsigned mode, uint16_t sign)

@@ -2,8 +2,9 @@
 /*
  * AVX helpers: accesses of single elements (masked moves, gathers) and what needs all registers.
  *
- * Follows: SDM vol. 2C, VMASKMOV, VPMASKMOV, VPGATHERDD; vol. 1, "VEX-Encoded Gather Instructions": an element that is not
- * selected is not accessed and cannot fault; a gather that faults has done the elements before, whose masks are then 0.
+ * Follows: SDM vol. 2C, VMASKMOV, VPMASKMOV, VPGATHERDD; vol. 1, "VEX-Encoded Gather Instructions": an element that is
+ * not selected is not accessed and cannot fault; a gather that faults has done the elements before, whose masks are
+ * then 0 (AMD's too are those of elements that were not selected; measured).
  */
 #include "qemu/osdep.h"
 #include "exec/cpu-mem.h"
@@ -24,10 +25,19 @@ typedef struct Elements {
 
 static Elements elements(CPUX86State *env, uint32_t how, uint64_t base, uint32_t mmu_idx)
 {
-    return (Elements) {
-        .env = env, .dst = &env->xmm[how & 15], .mask = &env->xmm[how >> 4 & 15], .index = &env->xmm[how >> 8 & 15],
-        .size = 1u << (how >> 12 & 3), .index_size = 1u << (how >> 14 & 3), .scale = how >> 16 & 3, .seg = how >> 18 & 7,
-        .len = how & VEX_LEN32 ? 32 : 16, .addr32 = how & VEX_ADDR32, .base = base, .mmu_idx = (int)mmu_idx,
+    return (Elements){
+        .env = env,
+        .dst = &env->xmm[how & 15],
+        .mask = &env->xmm[how >> 4 & 15],
+        .index = &env->xmm[how >> 8 & 15],
+        .size = 1u << (how >> 12 & 3),
+        .index_size = 1u << (how >> 14 & 3),
+        .scale = how >> 16 & 3,
+        .seg = how >> 18 & 7,
+        .len = how & VEX_LEN32 ? 32 : 16,
+        .addr32 = how & VEX_ADDR32,
+        .base = base,
+        .mmu_idx = (int)mmu_idx,
     };
 }
 
@@ -89,7 +99,8 @@ void helper_vmaskstore(CPUX86State *env, uint32_t how, uint64_t base, uint32_t m
     }
     for (unsigned i = 0; i < e.len / e.size; i++) {
         if (selected(&e, i)) {
-            cpu_st(env, linear(&e, base + i * e.size, true), e.size == 4 ? e.dst->l[i] : e.dst->q[i], e.size, e.mmu_idx);
+            cpu_st(env, linear(&e, base + i * e.size, true), e.size == 4 ? e.dst->l[i] : e.dst->q[i], e.size,
+                   e.mmu_idx);
         }
     }
 }

@@ -2,7 +2,8 @@
 /*
  * What VEX-only instructions do to integers and to the places of elements, in portable C (avx-ops.c has the rows).
  *
- * Follows: SDM vol. 2C, the "Operation" sections. The result is 32 bytes of zeros to begin with and none of the operands.
+ * Follows: SDM vol. 2C, the "Operation" sections. The result is 32 bytes of zeros to begin with and none of the
+ * operands.
  */
 #include "qemu/osdep.h"
 #include "target-i386/helper-avx.h"

@@ -27,39 +27,48 @@
 #define BROADCAST128(o, i) [o] = { { .kind = V_BROADCAST128, .isa = VI_##i, .len = VL_256, .mem = 16, .mem256 = 16 } }
 #define MASKED(o, k, i, w0, w1, ...) \
     [o] = { { .kind = k, .isa = VI_##i, .elem = w0 }, { .kind = w1 ? k : V_UD, .isa = VI_##i, .elem = w1 } }
-#define GATHER(o, ix) \
-    [o] = { { .kind = V_GATHER, .isa = VI_AVX2, .elem = 4, .index = ix }, { .kind = V_GATHER, .isa = VI_AVX2, .elem = 8, .index = ix } }
+#define GATHER(o, ix)                                                                                  \
+    [o] = { { .kind = V_GATHER, .isa = VI_AVX2, .elem = 4, .index = ix },                                \
+            { .kind = V_GATHER, .isa = VI_AVX2, .elem = 8, .index = ix } }
 #define TEST(o, n)                                                                                     \
     [o] = { { .vec = { .name = #n, .prefix = 0x66, .map = 2, .opcode = o, .src_bytes = 16, .src_bytes256 = 32, \
                        .host_feature = IR_VEC_AVX, .host_feature256 = IR_VEC_AVX, .is_flags = true, .get = get_##n }, \
               .kind = V_TEST, .isa = VI_AVX, .mem = 16, .mem256 = 32 } }
 #define INSERT(o, n, i) ROW_OP(256, i, 16, 16, OP(n, 3, o, i, 16, 16, vinsertf128, .has_imm = true))
 #define EXTRACT(o, n, i)                                                                               \
-    { .vec = OP(n, 3, o, i, 16, 32, vextractf128, .has_imm = true, .dst_unread = true, .reg_is_src = true), .kind = V_STORE, \
-      .isa = VI_##i, .len = VL_256, .mem = 16, .mem256 = 16 }
+    { .vec = OP(n, 3, o, i, 16, 32, vextractf128, .has_imm = true, .dst_unread = true, .reg_is_src = true), \
+      .kind = V_STORE, .isa = VI_##i, .len = VL_256, .mem = 16, .mem256 = 16 }
 #define BLENDV(o, n) \
-    [o] = { { .vec = OP(n, 3, o, AVX, 16, 32, n, .reads_c = true, .c_in_imm = true), .kind = V_BLENDV, .isa = VI_AVX, .mem = 16, .mem256 = 32 } }
+    [o] = { { .vec = OP(n, 3, o, AVX, 16, 32, n, .reads_c = true, .c_in_imm = true), .kind = V_BLENDV,   \
+              .isa = VI_AVX, .mem = 16, .mem256 = 32 } }
 
 /* PSHUFD, as its function sees it */
 #define VPERMILPS_I                                                                                    \
-    { .name = "vpermilps", .prefix = 0x66, .map = 3, .opcode = 0x04, .src_bytes = 16, .src_bytes256 = 32, .dst_bytes = 16, \
-      .host_feature = IR_VEC_AVX, .host_feature256 = IR_VEC_AVX, .fn = fn_pshufd, .has_imm = true, .dst_unread = true }
+    { .name = "vpermilps", .prefix = 0x66, .map = 3, .opcode = 0x04, .src_bytes = 16, .src_bytes256 = 32, \
+      .dst_bytes = 16, .host_feature = IR_VEC_AVX, .host_feature256 = IR_VEC_AVX, .fn = fn_pshufd, \
+      .has_imm = true, .dst_unread = true }
 
 /* W0 is single, W1 double precision */
 #define FMA_VEC(o, n, b, b256, wide) OP(n, 2, o, FMA, b, b256, n, .reads_c = true, .w = wide)
 #define FMA_ROW(o, n, l, b, b256, wide) \
-    { .vec = FMA_VEC(o, n, b, b256, wide), .kind = V_FMA, .isa = VI_FMA, .len = VL_##l, .mem = b, .mem256 = b256, .fp = true }
-#define FMA_P(o, n, order) [o] = { FMA_ROW(o, n##ps##order, ANY, 16, 32, false), FMA_ROW(o, n##pd##order, ANY, 16, 32, true) }
-#define FMA_S(o, n, order) [o] = { FMA_ROW(o, n##ss##order, IGNORED, 4, 4, false), FMA_ROW(o, n##sd##order, IGNORED, 8, 8, true) }
+    { .vec = FMA_VEC(o, n, b, b256, wide), .kind = V_FMA, .isa = VI_FMA, .len = VL_##l, .mem = b, \
+      .mem256 = b256, .fp = true }
+#define FMA_P(o, n, order) \
+    [o] = { FMA_ROW(o, n##ps##order, ANY, 16, 32, false), FMA_ROW(o, n##pd##order, ANY, 16, 32, true) }
+#define FMA_S(o, n, order) \
+    [o] = { FMA_ROW(o, n##ss##order, IGNORED, 4, 4, false), FMA_ROW(o, n##sd##order, IGNORED, 8, 8, true) }
 #define FMA_ORDER(o, order)                                                                            \
-    FMA_P(o + 6, fmaddsub, order), FMA_P(o + 7, fmsubadd, order), FMA_P(o + 8, fmadd, order), FMA_S(o + 9, fmadd, order), \
-    FMA_P(o + 10, fmsub, order), FMA_S(o + 11, fmsub, order), FMA_P(o + 12, fnmadd, order), FMA_S(o + 13, fnmadd, order), \
+    FMA_P(o + 6, fmaddsub, order), FMA_P(o + 7, fmsubadd, order), FMA_P(o + 8, fmadd, order),          \
+    FMA_S(o + 9, fmadd, order), FMA_P(o + 10, fmsub, order), FMA_S(o + 11, fmsub, order),              \
+    FMA_P(o + 12, fnmadd, order), FMA_S(o + 13, fnmadd, order),                                       \
     FMA_P(o + 14, fnmsub, order), FMA_S(o + 15, fnmsub, order)
 
 static const VexRow map_0f38[256][2] = {
-    [0x0c] = { ABC(0x0c, vpermilps, 2, ANY, AVX, vpermilps) }, [0x0d] = { ABC(0x0d, vpermilpd, 2, ANY, AVX, vpermilpd) },
+    [0x0c] = { ABC(0x0c, vpermilps, 2, ANY, AVX, vpermilps) },
+    [0x0d] = { ABC(0x0d, vpermilpd, 2, ANY, AVX, vpermilpd) },
     TEST(0x0e, vtestps), TEST(0x0f, vtestpd),
-    [0x13] = { ROW_OP(ANY, F16C, 8, 16, OP(vcvtph2ps, 2, 0x13, F16C, 8, 16, vcvtph2ps, .dst_unread = true), .fp = true) },
+    [0x13] = { ROW_OP(ANY, F16C, 8, 16, OP(vcvtph2ps, 2, 0x13, F16C, 8, 16, vcvtph2ps, .dst_unread = true),
+                      .fp = true) },
     [0x16] = { ABC(0x16, vpermps, 2, 256, AVX2, vpermd) },
     BROADCAST(0x18, vbroadcastss, ANY, AVX, 4), BROADCAST(0x19, vbroadcastsd, 256, AVX, 8), BROADCAST128(0x1a, AVX),
     MASKED(0x2c, V_MASK_LOAD, AVX, 4, 0), MASKED(0x2d, V_MASK_LOAD, AVX, 8, 0),
@@ -81,11 +90,12 @@ static const VexRow map_0f3a[256][2] = {
     [0x02] = { ABC_I(0x02, vpblendd, 3, ANY, AVX2, vpblendd) },
     [0x04] = { ROW_OP(ANY, AVX, 16, 32, VPERMILPS_I) },
     [0x05] = { AB_I(0x05, vpermilpd, ANY, AVX, vpermilpd_i) },
-    [0x06] = { ABC_I(0x06, vperm2f128, 3, 256, AVX, vperm2f128) }, [0x46] = { ABC_I(0x46, vperm2i128, 3, 256, AVX2, vperm2f128) },
+    [0x06] = { ABC_I(0x06, vperm2f128, 3, 256, AVX, vperm2f128) },
+    [0x46] = { ABC_I(0x46, vperm2i128, 3, 256, AVX2, vperm2f128) },
     [0x18] = { INSERT(0x18, vinsertf128, AVX) }, [0x38] = { INSERT(0x38, vinserti128, AVX2) },
     [0x19] = { EXTRACT(0x19, vextractf128, AVX) }, [0x39] = { EXTRACT(0x39, vextracti128, AVX2) },
-    [0x1d] = { { .vec = OP(vcvtps2ph, 3, 0x1d, F16C, 16, 32, vcvtps2ph, .has_imm = true, .dst_unread = true, .reg_is_src = true),
-                 .kind = V_STORE, .isa = VI_F16C, .mem = 8, .mem256 = 16, .fp = true } },
+    [0x1d] = { { .vec = OP(vcvtps2ph, 3, 0x1d, F16C, 16, 32, vcvtps2ph, .has_imm = true, .dst_unread = true,
+                           .reg_is_src = true), .kind = V_STORE, .isa = VI_F16C, .mem = 8, .mem256 = 16, .fp = true } },
     BLENDV(0x4a, vblendvps), BLENDV(0x4b, vblendvpd), BLENDV(0x4c, vpblendvb),
 };
 

@@ -40,8 +40,8 @@ const VexRow *vex_row(unsigned map, unsigned opcode, unsigned mandatory, bool w)
 extern const IrVecOp vec_vinsertf128;
 
 /*
- * Element accesses: what a helper has to know, in one word. Registers by number, sizes as log2 of bytes, segment. Gathers
- * truncate each element's offset to the address size; elements side by side go on beyond its end.
+ * Element accesses: what a helper has to know, in one word. Registers by number, sizes as log2 of bytes, segment.
+ * Gathers truncate each element's offset to the address size; elements side by side go on beyond its end.
  */
 #define VEX_DST(n)      (n)
 #define VEX_MASK(n)     ((n) << 4)
@@ -69,7 +69,8 @@ HELPERS_AVX(HELPER_PROTO)
 
 /* C functions of the rows. */
 #define AVX_FNS(F) \
-    F(vpermilps) F(vpermilpd) F(vpermilpd_i) F(vpermd) F(vpermq) F(vperm2f128) F(vinsertf128) F(vextractf128) F(vpblendd) \
+    F(vpermilps) F(vpermilpd) F(vpermilpd_i) F(vpermd) F(vpermq) F(vperm2f128) F(vinsertf128) F(vextractf128) \
+    F(vpblendd) \
     F(vpsrlvd) F(vpsrlvq) F(vpsravd) F(vpsllvd) F(vpsllvq) F(vbroadcast1) F(vbroadcast2) F(vbroadcast4) F(vbroadcast8) \
     F(vpblendvb) F(vblendvps) F(vblendvpd) F(vcvtph2ps) F(vcvtps2ph)
 #define FMA_KINDS(F) F(fmadd) F(fmsub) F(fnmadd) F(fnmsub)
@@ -85,8 +86,8 @@ uint64_t get_vtestps(void *env, const void *a, const void *b, unsigned len, uint
 uint64_t get_vtestpd(void *env, const void *a, const void *b, unsigned len, uint32_t imm);
 
 /*
- * Fused multiply-add of one element's three operands in the instruction's order; how: FmaOrder, and what is negated. soft:
- * without the host's instruction, for hosts that lack it and for tests.
+ * Fused multiply-add of one element's three operands in the instruction's order; how: FmaOrder, and what is negated.
+ * soft: without the host's instruction, for hosts that lack it and for tests.
  */
 typedef enum FmaOrder { FMA_132, FMA_213, FMA_231 } FmaOrder;     /* 132: first * third + second, ... */
 #define FMA_NEG_SUM     4u      /* | FmaOrder */

@@ -108,7 +108,10 @@ FN(sha256msg1)
 {
     Words a = words(dst), b = words(src);
 
-    memcpy(dst, &(Words) { { a.w[0] + sigma0(a.w[1]), a.w[1] + sigma0(a.w[2]), a.w[2] + sigma0(a.w[3]), a.w[3] + sigma0(b.w[0]) } }, 16);
+    memcpy(dst,
+           &(Words){
+               { a.w[0] + sigma0(a.w[1]), a.w[1] + sigma0(a.w[2]), a.w[2] + sigma0(a.w[3]), a.w[3] + sigma0(b.w[0]) } },
+           16);
 }
 
 FN(sha256msg2)

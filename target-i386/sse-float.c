@@ -224,14 +224,14 @@ CMP(cmppd, f64, 64, 2)
 CMP(cmpsd, f64, 64, 1)
 
 /*
- * VEX: a predicate is a set of relations for which it is true. It signals invalid for any NaN, or for signalling ones only
- * (SDM vol. 2A, CMPPD, "Comparison Predicate for CMPPD and VCMPPD Instructions").
+ * VEX: a predicate is a set of relations for which it is true. It signals invalid for any NaN, or for signalling ones
+ * only (SDM vol. 2A, CMPPD, "Comparison Predicate for CMPPD and VCMPPD Instructions").
  */
 enum { REL_LT = 1, REL_EQ = 2, REL_GT = 4, REL_UN = 8 };
 static const uint8_t predicates[16] = {
     REL_EQ, REL_LT, REL_LT | REL_EQ, REL_UN, REL_LT | REL_GT | REL_UN, REL_EQ | REL_GT | REL_UN, REL_GT | REL_UN,
-    REL_LT | REL_EQ | REL_GT, REL_EQ | REL_UN, REL_LT | REL_UN, REL_LT | REL_EQ | REL_UN, 0, REL_LT | REL_GT, REL_EQ | REL_GT,
-    REL_GT, REL_LT | REL_EQ | REL_GT | REL_UN,
+    REL_LT | REL_EQ | REL_GT, REL_EQ | REL_UN, REL_LT | REL_UN, REL_LT | REL_EQ | REL_UN, 0, REL_LT | REL_GT,
+    REL_EQ | REL_GT, REL_GT, REL_LT | REL_EQ | REL_GT | REL_UN,
 };
 
 static bool predicate_holds(uint32_t flags, unsigned pred)
@@ -256,7 +256,9 @@ static uint##bits##_t f##bits##_vex_cmp(T a, T b, unsigned pred)                
 void vex_cmpp##name(void *env QEMU_UNUSED, const IrVexArgs *x)                                         \
 {                                                                                                      \
     for (unsigned i = 0; i < x->len * 8 / (bits); i++) {                                               \
-        ((a_u##bits *)x->dst)[i] = f##bits##_vex_cmp(((const a_f##bits *)x->a)[i], ((const a_f##bits *)x->b)[i], x->imm); \
+        a_f##bits a = ((const a_f##bits *)x->a)[i], b = ((const a_f##bits *)x->b)[i];                  \
+                                                                                                       \
+        ((a_u##bits *)x->dst)[i] = f##bits##_vex_cmp(a, b, x->imm);                                    \
     }                                                                                                  \
 }                                                                                                      \
 void vex_cmps##name(void *env QEMU_UNUSED, const IrVexArgs *x)                                         \

@@ -115,8 +115,11 @@ void helper_vex_exact(CPUX86State *env, uint64_t vec, uint64_t dst_a, uint64_t b
     char *base = (char *)env;
     ExactOp op = { .run = run_vex, .vec = (const IrVecOp *)(uintptr_t)vec };
 
-    op.vex = (IrVexArgs) { .a = base + (dst_a >> 32), .b = base + (uint32_t)b_c, .c = base + (b_c >> 32), .len = imm_len >> 8,
-                           .imm = imm_len & 0xff };
+    op.vex = (IrVexArgs){ .a = base + (dst_a >> 32),
+                          .b = base + (uint32_t)b_c,
+                          .c = base + (b_c >> 32),
+                          .len = imm_len >> 8,
+                          .imm = imm_len & 0xff };
     run_exact(env, &op);
     memcpy(base + (uint32_t)dst_a, &op.dst, 32);
 }

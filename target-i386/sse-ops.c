@@ -48,8 +48,10 @@ enum { P_NONE, P_66, P_F3, P_F2, P__COUNT };
 #define X_U128(n, p, m, o, i)     ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, .dst_unread = true))
 #define X_UI128(n, p, m, o, i)    ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, .has_imm = true, .dst_unread = true))
 /* VEX has 32 predicates, legacy encodings 8 */
-#define CMP_P(n, p, m, o, i)      ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, F256, .has_imm = true, .vex = vex_##n), .fp = true)
-#define CMP_S(n, p, m, o, i, b)   ROW_OF(i, b, VEC(n, p, m, o, b, HOST_##i, .has_imm = true, .vex = vex_##n), .fp = true)
+#define CMP_P(n, p, m, o, i)                                                                           \
+    ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, F256, .has_imm = true, .vex = vex_##n), .fp = true)
+#define CMP_S(n, p, m, o, i, b) \
+    ROW_OF(i, b, VEC(n, p, m, o, b, HOST_##i, .has_imm = true, .vex = vex_##n), .fp = true)
 #define SHA(n, m, o, ...)         ROW_OF(SHA, 16, VEC(n, 0, m, o, 16, IR_VEC_SHA, .no_vex = true, ##__VA_ARGS__))
 /* 32 bytes become 16 with VEX.L: a function of its own */
 #define F_NARROW(n, p, m, o, i)                                                                        \

@@ -2,12 +2,12 @@
 /*
  * VEX-encoded vector instructions to IR.
  *
- * Those that SSE has too take the operation from its table (sse-ops.c), with a destination of its own and bytes up to 32
- * zeroed; the table here says what VEX adds to each kind: whether vvvv names a source (else it must be 1111), which lengths
- * exist. The others have rows of their own (avx-ops.c).
+ * Those that SSE has too take the operation from its table (sse-ops.c), with a destination of its own and bytes up to
+ * 32 zeroed; the table here says what VEX adds to each kind: whether vvvv names a source (else it must be 1111), which
+ * lengths exist. The others have rows of their own (avx-ops.c).
  *
- * Follows: SDM vol. 2A, "Intel Advanced Vector Extensions (Intel AVX)" and "VEX Encoding and Exception Classes"; vol. 2C.
- * Memory operands need no alignment but for the aligned moves. CR0.EM and CR4.OSFXSR do not count, XCR0 does.
+ * Follows: SDM vol. 2A, "Intel Advanced Vector Extensions (Intel AVX)" and "VEX Encoding and Exception Classes"; vol.
+ * 2C. Memory operands need no alignment but for the aligned moves. CR0.EM and CR4.OSFXSR do not count, XCR0 does.
  */
 #include "qemu/osdep.h"
 #include "target-i386/helper-avx.h"
@@ -39,7 +39,8 @@ static size_t vvvv_off(const Insn *in) { return xmm_off(in->vex_v); }
 static size_t rm_off(const Insn *in) { return xmm_off(in->rm); }
 
 /* dst = op(a, b, c): on the exact path while an exception is unmasked. */
-static void vex_op(Translator *t, const IrVecOp *op, bool fp, unsigned len, size_t dst, size_t a, size_t b, size_t c, unsigned imm)
+static void vex_op(Translator *t, const IrVecOp *op, bool fp, unsigned len, size_t dst, size_t a, size_t b, size_t c,
+                   unsigned imm)
 {
     if (fp && (t->mk & MK_SSE_EXC)) {
         ir_call(t->ir, H(vex_exact), const64(t, (uintptr_t)op), const64(t, dst | (uint64_t)a << 32),
@@ -83,8 +84,8 @@ static bool emit_vec(Translator *t, Insn *in, const SseRow *row)
 /* vvvv is the destination. */
 static bool emit_shift(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
 {
-    ir_vex(t->ir, sse_shift_op(in->opcode, in->op3, false), vector_bytes(in), vvvv_off(in), rm_off(in), rm_off(in), rm_off(in),
-           (uint8_t)in->imm);
+    ir_vex(t->ir, sse_shift_op(in->opcode, in->op3, false), vector_bytes(in), vvvv_off(in), rm_off(in), rm_off(in),
+           rm_off(in), (uint8_t)in->imm);
     return true;
 }
 
@@ -126,7 +127,8 @@ static bool emit_movss_ld(Translator *t, Insn *in, const SseRow *row)
     if (in->is_mem) {
         load(t, in, row->mem, false);
     } else {
-        ir_vex(t->ir, row->mem == 4 ? &vec_movlow4 : &vec_movlow, 16, dst_off(in), vvvv_off(in), rm_off(in), rm_off(in), 0);
+        ir_vex(t->ir, row->mem == 4 ? &vec_movlow4 : &vec_movlow, 16, dst_off(in), vvvv_off(in), rm_off(in), rm_off(in),
+               0);
     }
     return true;
 }
@@ -136,7 +138,8 @@ static bool emit_movss_st(Translator *t, Insn *in, const SseRow *row)
     if (in->is_mem) {
         sse_store(t, in, dst_off(in), row->mem, false);
     } else {
-        ir_vex(t->ir, row->mem == 4 ? &vec_movlow4 : &vec_movlow, 16, rm_off(in), vvvv_off(in), dst_off(in), dst_off(in), 0);
+        ir_vex(t->ir, row->mem == 4 ? &vec_movlow4 : &vec_movlow, 16, rm_off(in), vvvv_off(in), dst_off(in),
+               dst_off(in), 0);
     }
     return true;
 }
@@ -184,7 +187,8 @@ static bool emit_movd(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
     if (in->is_mem) {
         load(t, in, size, false);
     } else {
-        ir_vput(t->ir, size == 8 ? &vec_put_q : &vec_put_d, dst_off(in), dst_off(in), guest_reg_read(t, in->rm, size), true, 0);
+        ir_vput(t->ir, size == 8 ? &vec_put_q : &vec_put_d, dst_off(in), dst_off(in), guest_reg_read(t, in->rm, size),
+                true, 0);
     }
     return true;
 }
@@ -196,8 +200,8 @@ static bool emit_cvtsi(Translator *t, Insn *in, const SseRow *row)
 
     if ((t->mk & MK_SSE_EXC) && (in->rex_w || !is_double)) {
         ir_vput(t->ir, in->rex_w ? &vec_put_q : &vec_put_d, T0, T0, v, false, 0);
-        vex_op(t, in->rex_w ? (is_double ? &vec_cvtsi2sd_q : &vec_cvtsi2ss_q) : &row->vec, true, 16, dst_off(in), vvvv_off(in),
-               T0, T0, 0);
+        vex_op(t, in->rex_w ? (is_double ? &vec_cvtsi2sd_q : &vec_cvtsi2ss_q) : &row->vec, true, 16, dst_off(in),
+               vvvv_off(in), T0, T0, 0);
     } else {
         ir_vput(t->ir, &vec_cvtsi[is_double][in->rex_w], dst_off(in), vvvv_off(in), v, true, 0);
     }
@@ -236,7 +240,8 @@ static bool emit_ptest(Translator *t, Insn *in, const SseRow *row QEMU_UNUSED)
 static bool insert(Translator *t, Insn *in, unsigned size)
 {
     static const IrVecOp *const ops[] = { [1] = &vec_pinsrb, [2] = &vec_pinsrw, [4] = &vec_pinsrd, [8] = &vec_pinsrq };
-    IrTemp v = in->is_mem ? gen_load(t, insn_ea(t, in, size, EA_READ), size) : guest_reg_read(t, in->rm, size == 8 ? 8 : 4);
+    IrTemp v =
+        in->is_mem ? gen_load(t, insn_ea(t, in, size, EA_READ), size) : guest_reg_read(t, in->rm, size == 8 ? 8 : 4);
 
     ir_vput(t->ir, ops[size], dst_off(in), vvvv_off(in), v, true, in->imm & (16 / size - 1));
     return true;
@@ -272,30 +277,48 @@ static bool emit_pcmpstr(Translator *t, Insn *in, const SseRow *row)
 
 /* What VEX adds to the kinds of sse-ops.c. Kinds that are not here have no VEX form. */
 typedef bool VexEmit(Translator *t, Insn *in, const SseRow *row);
-enum { THREE = 1 };             /* vvvv is an operand; REGS: of the register form only */
-enum { REGS = 2 };
+enum { THREE = 1, REGS };       /* vvvv is an operand; REGS: of the register form only */
+#define KIND(e, l, ...) { .emit = e, .len = VL_##l, ##__VA_ARGS__ }
 static const struct {
     VexEmit *emit;
     uint8_t len;                /* VexLen */
     uint8_t vvvv;               /* 0, THREE, REGS */
     bool avx2;                  /* 256 bits came with AVX2 */
 } sse_kinds[K__COUNT] = {
-    [K_VEC] = { emit_vec, VL_ANY, THREE },
-    [K_SHIFT_XMM] = { emit_shift, VL_ANY, THREE, .avx2 = true },
-    [K_LOAD] = { emit_load, VL_ANY }, [K_LOAD_A] = { emit_load_a, VL_ANY }, [K_STORE] = { emit_store, VL_ANY },
-    [K_STORE_A] = { emit_store_a, VL_ANY }, [K_STORE_NT] = { emit_store_a, VL_ANY },
-    [K_LOAD_NT] = { emit_load_a, VL_ANY, .avx2 = true },
-    [K_MOVSS_LD] = { emit_movss_ld, VL_IGNORED, REGS }, [K_MOVSS_ST] = { emit_movss_st, VL_IGNORED, REGS },
-    [K_MOVL_LD] = { emit_movl_ld, VL_128, THREE }, [K_MOVH_LD] = { emit_movh_ld, VL_128, THREE },
-    [K_MOVLPD_LD] = { emit_movl_ld, VL_128, THREE }, [K_MOVHPD_LD] = { emit_movh_ld, VL_128, THREE },
-    [K_MOVL_ST] = { sse_emit, VL_128 }, [K_MOVH_ST] = { sse_emit, VL_128 },
-    [K_MOVQ_LD] = { emit_movq_ld, VL_128 }, [K_MOVQ_ST] = { emit_movq_st, VL_128 },
-    [K_MOVD_TO_XMM] = { emit_movd, VL_128 }, [K_MOVD_FROM_XMM] = { sse_emit, VL_128 },
-    [K_CVTSI] = { emit_cvtsi, VL_IGNORED, THREE }, [K_CVT2SI] = { sse_emit, VL_IGNORED }, [K_COMIS] = { sse_emit, VL_IGNORED },
-    [K_MOVMSK] = { emit_movmsk, VL_ANY }, [K_PMOVMSKB] = { emit_pmovmskb, VL_ANY, .avx2 = true },
-    [K_PTEST] = { emit_ptest, VL_ANY }, [K_PINSRW] = { emit_pinsrw, VL_128, THREE }, [K_PINSR] = { emit_pinsr, VL_128, THREE },
-    [K_PEXTRW] = { sse_emit, VL_128 }, [K_PEXTR] = { sse_emit, VL_128 }, [K_INSERTPS] = { emit_insertps, VL_128, THREE },
-    [K_MASKMOV] = { sse_emit, VL_128 }, [K_PCMPSTR] = { emit_pcmpstr, VL_128 }, [K_STATE] = { sse_emit, VL_128 },    /* VLDMXCSR, VSTMXCSR */
+    [K_VEC] = KIND(emit_vec, ANY, .vvvv = THREE),
+    [K_SHIFT_XMM] = KIND(emit_shift, ANY, .vvvv = THREE, .avx2 = true),
+    [K_LOAD] = KIND(emit_load, ANY),
+    [K_LOAD_A] = KIND(emit_load_a, ANY),
+    [K_STORE] = KIND(emit_store, ANY),
+    [K_STORE_A] = KIND(emit_store_a, ANY),
+    [K_STORE_NT] = KIND(emit_store_a, ANY),
+    [K_LOAD_NT] = KIND(emit_load_a, ANY, .avx2 = true),
+    [K_MOVSS_LD] = KIND(emit_movss_ld, IGNORED, .vvvv = REGS),
+    [K_MOVSS_ST] = KIND(emit_movss_st, IGNORED, .vvvv = REGS),
+    [K_MOVL_LD] = KIND(emit_movl_ld, 128, .vvvv = THREE),
+    [K_MOVH_LD] = KIND(emit_movh_ld, 128, .vvvv = THREE),
+    [K_MOVLPD_LD] = KIND(emit_movl_ld, 128, .vvvv = THREE),
+    [K_MOVHPD_LD] = KIND(emit_movh_ld, 128, .vvvv = THREE),
+    [K_MOVL_ST] = KIND(sse_emit, 128),
+    [K_MOVH_ST] = KIND(sse_emit, 128),
+    [K_MOVQ_LD] = KIND(emit_movq_ld, 128),
+    [K_MOVQ_ST] = KIND(emit_movq_st, 128),
+    [K_MOVD_TO_XMM] = KIND(emit_movd, 128),
+    [K_MOVD_FROM_XMM] = KIND(sse_emit, 128),
+    [K_CVTSI] = KIND(emit_cvtsi, IGNORED, .vvvv = THREE),
+    [K_CVT2SI] = KIND(sse_emit, IGNORED),
+    [K_COMIS] = KIND(sse_emit, IGNORED),
+    [K_MOVMSK] = KIND(emit_movmsk, ANY),
+    [K_PMOVMSKB] = KIND(emit_pmovmskb, ANY, .avx2 = true),
+    [K_PTEST] = KIND(emit_ptest, ANY),
+    [K_PINSRW] = KIND(emit_pinsrw, 128, .vvvv = THREE),
+    [K_PINSR] = KIND(emit_pinsr, 128, .vvvv = THREE),
+    [K_PEXTRW] = KIND(sse_emit, 128),
+    [K_PEXTR] = KIND(sse_emit, 128),
+    [K_INSERTPS] = KIND(emit_insertps, 128, .vvvv = THREE),
+    [K_MASKMOV] = KIND(sse_emit, 128),
+    [K_PCMPSTR] = KIND(emit_pcmpstr, 128),
+    [K_STATE] = KIND(sse_emit, 128), /* VLDMXCSR, VSTMXCSR */
 };
 
 static bool length_exists(const Insn *in, unsigned len)
@@ -330,11 +353,13 @@ static bool sse_form_exists(const Translator *t, const Insn *in, const SseRow *r
     }
     if (row->kind == K_VEC) {
         three = !row->vec.dst_unread;
-        if (row->vec.c_is_first || row->vec.no_vex || (in->vex_l && !is_scalar(row) && !wide_form_exists(t, &row->vec))) {
+        if (row->vec.c_is_first || row->vec.no_vex ||
+            (in->vex_l && !is_scalar(row) && !wide_form_exists(t, &row->vec))) {
             return false;
         }
     }
-    if ((row->kind == K_PINSR || row->kind == K_PEXTR) && in->vex_w && !t->code64 && row->arg == 4 && in->opcode != 0x17) {
+    if ((row->kind == K_PINSR || row->kind == K_PEXTR) && in->vex_w && !t->code64 && row->arg == 4 &&
+        in->opcode != 0x17) {
         return false;           /* VPINSRQ, VPEXTRQ */
     }
     if (row->kind == K_STATE && !(in->is_mem && (in->op3 == 2 || in->op3 == 3))) {
@@ -372,7 +397,8 @@ static bool emit_vex_store(Translator *t, Insn *in, const VexRow *row)
     unsigned bytes = in->vex_l ? row->mem256 : row->mem;
 
     if (!in->is_mem) {
-        vex_op(t, &row->vec, row->fp, vector_bytes(in), rm_off(in), dst_off(in), dst_off(in), dst_off(in), (uint8_t)in->imm);
+        vex_op(t, &row->vec, row->fp, vector_bytes(in), rm_off(in), dst_off(in), dst_off(in), dst_off(in),
+               (uint8_t)in->imm);
         return true;
     }
     if (row->fp) {
@@ -391,21 +417,22 @@ static bool emit_vex_test(Translator *t, Insn *in, const VexRow *row)
 /* What the helpers of single elements are told. */
 static uint32_t element_word(const Insn *in, const VexRow *row)
 {
-    return VEX_DST(in->reg) | VEX_MASK((uint32_t)in->vex_v) | VEX_ELEM(row->elem == 4 ? 2u : 3u) | VEX_SEG((uint32_t)in->seg)
-        | (in->vex_l ? VEX_LEN32 : 0);
+    return VEX_DST(in->reg) | VEX_MASK((uint32_t)in->vex_v) | VEX_ELEM(row->elem == 4 ? 2u : 3u) |
+           VEX_SEG((uint32_t)in->seg) | (in->vex_l ? VEX_LEN32 : 0);
 }
 
 static bool emit_masked(Translator *t, Insn *in, const VexRow *row)
 {
-    ir_call(t->ir, row->kind == V_MASK_LOAD ? H(vmaskload) : H(vmaskstore), const32(t, element_word(in, row)), insn_ea_offset(t, in),
-            sse_mmu_index(t));
+    ir_call(t->ir, row->kind == V_MASK_LOAD ? H(vmaskload) : H(vmaskstore), const32(t, element_word(in, row)),
+            insn_ea_offset(t, in), sse_mmu_index(t));
     return true;
 }
 
 static bool emit_gather(Translator *t, Insn *in, const VexRow *row)
 {
-    uint32_t word = element_word(in, row) | VEX_INDEX((uint32_t)in->vsib_index) | VEX_INDEX_ELEM(row->index == 4 ? 2u : 3u)
-        | VEX_SCALE((uint32_t)in->scale) | (in->addrsize == 8 ? 0 : VEX_ADDR32);
+    uint32_t word = element_word(in, row) | VEX_INDEX((uint32_t)in->vsib_index) |
+                    VEX_INDEX_ELEM(row->index == 4 ? 2u : 3u) | VEX_SCALE((uint32_t)in->scale) |
+                    (in->addrsize == 8 ? 0 : VEX_ADDR32);
 
     ir_call(t->ir, H(vgather), const32(t, word), insn_ea_offset(t, in), sse_mmu_index(t));
     return true;
@@ -422,10 +449,15 @@ static const struct {
     VexRowEmit *emit;
     uint8_t rules;
 } vex_kinds[] = {
-    [V_OP] = { emit_vex_op }, [V_FMA] = { emit_vex_op }, [V_BLENDV] = { emit_vex_op },
-    [V_BROADCAST128] = { emit_broadcast128, MEM_ONLY | NO_VVVV }, [V_STORE] = { emit_vex_store, NO_VVVV },
-    [V_TEST] = { emit_vex_test, NO_VVVV }, [V_MASK_LOAD] = { emit_masked, MEM_ONLY }, [V_MASK_STORE] = { emit_masked, MEM_ONLY },
-    [V_GATHER] = { emit_gather, MEM_ONLY },
+    [V_OP] = { .emit = emit_vex_op },
+    [V_FMA] = { .emit = emit_vex_op },
+    [V_BLENDV] = { .emit = emit_vex_op },
+    [V_BROADCAST128] = { .emit = emit_broadcast128, .rules = MEM_ONLY | NO_VVVV },
+    [V_STORE] = { .emit = emit_vex_store, .rules = NO_VVVV },
+    [V_TEST] = { .emit = emit_vex_test, .rules = NO_VVVV },
+    [V_MASK_LOAD] = { .emit = emit_masked, .rules = MEM_ONLY },
+    [V_MASK_STORE] = { .emit = emit_masked, .rules = MEM_ONLY },
+    [V_GATHER] = { .emit = emit_gather, .rules = MEM_ONLY },
 };
 
 static bool guest_has(const Translator *t, VexIsa isa)
@@ -434,7 +466,9 @@ static bool guest_has(const Translator *t, VexIsa isa)
         uint8_t word;
         uint32_t bit;
     } features[] = {
-        [VI_AVX] = { FEAT_1_ECX, CPUID_AVX }, [VI_AVX2] = { FEAT_7_EBX, CPUID_AVX2 }, [VI_FMA] = { FEAT_1_ECX, CPUID_FMA },
+        [VI_AVX] = { FEAT_1_ECX, CPUID_AVX },
+        [VI_AVX2] = { FEAT_7_EBX, CPUID_AVX2 },
+        [VI_FMA] = { FEAT_1_ECX, CPUID_FMA },
         [VI_F16C] = { FEAT_1_ECX, CPUID_F16C },
     };
 
@@ -474,7 +508,8 @@ bool avx_insn_exists(const Translator *t, const Insn *in)
     if (is_vzero(in) || !guest_has(t, VI_AVX)) {
         return guest_has(t, VI_AVX);
     }
-    return row->kind == V_UD ? sse_form_exists(t, in, sse_row(in->map, in->opcode, in->mandatory)) : vex_form_exists(t, in, row);
+    return row->kind == V_UD ? sse_form_exists(t, in, sse_row(in->map, in->opcode, in->mandatory))
+                             : vex_form_exists(t, in, row);
 }
 
 bool avx_ignores_length(const Insn *in)

@@ -425,7 +425,8 @@ static bool emit_movd_to_xmm(Translator *t, Insn *in, const SseRow *row QEMU_UNU
     if (in->is_mem) {
         ir_gldv(t->ir, dst, ea(t, in, in->rex_w ? 8 : 4, EA_READ), memop(t, in->rex_w ? 8 : 4));
     } else {
-        ir_vput(t->ir, in->rex_w ? &vec_put_q : &vec_put_d, dst, dst, guest_reg_read(t, in->rm, in->rex_w ? 8 : 4), false, 0);
+        ir_vput(t->ir, in->rex_w ? &vec_put_q : &vec_put_d, dst, dst, guest_reg_read(t, in->rm, in->rex_w ? 8 : 4),
+                false, 0);
     }
     return true;
 }
@@ -506,8 +507,8 @@ static bool emit_comis(Translator *t, Insn *in, const SseRow *row)
     size_t a = xmm_off(in->reg), b = xmm_operand(t, in, row->mem, false);
 
     if (t->mk & MK_SSE_EXC) {
-        flags_set(t, ir_call(t->ir, H(comis_exact), to64(t, sse_get_low(t, a, row->mem)), to64(t, sse_get_low(t, b, row->mem)),
-                             const32(t, row->arg)));
+        flags_set(t, ir_call(t->ir, H(comis_exact), to64(t, sse_get_low(t, a, row->mem)),
+                             to64(t, sse_get_low(t, b, row->mem)), const32(t, row->arg)));
     } else {
         flags_set(t, ir_vget(t->ir, &row->vec, IR_I32, 16, a, b, 0));
     }
@@ -896,7 +897,13 @@ bool sse_operand_fits(const Insn *in, const SseRow *row)
     switch ((SseKind)row->kind) {
     case K_SHIFT_MMX: case K_SHIFT_XMM:
         return !in->is_mem && sse_shift_op(in->opcode, in->op3, row->kind == K_SHIFT_MMX);
-    case K_MOVMSK: case K_PMOVMSKB: case K_PMOVMSKB_MM: case K_PEXTRW: case K_PEXTRW_MM: case K_MASKMOV: case K_MASKMOV_MM:
+    case K_MOVMSK:
+    case K_PMOVMSKB:
+    case K_PMOVMSKB_MM:
+    case K_PEXTRW:
+    case K_PEXTRW_MM:
+    case K_MASKMOV:
+    case K_MASKMOV_MM:
     case K_MOVQ2DQ: case K_MOVDQ2Q: case K_EXTRQ: case K_INSERTQ: case K_INSERTQ_I:
         return !in->is_mem;
     case K_EXTRQ_I:

@@ -4,13 +4,14 @@
  *
  *   instructions | initial state | what is expected          # remark
  *
- *   initial state   REG=hex (al, ax, eax, rax; xmm0=32 digits, ymm0 its upper half; st0=se:mantissa; cf pf af zf sf df of, mxcsr fcw fsw ftw),
+ *   initial state   REG=hex (al, ax, eax, rax; xmm0=32 digits, ymm0 its upper half; st0=se:mantissa; cf pf af zf sf
+ *                   df of, mxcsr fcw fsw ftw),
  *                   SYMBOL=bytes or @address=bytes in memory order (mem, mem2, edge, readonly, data2, stack)
  *   expected        native: everything equals the host. Besides or instead: #PF, #UD, ... and REG=hex, checked of the translated
  *                   run alone; "-of" leaves a flag out of the comparison
  *
- * A line "bits 32" switches to 32-bit code for those that follow; "needs avx2" leaves them out on hosts without, "needs" alone
- * ends that.
+ * A line "bits 32" switches to 32-bit code for those that follow; "needs avx2" leaves them out on hosts without,
+ * "needs" alone ends that.
  */
 #include "insn-test.h"
 

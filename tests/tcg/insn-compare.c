@@ -63,8 +63,9 @@ static void compare_ymm(GString *s, const CpuState *n, const CpuState *g)
 {
     for (unsigned i = 0; i < 16; i++) {
         if (memcmp(n->ymm_high[i], g->ymm_high[i], 16)) {
-            g_string_append_printf(s, "    ymm%-2uh   host %016" PRIx64 "_%016" PRIx64 "  translated %016" PRIx64 "_%016" PRIx64 "\n", i,
-                                   n->ymm_high[i][1], n->ymm_high[i][0], g->ymm_high[i][1], g->ymm_high[i][0]);
+            g_string_append_printf(
+                s, "    ymm%-2uh   host %016" PRIx64 "_%016" PRIx64 "  translated %016" PRIx64 "_%016" PRIx64 "\n", i,
+                n->ymm_high[i][1], n->ymm_high[i][0], g->ymm_high[i][1], g->ymm_high[i][0]);
         }
     }
 }
@@ -164,7 +165,8 @@ void state_print(FILE *f, const char *title, const CpuState *s)
         fprintf(f, "  %sxmm%-2u=%016" PRIx64 "_%016" PRIx64 "%s", i % 2 ? "" : "  ", i, s->fx.xmm[i].q[1], s->fx.xmm[i].q[0], i % 2 ? "\n" : "");
     }
     for (unsigned i = 0; i < 16; i++) {
-        fprintf(f, "  %sh%-2u=%016" PRIx64 "_%016" PRIx64 "%s", i % 2 ? "" : "  ", i, s->ymm_high[i][1], s->ymm_high[i][0], i % 2 ? "\n" : "");
+        fprintf(f, "  %sh%-2u=%016" PRIx64 "_%016" PRIx64 "%s", i % 2 ? "" : "  ", i, s->ymm_high[i][1],
+                s->ymm_high[i][0], i % 2 ? "\n" : "");
     }
     for (unsigned i = 0; i < 8; i++) {
         fprintf(f, "  %sst%u=%04x_%016" PRIx64 "%s", i % 4 ? "" : "  ", i, s->fx.st[i].se, s->fx.st[i].mant, i % 4 == 3 ? "\n" : "");

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which encodings that the emulator has does no form reach? Every opcode is decoded, with each mandatory prefix, ModRM.reg,
- * register and memory operand, VEX.L and VEX.W; then the instructions that the forms become.
+ * Which encodings that the emulator has does no form reach? Every opcode is decoded, with each mandatory prefix,
+ * ModRM.reg, register and memory operand, VEX.L and VEX.W; then the instructions that the forms become.
  *
- * Two encodings count as one when the decoder's row is the same; vector instructions by opcode, prefix, operand kind and
- * what of VEX their tables look at. What no program of user level can run is listed like the rest: tests/tcg/priv has it.
+ * Two encodings count as one when the decoder's row is the same; vector instructions by opcode, prefix, operand kind
+ * and what of VEX their tables look at. What no program of user level can run is listed like the rest: tests/tcg/priv
+ * has it.
  */
 #include "insn-test.h"
 #include "target-i386/decode.h"
@@ -34,9 +35,10 @@ static char *key_of(const Insn *in, const Translator *t)
                g_strdup_printf("sse %u %02x %02x /%d %d", in->map, in->opcode, in->mandatory, extension, in->is_mem);
     }
     if (in->row->emit == emit_avx) {
-        return !avx_insn_exists(t, in) ? NULL :
-               g_strdup_printf("vex %u %02x %02x /%d %d L%d W%d", in->map, in->opcode, in->mandatory, extension, in->is_mem,
-                               in->vex_l && !avx_ignores_length(in), vex_only && in->vex_w);
+        return !avx_insn_exists(t, in)
+                   ? NULL
+                   : g_strdup_printf("vex %u %02x %02x /%d %d L%d W%d", in->map, in->opcode, in->mandatory, extension,
+                                     in->is_mem, in->vex_l && !avx_ignores_length(in), vex_only && in->vex_w);
     }
     return g_strdup_printf("row %p %u %02x", (const void *)in->row, in->map, in->opcode);
 }
@@ -107,8 +109,10 @@ static void add_legacy(GHashTable *all, unsigned map, unsigned opcode, unsigned 
 static void add_vex(GHashTable *all, unsigned map, unsigned opcode, unsigned bits, const Translator *t)
 {
     for (unsigned i = 0; i < 4 * 2 * 2 * 16; i++) {
-        Encoding e = { .bytes = { 0xc4, (uint8_t)(0xe0 | map), (uint8_t)(0x78 | (i & 7) | (i >> 3 & 1) << 7), (uint8_t)opcode },
-                       .len = 4, .bits = bits };
+        Encoding e = { .bytes = { 0xc4, (uint8_t)(0xe0 | map), (uint8_t)(0x78 | (i & 7) | (i >> 3 & 1) << 7),
+                                  (uint8_t)opcode },
+                       .len = 4,
+                       .bits = bits };
         unsigned op3 = i >> 4 & 7;
 
         if (has_extension(map, opcode) || opcode == 0xf3 || op3 == 2) {

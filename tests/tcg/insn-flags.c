@@ -14,7 +14,8 @@ typedef struct FlagRow {
 
 static const FlagRow rows[] = {
     { "add sub cmp neg xadd cmpxchg popcnt rdrand rdseed comiss comisd ucomiss ucomisd ptest "
-      "vcomiss vcomisd vucomiss vucomisd vptest vtestps vtestpd vpcmpestri vpcmpestrm vpcmpistri vpcmpistrm fcomi fcomip fucomi fucomip "
+      "vcomiss vcomisd vucomiss vucomisd vptest vtestps vtestpd vpcmpestri vpcmpestrm vpcmpistri vpcmpistrm "
+      "fcomi fcomip fucomi fucomip "
       "pcmpestri pcmpestrm pcmpistri pcmpistrm popf popfq popfw popfd", ALL, 0, 0 },
     { "adc sbb", ALL, 0, F_C },
     { "and or xor test", ALL & ~F_A, F_A, 0 },

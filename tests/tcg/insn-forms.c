@@ -472,8 +472,13 @@ static void operand_text(const Chooser *c, Instance *in, unsigned i, char *buf, 
         g_strlcpy(buf, (op->kind == OP_REG16 ? names16 : op->kind == OP_REG32 ? names32 : names64)[in->reg[i]], size);
         break;
     case OP_XMM: case OP_YMM: case OP_MM: case OP_ST:
-        in->reg[i] = (int8_t)rng_below(c->r, (op->kind == OP_XMM || op->kind == OP_YMM) && !c->legacy && c->f->bits == 64 ? 16 : 8);
-        g_snprintf(buf, size, op->kind == OP_XMM ? "xmm%d" : op->kind == OP_YMM ? "ymm%d" : op->kind == OP_MM ? "mm%d" : "st(%d)",
+        in->reg[i] = (int8_t)rng_below(
+            c->r, (op->kind == OP_XMM || op->kind == OP_YMM) && !c->legacy && c->f->bits == 64 ? 16 : 8);
+        g_snprintf(buf, size,
+                   op->kind == OP_XMM   ? "xmm%d"
+                   : op->kind == OP_YMM ? "ymm%d"
+                   : op->kind == OP_MM  ? "mm%d"
+                                        : "st(%d)",
                    in->reg[i]);
         break;
     case OP_MEM:

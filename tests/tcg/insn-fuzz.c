@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Random bytes as instructions: prefixes in any number and order, VEX, every opcode, any ModRM. What the decoder takes for an
- * instruction must be one on the host, of the same length and with the same effect; what it refuses, the host must refuse
- * with the same exception.
+ * Random bytes as instructions: prefixes in any number and order, VEX, every opcode, any ModRM. What the decoder takes
+ * for an instruction must be one on the host, of the same length and with the same effect; what it refuses, the host must
+ * refuse with the same exception.
  *
  * Left out: what would leave the test (system calls, far transfers, FS), what two runs cannot agree on (time, random numbers,
  * CPUID), jumps (they are in the sweeps), and instruction sets that the emulator does not have.
@@ -164,8 +164,8 @@ static bool unwanted_0f(const Fuzz *f)
 }
 
 /*
- * Opmask registers, (V)LDMXCSR; VNNI, NE-CONVERT, IFMA, SHA512, SM3, SM4, AMX, GFNI, CMPccXADD; FMA4. VPERMQ and VPERMPD with W0,
- * which AMD accepts.
+ * Opmask registers, (V)LDMXCSR; VNNI, NE-CONVERT, IFMA, SHA512, SM3, SM4, AMX, GFNI, CMPccXADD; FMA4. VPERMQ and
+ * VPERMPD with W0, which AMD accepts.
  */
 static bool unwanted_vex(const Fuzz *f)
 {

@@ -34,7 +34,8 @@ static volatile sig_atomic_t in_test;
 static CpuState *fault_state;
 static uint8_t *exit_page;              /* below 4 GiB: test code comes back through it */
 
-_Static_assert(offsetof(CpuState, gpr) == 512 && offsetof(CpuState, flags) == 648 && offsetof(CpuState, ymm_high) == 672,
+_Static_assert(offsetof(CpuState, gpr) == 512 && offsetof(CpuState, flags) == 648 &&
+                   offsetof(CpuState, ymm_high) == 672,
                "known to the assembly");
 
 asm(".intel_syntax noprefix\n"
@@ -173,18 +174,28 @@ bool native_has(const char *feature)
         uint8_t reg, bit;
         bool ymm;
     } known[] = {
-        { "avx", 1, 2, 28, true }, { "fma", 1, 2, 12, true }, { "f16c", 1, 2, 29, true }, { "avx2", 7, 1, 5, true },
-        { "sha-ni", 7, 1, 29, false }, { "vaes", 7, 2, 9, true }, { "vpclmulqdq", 7, 2, 10, true }, { "clwb", 7, 1, 24, false },
-        { "clflushopt", 7, 1, 23, false }, { "rdpid", 7, 2, 22, false }, { "aes", 1, 2, 25, false }, { "pclmulqdq", 1, 2, 1, false },
-        { "sse4a", 0x80000001, 2, 6, false }, { "rdtscp", 0x80000001, 3, 27, false },
+        { "avx", 1, 2, 28, true },
+        { "fma", 1, 2, 12, true },
+        { "f16c", 1, 2, 29, true },
+        { "avx2", 7, 1, 5, true },
+        { "sha-ni", 7, 1, 29, false },
+        { "vaes", 7, 2, 9, true },
+        { "vpclmulqdq", 7, 2, 10, true },
+        { "clwb", 7, 1, 24, false },
+        { "clflushopt", 7, 1, 23, false },
+        { "rdpid", 7, 2, 22, false },
+        { "aes", 1, 2, 25, false },
+        { "pclmulqdq", 1, 2, 1, false },
+        { "sse4a", 0x80000001, 2, 6, false },
+        { "rdtscp", 0x80000001, 3, 27, false },
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(known); i++) {
         unsigned r[4] = { 0 };
 
         if (!strcmp(known[i].name, feature)) {
-            return __get_cpuid_count(known[i].leaf, 0, &r[0], &r[1], &r[2], &r[3]) && (r[known[i].reg] >> known[i].bit & 1) &&
-                   (!known[i].ymm || os_saves_ymm());
+            return __get_cpuid_count(known[i].leaf, 0, &r[0], &r[1], &r[2], &r[3]) &&
+                   (r[known[i].reg] >> known[i].bit & 1) && (!known[i].ymm || os_saves_ymm());
         }
     }
     g_error("unknown feature '%s'", feature);

@@ -29,7 +29,8 @@ static uint64_t random_operand(unsigned frac, unsigned exp_bits)
     case 2: return sign | max_exp << frac | (g_rand_boolean(rng) ? low : 0);            /* NaN, infinity */
     case 3: return sign | 1ull << frac | (g_rand_boolean(rng) ? low : 0);
     case 4: return sign | (max_exp - 1) << frac | low;
-    case 5: return sign | (bias / 2 + (uint64_t)g_rand_int_range(rng, 0, 8)) << frac | low;   /* products near the least */
+    case 5:
+        return sign | (bias / 2 + (uint64_t)g_rand_int_range(rng, 0, 8)) << frac | low; /* products near the least */
     case 6: return sign | bias << frac | (low & 3);
     default: return sign | (bias - 20 + (uint64_t)g_rand_int_range(rng, 0, 40)) << frac | low;
     }
