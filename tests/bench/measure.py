@@ -5,7 +5,6 @@ What scripts/bench measures: building the measured programs, and one run of each
 Times are CPU seconds of the emulator's process or elapsed seconds, both taken outside the guest: an emulated clock is
 one of the things that may be wrong.
 """
-import gzip
 import os
 import re
 import subprocess
@@ -14,7 +13,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'system'))
-from build import Skip, demo_guest          # noqa: E402
+from build import Skip, demo_guest, initrd_with     # noqa: E402
 from vm import Failure, PROMPT, Vm          # noqa: E402
 
 
@@ -110,29 +109,13 @@ def build_guest_program(work):
     return out
 
 
-def cpio_entry(name, mode, data, inode):
-    """One file of a "newc" archive (Linux, Documentation/driver-api/early-userspace/buffer-format.rst)."""
-    name = name.encode() + b'\0'
-    head = '070701' + ''.join(f'{v:08x}' for v in (inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0))
-    text = head.encode() + name
-    text += b'\0' * (-len(text) % 4) + data
-    return text + b'\0' * (-len(text) % 4)
-
-
 def build_linux_guest(work, build):
     """Kernel and initrd: the demo guest, with the measured program added as a second archive."""
-    program = build_guest_program(work)
-    initrd = os.path.join(work, 'bench-initrd.gz')
     try:
-        kernel, base_initrd = demo_guest(build)
+        kernel, _ = demo_guest(build)
+        return kernel, initrd_with(build, build_guest_program(work), 'bench-guest', work)
     except Skip as e:
         raise Failure(str(e)) from None
-    with open(program, 'rb') as f:
-        archive = cpio_entry('bin/bench-guest', 0o100755, f.read(), 1) + cpio_entry('TRAILER!!!', 0, b'', 0)
-    with open(base_initrd, 'rb') as f, open(initrd, 'wb') as out:
-        base = f.read()
-        out.write(base + b'\0' * (-len(base) % 4) + gzip.compress(archive, 9, mtime=0))
-    return kernel, initrd
 
 
 # ---- running -----------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the system tests need built: the probe kernel, and the demo guest. Made once, kept in the build folder."""
+import gzip
 import os
 import subprocess
 
@@ -49,26 +50,73 @@ def boot_sector(build, name):
     return out
 
 
-no_guest = None     # why there is no demo guest; asked once
+out_of_reach = {}   # what could not be had, and why; asked once
 
 
-def demo_guest(build):
+def fetch(what, command):
+    if what not in out_of_reach:
+        try:
+            run_tool(command, Skip)
+            return
+        except Skip as e:
+            out_of_reach[what] = f'no {what}: ' + ' '.join(str(e).split())
+    raise Skip(out_of_reach[what])
+
+
+def demo_guest(build, arch='amd64'):
     """(kernel, initrd) of scripts/make-demo-guest; Skip when its packages are out of reach."""
-    global no_guest     # pylint: disable=global-statement
-    folder = os.path.join(build, 'demo')
+    folder = os.path.join(build, 'demo' if arch == 'amd64' else f'demo-{arch}')
     paths = os.path.join(folder, 'vmlinuz'), os.path.join(folder, 'initrd.gz')
     script = os.path.join(SRC, 'scripts', 'make-demo-guest')
-    if all(os.path.exists(p) and os.stat(p).st_mtime > os.stat(script).st_mtime for p in paths):
-        return paths
-    if no_guest is None:
-        try:
-            run_tool([script, folder], Skip)
-            no_guest = ''
-        except Skip as e:
-            no_guest = 'no demo guest: ' + ' '.join(str(e).split())
-    if no_guest:
-        raise Skip(no_guest)
+    if not all(os.path.exists(p) and os.stat(p).st_mtime > os.stat(script).st_mtime for p in paths):
+        fetch(f'demo guest ({arch})', [script, '-a', arch, folder])
     return paths
+
+
+def cpio_entry(name, mode, data, inode):
+    """One file of a "newc" archive (Linux, Documentation/driver-api/early-userspace/buffer-format.rst)."""
+    name = name.encode() + b'\0'
+    head = '070701' + ''.join(f'{v:08x}' for v in (inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0))
+    text = head.encode() + name
+    text += b'\0' * (-len(text) % 4) + data
+    return text + b'\0' * (-len(text) % 4)
+
+
+def initrd_with(build, program, name, folder):
+    """The demo guest's initrd with a program in its /bin, as a second archive behind it: a file in folder."""
+    _, initrd = demo_guest(build)
+    out = os.path.join(folder, f'{name}-initrd.gz')
+    with open(program, 'rb') as f:
+        archive = cpio_entry(f'bin/{name}', 0o100755, f.read(), 1) + cpio_entry('TRAILER!!!', 0, b'', 0)
+    with open(initrd, 'rb') as f, open(out, 'wb') as to:
+        base = f.read()
+        to.write(base + b'\0' * (-len(base) % 4) + gzip.compress(archive, 9, mtime=0))
+    return out
+
+
+def torture_program(build):
+    """torture/*.c as a static program, for the guest and for the host."""
+    src, out = os.path.join(HERE, 'torture'), os.path.join(build, 'tests', 'system', 'torture')
+    sources = [os.path.join(src, f) for f in sorted(os.listdir(src))]
+    if not os.path.exists(out) or any(os.stat(s).st_mtime > os.stat(out).st_mtime for s in sources):
+        os.makedirs(os.path.dirname(out), exist_ok=True)
+        # One association of floating point and no instructions that only some processors have: one result everywhere.
+        run_tool(os.environ.get('CC', 'gcc').split() + [
+            '-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-static', '-pthread', '-mcx16', '-ffp-contract=off',
+            '-o', out] + [s for s in sources if s.endswith('.c')], RuntimeError)
+    return out
+
+
+def packaged(build, package, path):
+    """A file out of a Debian package, which is downloaded when it has not been; Skip when that cannot be."""
+    folder = os.path.join(build, 'packages', package)
+    found = os.path.join(folder, path)
+    if not os.path.exists(found):
+        os.makedirs(folder, exist_ok=True)
+        # In a folder of its own: apt's name for the file is not foreseeable.
+        fetch(f'package {package}', ['sh', '-c', 'cd "$0" && apt-get -q download "$1" && dpkg-deb -x ./*.deb .',
+                                     folder, package])
+    return found
 
 
 def on_both_back_ends(test):

@@ -81,6 +81,10 @@ class Vm:
 
     # ---- output ----
 
+    @staticmethod
+    def clock():
+        return time.monotonic()
+
     def read_some(self, deadline):
         """Waits for output, False at the deadline or the end of output."""
         if self.at_end:

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Boot images as Debian packages them: what others wrote for real machines starts, and says so on the screen.
+
+The text screen is read out of video memory through the monitor. A test whose package cannot be had is skipped.
+"""
+import os
+import re
+
+from build import packaged
+from hmp import Hmp
+from vm import Failure
+
+COLUMNS, ROWS = 80, 25
+GRUB = 'usr/lib/grub-rescue/grub-rescue-'
+
+
+def screen(ctx, hmp):
+    """The lines of the text screen, from B8000h."""
+    path = os.path.join(ctx.tmp, 'screen')
+    hmp.expect(f'pmemsave 0xb8000 {COLUMNS * ROWS * 2} {path}', r'\A\s*\Z')
+    with open(path, 'rb') as f:
+        text = f.read()[::2].decode('cp437')
+    return '\n'.join(text[i:i + COLUMNS].replace('\0', ' ').rstrip() for i in range(0, len(text), COLUMNS))
+
+
+def wait_for(ctx, vm, hmp, pattern, limit):
+    """Until the screen matches; the guest runs on between two looks, which are as far apart as the monitor is slow."""
+    deadline = vm.clock() + limit * ctx.slow
+    while True:
+        seen = screen(ctx, hmp)
+        found = re.search(pattern, seen, re.M)
+        if found:
+            return found
+        if vm.clock() > deadline:
+            raise Failure(f'wanted /{pattern}/ on the screen for {limit * ctx.slow:g} s, got:\n{seen.rstrip()}')
+        vm.read_some(vm.clock() + 0.2)
+
+
+def check_screen(ctx, args, steps, limit=60):
+    """Boots; each step is a pattern to wait for, then what to do with the monitor."""
+    with Hmp(os.path.join(ctx.tmp, 'monitor'), ctx.slow) as hmp:
+        with ctx.vm(['-display', 'none', '-net', 'none', *args, *hmp.args()]) as vm:
+            hmp.accept()
+            for pattern, keys in steps:
+                wait_for(ctx, vm, hmp, pattern, limit)
+                for key in keys:
+                    hmp.command(f'sendkey {key}')
+
+
+def typed(prompt, text):
+    """Steps that type a line, each key after the echo of the one before: a keyboard holds few."""
+    steps = [(f'^{prompt} *{text[:i].rstrip()}$', [{' ': 'spc'}.get(key, key)]) for i, key in enumerate(text)]
+    return steps + [(f'^{prompt} *{text}$', ['ret'])]
+
+
+# From the menu to the command line, and a command there whose answer is not its echo.
+GRUB_ANSWERS = [(r'\*GNU/Linux', ['c']), *typed('grub>', 'echo 123'), (r'^123$', [])]
+
+
+def writable_copy(ctx, path):
+    with open(path, 'rb') as f:
+        return ctx.file(os.path.basename(path), f.read())
+
+
+def test_grub_starts_from_a_cd(ctx):
+    check_screen(ctx, ['-cdrom', packaged(ctx.build, 'grub-rescue-pc', GRUB + 'cdrom.iso')], GRUB_ANSWERS)
+
+
+def test_grub_starts_from_a_disk(ctx):
+    """The image of the CD is made for memory sticks too."""
+    image = writable_copy(ctx, packaged(ctx.build, 'grub-rescue-pc', GRUB + 'cdrom.iso'))
+    check_screen(ctx, ['-drive', f'file={image},format=raw'], GRUB_ANSWERS)
+
+
+def test_grub_starts_from_a_floppy(ctx):
+    image = writable_copy(ctx, packaged(ctx.build, 'grub-rescue-pc', GRUB + 'floppy.img'))
+    check_screen(ctx, ['-drive', f'file={image},format=raw,if=floppy'], GRUB_ANSWERS)
+
+
+def test_ipxe_starts_from_a_cd(ctx):
+    check_screen(ctx, ['-cdrom', packaged(ctx.build, 'ipxe', 'usr/lib/ipxe/ipxe.iso')],
+                 [(r'iPXE .* -- Open Source Network Boot Firmware', [])])
+
+
+def test_ipxe_starts_as_a_kernel(ctx):
+    check_screen(ctx, ['-kernel', packaged(ctx.build, 'ipxe', 'boot/ipxe.lkrn')],
+                 [(r'iPXE .* -- Open Source Network Boot Firmware', [])])
+
+
+def memtest(ctx, which, args):
+    """
+    The frame counts what is done and what went wrong. A whole pass takes minutes, half of them waiting for memory to fade.
+    """
+    last = r'Pass: *[1-9]\d* .*Errors: 0\b' if ctx.long else r'Test #([4-9]|10) (?s:.*)Errors: 0\b'
+    check_screen(ctx, ['-kernel', packaged(ctx.build, 'memtest86+', f'boot/memtest86+{which}.bin'), *args],
+                 [(r'Memtest86\+ +v\d', []), (last, [])], 400 if ctx.long else 120)
+
+
+def test_memtest86_finds_good_memory_with_two_processors(ctx):
+    memtest(ctx, 'x64', ['-m', '24', '-smp', '2'])
+
+
+def test_memtest86_of_32_bits_starts_from_a_cd(ctx):
+    check_screen(ctx, ['-m', '32', '-smp', '2', '-cpu', 'pentium3', '-cdrom',
+                       packaged(ctx.build, 'memtest86+', 'usr/lib/memtest86+/memtest86+ia32.iso')],
+                 [(r'Memtest86\+ +v\d', []), (r'Test #[2-9].*$', [])])

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Debian's 32-bit kernel (686-pae) on old and new processors."""
+import os
+import re
+
+import build
+from cases_firmware import expect_status
+from cases_linux import BOOT, check_log
+from vm import PROMPT, Failure, shell
+
+I686 = 'fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov mmx fxsr sse hypervisor'
+# model, flags of /proc/cpuinfo that must be there, flags that must not, clock source (None: what calibration gives)
+MODELS = {
+    'max': (I686 + ' sse2 nx lm pni ssse3 sse4_2 constant_tsc nonstop_tsc cpuid', 'syscall svm 3dnow', 'tsc'),
+    'qemu64': ('fpu pae sse2 nx lm syscall pni cx16 hypervisor extd_apicid', 'vme ssse3 avx constant_tsc', None),
+    'pentium3': (I686, 'sse2 nx lm pni syscall constant_tsc', None),
+    'qemu32': ('fpu pae sse2 pni hypervisor', 'vme nx lm ssse3', None),
+}
+
+
+def boot(ctx, model, smp, program=None):
+    kernel, initrd = build.demo_guest(ctx.build, 'i386')
+    args = ['-m', '256', '-nographic', '-no-reboot', '-kernel', kernel, '-initrd', initrd, '-append', 'console=ttyS0',
+            '-smp', str(smp), *(['-cpu', model] if model else [])]
+    return ctx.vm(args, program=program)
+
+
+def look_at(vm, smp, present, absent, clock):
+    online = shell(vm, 'cat /sys/devices/system/cpu/online').strip()
+    if online != (f'0-{smp - 1}' if smp > 1 else '0'):
+        raise Failure(f'online are {online}')
+    if shell(vm, 'uname -m') != 'i686\n':
+        raise Failure('that is no 32-bit kernel')
+    flags = re.search(r'^flags\s*: (.*)$', shell(vm, 'cat /proc/cpuinfo'), re.M).group(1).split()
+    missing, wrong = set(present.split()) - set(flags), set(absent.split()) & set(flags)
+    if missing or wrong:
+        raise Failure(f'flags that are missing: {missing}, that should not be there: {wrong}; all: {" ".join(flags)}')
+    source = shell(vm, 'cat /sys/devices/system/clocksource/clocksource0/current_clocksource').strip()
+    if clock and source != clock:
+        raise Failure(f'the clock source is {source}')
+    check_log(shell(vm, 'dmesg'))
+
+
+def check_model(ctx, model, smp):
+    with boot(ctx, model, smp) as vm:
+        vm.expect(PROMPT, BOOT * 2)
+        look_at(vm, smp, *MODELS[model])
+        vm.send('poweroff -f\n')
+        expect_status(vm, 0, 60)
+
+
+def test_a_32_bit_kernel_runs_on_max_with_four_processors(ctx):
+    check_model(ctx, 'max', 4)
+
+
+def test_a_32_bit_kernel_runs_on_qemu64_with_two_processors(ctx):
+    check_model(ctx, 'qemu64', 2)
+
+
+def test_a_32_bit_kernel_runs_on_pentium3(ctx):
+    check_model(ctx, 'pentium3', 1)
+    if ctx.long:
+        for model in ('max', 'qemu64', 'pentium3'):
+            for smp in (1, 2, 4):
+                check_model(ctx, model, smp)
+
+
+def test_the_program_for_32_bits_runs_it_with_its_default_processor(ctx):
+    program = os.path.join(os.path.dirname(ctx.qemu), 'qemu-system-i386')
+    if not os.access(program, os.X_OK):
+        raise build.Skip(f'there is no {program}')
+    with boot(ctx, None, 2, program) as vm:
+        vm.expect(PROMPT, BOOT * 2)
+        look_at(vm, 2, *MODELS['qemu32'])
