@@ -90,7 +90,8 @@ def test_ipxe_starts_as_a_kernel(ctx):
 
 def memtest(ctx, which, args):
     """
-    The frame counts what is done and what went wrong. A whole pass takes minutes, half of them waiting for memory to fade.
+    The frame counts what is done and what went wrong. A whole pass takes minutes, half of them waiting for memory to
+    fade.
     """
     last = r'Pass: *[1-9]\d* .*Errors: 0\b' if ctx.long else r'Test #([4-9]|10) (?s:.*)Errors: 0\b'
     check_screen(ctx, ['-kernel', packaged(ctx.build, 'memtest86+', f'boot/memtest86+{which}.bin'), *args],

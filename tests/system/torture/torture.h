@@ -20,7 +20,8 @@ typedef struct Job {
     uint64_t (*run)(unsigned rounds);
 } Job;
 
-extern const Job job_fork, job_pipe, job_map, job_protect, job_lock, job_ring, job_signal, job_float, job_jit, job_publish;
+extern const Job job_fork, job_pipe, job_map, job_protect, job_lock, job_ring, job_signal, job_float, job_jit,
+                 job_publish;
 
 /* Says what is wrong and ends the program with status 1. */
 #define MUST(c) do { if (!(c)) { failed(__FILE__, __LINE__, #c); } } while (0)
