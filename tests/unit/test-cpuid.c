@@ -84,6 +84,36 @@ static void test_features_are_switched_by_name(void)
     g_assert_true(model_parse("max,-avx,-smap,nx=off,+popcnt,family=15,phys-bits=36,vendor=AuthenticAMD", NULL) == m);
 }
 
+/* The psABI's micro-architecture level 3, in CPUID's words. */
+static void test_default_model_is_x86_64_v3(void)
+{
+    static const uint32_t v3_1_ecx = CPUID_SSE3 | CPUID_SSSE3 | CPUID_SSE41 | CPUID_SSE42 | CPUID_CX16 | CPUID_POPCNT |
+                                     CPUID_AVX | CPUID_FMA | CPUID_F16C | CPUID_MOVBE | CPUID_XSAVE;
+    static const uint32_t v3_7_ebx = CPUID_AVX2 | CPUID_BMI1 | CPUID_BMI2;
+
+    guest_reset(NULL);
+    g_assert_cmphex(cpuid(1, 0).ecx & v3_1_ecx, ==, v3_1_ecx);
+    g_assert_cmphex(cpuid(7, 0).ebx & v3_7_ebx, ==, v3_7_ebx);
+    g_assert_cmphex(cpuid(0x80000001, 0).ecx & (CPUID_EXT_LAHF_LM | CPUID_EXT_ABM), ==, CPUID_EXT_LAHF_LM | CPUID_EXT_ABM);
+    g_assert_cmphex(cpuid(0xd, 0).eax & 7, ==, 7);
+    g_assert_cmphex(cpuid(0xd, 0).ecx, >=, 832);
+    g_assert_cmphex(cpuid(0xd, 2).eax, ==, 256);
+    g_assert_cmphex(cpuid(0xd, 2).ebx, ==, 576);
+}
+
+static void test_without_avx_goes_what_needs_it(void)
+{
+    static const char *const texts[] = { "max,-avx", "max,-xsave", "qemu64" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
+        const CpuModel *m = model_parse(texts[i], &error_abort);
+
+        g_assert_cmphex(m->features[FEAT_1_ECX] & (CPUID_AVX | CPUID_FMA | CPUID_F16C), ==, 0);
+        g_assert_cmphex(m->features[FEAT_7_EBX] & CPUID_AVX2, ==, 0);
+        g_assert_cmphex(m->features[FEAT_7_ECX] & (CPUID_VAES | CPUID_VPCLMULQDQ), ==, 0);
+    }
+}
+
 static void test_wrong_text_is_an_error_with_a_way_out(void)
 {
     static const struct {
@@ -198,6 +228,8 @@ int main(int argc, char **argv)
     g_test_add_func("/cpuid/beyond", test_basic_leaf_beyond_the_last_answers_as_the_last);
     g_test_add_func("/cpuid/topology", test_topology_leaf_agrees_with_smp);
     g_test_add_func("/model/features", test_features_are_switched_by_name);
+    g_test_add_func("/model/default-is-v3", test_default_model_is_x86_64_v3);
+    g_test_add_func("/model/without-avx", test_without_avx_goes_what_needs_it);
     g_test_add_func("/model/errors", test_wrong_text_is_an_error_with_a_way_out);
     g_test_add_func("/sysregs/cr4", test_cr4_and_efer_accept_what_cpuid_says);
     g_test_add_func("/sysregs/cr0", test_cr0_rules);
