@@ -791,6 +791,8 @@ const OptionDef vm_option_table[] = {
 
     { .group = "Running" },
     { "S", .help = "build the machine but do not start it", FLAG(start_stopped) },
+    { "incoming", .arg = "file:PATH", .help = "start with the state that the monitor command 'migrate' has saved there",
+      STRING(incoming) },
     { "no-reboot", .help = "leave when the guest resets the machine", FLAG(no_reboot) },
     { "no-shutdown", .help = "stop but do not leave when the guest switches the machine off", FLAG(no_shutdown) },
     { "action", .arg = "EVENT=ACTION[,...]", .help = "what to do when", .keys = action_keys, FN(opt_action) },
@@ -822,7 +824,7 @@ const OptionDef vm_option_table[] = {
     REFUSED("k", "LANGUAGE"), REFUSED("usb", NULL), REFUSED("usbdevice", "NAME"), REFUSED("audio", "..."),
     REFUSED("audiodev", "..."), REFUSED("qmp", "DEV"),
     REFUSED("qmp-pretty", "DEV"), REFUSED("gdb", "DEV"), REFUSED("s", NULL), REFUSED("enable-kvm", NULL),
-    REFUSED("loadvm", "NAME"), REFUSED("incoming", "..."), REFUSED("icount", "..."), REFUSED("daemonize", NULL),
+    REFUSED("loadvm", "NAME"), REFUSED("icount", "..."), REFUSED("daemonize", NULL),
     REFUSED("fw_cfg", "..."), REFUSED("smbios", "..."), REFUSED("acpitable", "..."), REFUSED("option-rom", "FILE"),
     REFUSED("object", "..."), REFUSED("global", "..."), REFUSED("set", "..."), REFUSED("readconfig", "FILE"),
     REFUSED("numa", "..."), REFUSED("mem-path", "FILE"), REFUSED("mem-prealloc", NULL),

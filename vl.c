@@ -11,6 +11,7 @@
 #include "exec/memory.h"
 #include "exec/translate-all.h"
 #include "hw/core/device.h"
+#include "migration/vmstate-stream.h"
 #include "monitor/monitor.h"
 #include "qemu/log.h"
 #include "qemu/main-loop.h"
@@ -249,6 +250,11 @@ int main(int argc, char **argv)
     }
     runstate_add_notifier(drain_when_stopped, NULL);
     if (!open_monitors(&options, &err) || (options.qtest && !qtest_open(options.qtest, options.qtest_log, &err))) {
+        error_report_err(err);
+        exit(1);
+    }
+    if (options.incoming && !vm_state_load_file(options.incoming, &err)) {
+        error_prepend(&err, "-incoming %s: ", options.incoming);
         error_report_err(err);
         exit(1);
     }

@@ -4,11 +4,13 @@
  *
  * One line of words is a request, one line that begins with OK or FAIL is its answer; "IRQ raise N" and
  * "IRQ lower N" may come before any answer. The rows of commands[] are the protocol, docs/qtest.md explains it. Runs in
- * with the big lock. A peer can send anything: what does not fit is answered with FAIL, and sizes are bounded.
+ * the IO thread with the big lock. A peer can send anything: what does not fit is answered with FAIL, and sizes are
+ * bounded.
  */
 #include "qemu/osdep.h"
 #include "chardev/out-queue.h"
 #include "exec/memory.h"
+#include "migration/vmstate-stream.h"
 #include "qemu/option.h"
 #include "qemu/timer.h"
 #include "qtest-int.h"
@@ -354,6 +356,15 @@ static void do_set_irq_in(char **w)
     }
 }
 
+/* Ours, for tests of vmstate descriptions: the machine stands, as nothing runs it. */
+static void do_vmstate_save(char **w)
+{
+    Error *err = NULL;
+    bool ok = vm_state_save_file(w[1], &err);
+
+    reply_ok(ok, err);
+}
+
 static void do_endianness(char **w)
 {
     send_line("OK little");
@@ -383,6 +394,7 @@ static const struct {
     { "irq_intercept_in", 1, 1, do_intercept_in },
     { "irq_intercept_out", 1, 1, do_intercept_out },
     { "set_irq_in", 4, 4, do_set_irq_in },
+    { "vmstate_save", 1, 1, do_vmstate_save },
     { "endianness", 0, 0, do_endianness },
     { "module_load", 2, 2, do_nothing },     /* nothing here is loaded at run time */
 };

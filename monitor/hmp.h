@@ -119,6 +119,8 @@ void hmp_device_del(Monitor *m, const Arg *a);
 void hmp_chardev_add(Monitor *m, const Arg *a);
 void hmp_chardev_remove(Monitor *m, const Arg *a);
 void hmp_chardev_send_break(Monitor *m, const Arg *a);
+/* hmp-migrate.c */
+void hmp_migrate(Monitor *m, const Arg *a);
 /* monitor.c */
 void hmp_help(Monitor *m, const Arg *a);
 void hmp_help_info(Monitor *m, const Arg *a);

@@ -206,3 +206,21 @@ def test_bytes_that_mean_nothing_do_no_harm(ctx):
             hmp.send(text + '\n')
             hmp.until_prompt()
         hmp.expect('info status', 'VM status')
+
+
+def test_a_saved_machine_goes_on_in_another_process(ctx):
+    path = os.path.join(ctx.tmp, 'state')
+    with Hmp(os.path.join(ctx.tmp, 'm'), ctx.slow) as hmp, ctx.probe('echo', ['-serial', 'stdio'] + hmp.args()) as vm:
+        hmp.accept()
+        vm.expect('ready', 20)
+        check_commands(hmp, (
+            (f'migrate {path}', r"^Error: Parameter 'uri' expects a valid migration protocol$"),
+            ('migrate file:/nodir/x', r"^Error: cannot write saved state to '/nodir/x'"),
+            ('info status', r'running'), (f'migrate "file:{path}"', '^$'), ('info status', r'paused'),
+        ))
+    with ctx.probe('echo', ['-serial', 'stdio', '-incoming', f'file:{path}',
+                            '-monitor', f'unix:{ctx.tmp}/none,server=on,wait=off']) as vm:
+        vm.send('a')
+        vm.expect('<61>', 10)
+        if 'ready' in vm.text:
+            raise Failure('the guest has started anew')

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The state of the whole machine as a stream of bytes: memory and everything in the registry of vmstates. Format and
+ * rules: docs/vmstate.md. The machine stands while it is saved or loaded; IO thread, big lock held.
+ */
+#ifndef MIGRATION_VMSTATE_STREAM_H
+#define MIGRATION_VMSTATE_STREAM_H
+
+#include "qemu/error.h"
+
+/* All of len, or false with an Error. */
+typedef struct VmStateIo {
+    bool (*write)(void *opaque, const void *data, size_t len, Error **errp);
+    bool (*read)(void *opaque, void *data, size_t len, Error **errp);
+    void *opaque;
+} VmStateIo;
+
+bool vm_state_save(const VmStateIo *io, Error **errp);
+/*
+ * False: the stream is not ours, is damaged, or is of another machine. Parts have been loaded then: the machine must be
+ * reset before it runs.
+ */
+bool vm_state_load(const VmStateIo *io, Error **errp);
+
+/* The same with a file. "file:PATH", or a plain path. A failed save leaves no file. */
+bool vm_state_save_file(const char *uri, Error **errp);
+bool vm_state_load_file(const char *uri, Error **errp);
+
+#endif
