@@ -536,15 +536,7 @@ int qcow2_rebuild_refcounts(Qcow2 *q, unsigned order)
     ret = none.check_errors ? -EIO : write_structure(&k, order);
     g_hash_table_destroy(k.chunks);
     forget_all(q);
-    g_hash_table_remove_all(q->metadata);
-    for (uint32_t i = 0; i < q->l1_size; i++) {
-        uint64_t offset = q->l1[i] & QCOW2_OFFSET;
-
-        g_hash_table_add(q->metadata, g_memdup2(&offset, sizeof(offset)));
-    }
-    for (uint32_t i = 0; i < q->reftable_size; i++) {
-        g_hash_table_add(q->metadata, g_memdup2(&q->reftable[i], sizeof(uint64_t)));
-    }
+    qcow2_note_metadata(q);
     return ret;
 }
 
@@ -594,6 +586,7 @@ bool qcow2_check(BlockNode *n, BlockCheck *c, unsigned fix, Error **errp)
     if (ok) {
         check_copied(&k);
         forget_all(q);
+        qcow2_note_metadata(q);
         ret = k.fix ? qcow2_flush(q) : 0;
         if (!ret && k.fix & BLOCK_FIX_ERRORS && !c->corruptions && !c->check_errors) {
             ret = qcow2_set_incompat(q, 0, QCOW2_INCOMPAT_DIRTY | QCOW2_INCOMPAT_CORRUPT);

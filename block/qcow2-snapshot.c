@@ -4,7 +4,7 @@
  *
  * A snapshot is another L1 table that refers to the same L2 tables and clusters; each of them counts one more. The order
  * of steps leaves leaks at most when it is cut short: counts go up before somebody refers to them and down after. Only
- * while a snapshot is deleted counts and COPIED bits disagree for a moment: the dirty bit (version 3) has that repaired.
+ * counts and COPIED bits disagree for a moment: the dirty bit (version 3) has that repaired.
  */
 #include "qemu/osdep.h"
 #include "qcow2.h"
@@ -368,10 +368,14 @@ bool qcow2_snapshot_create(BlockNode *n, const BlockSnapshot *info, Error **errp
             qcow2_free_later(q, s->l1_offset, MAX(q->l1_size, 1) * 8ull);
         }
     }
+    ret = ret ? ret : qcow2_set_incompat(q, QCOW2_INCOMPAT_DIRTY, 0);
     ret = ret ? ret : qcow2_flush(q);
     ret = ret ? ret : qcow2_fix_copied(q);
     ret = ret ? ret : qcow2_flush(q);
     ret = ret ? ret : write_table(q, list, q->n_snapshots + 1);
+    if (!ret && !q->lazy) {
+        ret = qcow2_set_incompat(q, 0, QCOW2_INCOMPAT_DIRTY);
+    }
     if (ret) {
         clear(s);
         g_free(list);
@@ -434,6 +438,7 @@ bool qcow2_snapshot_apply(BlockNode *n, const char *name_or_id, Error **errp)
     g_free(old_l1);
     qcow2_free_later(q, old_offset, MAX(old_n, 1) * 8ull);
     qcow2_forget(&q->l2_cache, 0, UINT64_MAX);
+    qcow2_note_metadata(q);
     ret = ret ? ret : qcow2_fix_copied(q);
     ret = ret ? ret : settle(q);
     if (ret) {
@@ -477,6 +482,7 @@ bool qcow2_snapshot_delete(BlockNode *n, const char *name_or_id, Error **errp)
     qcow2_free_later(q, gone.l1_offset, MAX(gone.l1_size, 1) * 8ull);
     ret = ret ? ret : settle(q);
     qcow2_forget(&q->l2_cache, 0, UINT64_MAX);
+    qcow2_note_metadata(q);
     ret = ret ? ret : qcow2_fix_copied(q);
     ret = ret ? ret : settle(q);
     if (!ret && !q->lazy) {

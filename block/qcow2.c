@@ -26,9 +26,12 @@ static void release(Qcow2 *q)
 }
 
 /* Which clusters hold tables: data must never be written there. */
-static void note_metadata(Qcow2 *q)
+void qcow2_note_metadata(Qcow2 *q)
 {
-    q->metadata = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    if (!q->metadata) {
+        q->metadata = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    }
+    g_hash_table_remove_all(q->metadata);
     if (q->n->readonly) {
         return;
     }
@@ -104,7 +107,7 @@ static bool qcow2_open(BlockNode *n, const BlockOpenOptions *o, Error **errp)
         release(q);
         return false;
     }
-    note_metadata(q);
+    qcow2_note_metadata(q);
     if (!n->readonly && !o->check && !prepare_for_writing(q, errp)) {
         release(q);
         return false;

@@ -218,6 +218,9 @@ void qcow2_range_unlock(Qcow2 *q, Qcow2Range *r);
 int qcow2_unpack(Qcow2 *q, uint64_t entry, uint8_t *out);      /* one cluster; in a coroutine another thread does it */
 int qcow2_write_compressed(Qcow2 *q, uint64_t offset, uint64_t bytes, const struct iovec *iov, int niov);
 
+/* ---- qcow2.c ---- */
+void qcow2_note_metadata(Qcow2 *q);     /* q->metadata follows the tables, after other tables became the active ones */
+
 /* ---- qcow2-header.c ---- */
 bool qcow2_header_read(Qcow2 *q, const BlockOpenOptions *o, Error **errp);
 int qcow2_header_write(Qcow2 *q);

@@ -67,6 +67,14 @@ static unsigned pool_len;
 void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom, size_t size);
 void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old, size_t *size_old);
 
+void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
+
+/* The functions at the end of a coroutine never return: what they marked on the stack must not outlive them. */
+static void announce_new(Coroutine *co)
+{
+    __asan_unpoison_memory_region(co->stack, STACK_SIZE);
+}
+
 static void announce_switch(Coroutine *from, Coroutine *to)
 {
     const void *bottom = to->stack ? to->stack : to->asan_bottom;
@@ -87,6 +95,10 @@ static void announce_arrival(Coroutine *self)
     }
 }
 #else
+static void announce_new(Coroutine *co)
+{
+}
+
 static void announce_switch(Coroutine *from, Coroutine *to)
 {
 }
@@ -249,6 +261,7 @@ Coroutine *co_new(CoroutineFn *fn, void *opaque)
 #if defined(FIBER_TSAN)
     co->fiber = fiber_new();
 #endif
+    announce_new(co);
     prepare(co);
     return co;
 }

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * qcow2 when the power fails: a protocol that remembers every write and flush. After each operation the disk is put
+ * together as it could look had the power failed in the middle of it: all that was flushed, and of the later writes any
+ * sectors, in any choice. That image has to open, to check (lost clusters aside), and to hold what the guest flushed.
+ */
+#include "qemu/osdep.h"
+#include <glib/gstdio.h>
+#include "block/block.h"
+#include "qemu/main-loop.h"
+
+#define FILE_MAX    (24 * MiB)
+#define DISK        (1 * MiB)
+#define SECTORS     (DISK / 512)
+
+/* ---- the protocol ------------------------------------------------------------------------------------------------ */
+
+typedef struct LogEntry {
+    bool is_flush, is_truncate;
+    uint64_t offset, len;
+    uint8_t *data;
+} LogEntry;
+
+typedef struct MemFile {
+    uint8_t *now, *durable;     /* as read; as it would be after a failure, without any later write */
+    uint64_t size, durable_size;
+    GArray *log;                /* LogEntry, since durable */
+} MemFile;
+static MemFile files[2];        /* the one in use, and the one after the failure */
+
+static void free_entry(gpointer p)
+{
+    g_free(((LogEntry *)p)->data);
+}
+
+static bool mem_open(BlockNode *n, const BlockOpenOptions *o, Error **errp)
+{
+    MemFile *f = &files[n->filename[strlen("memlog:")] - '0'];
+
+    *(MemFile **)n->state = f;
+    n->size = f->size;
+    return true;
+}
+
+static void add_log(MemFile *f, LogEntry e)
+{
+    g_array_append_val(f->log, e);
+}
+
+static void store(MemFile *f, uint64_t offset, const uint8_t *data, uint64_t len)
+{
+    memcpy(f->now + offset, data, len);
+    f->size = MAX(f->size, offset + len);
+    add_log(f, (LogEntry){ .offset = offset, .len = len, .data = g_memdup2(data, len) });
+}
+
+static int mem_run(BlockNode *n, const BlockOp *op)
+{
+    MemFile *f = *(MemFile **)n->state;
+    uint64_t at = op->offset;
+
+    if (op->kind == BLOCK_FLUSH) {
+        add_log(f, (LogEntry){ .is_flush = true });
+        return 0;
+    }
+    if (op->kind == BLOCK_DISCARD) {
+        return 0;
+    }
+    if (op->offset > FILE_MAX || op->bytes > FILE_MAX - op->offset) {
+        if (op->kind == BLOCK_READ) {
+            iov_zero(op->iov, op->niov, 0);
+            return 0;
+        }
+        return -ENOSPC;
+    }
+    if (op->kind == BLOCK_WRITE_ZEROES) {
+        g_autofree uint8_t *zeros = g_malloc0(op->bytes);
+
+        store(f, at, zeros, op->bytes);
+    }
+    for (int i = 0; i < op->niov; i++) {
+        if (op->kind == BLOCK_READ) {
+            memcpy(op->iov[i].iov_base, f->now + at, op->iov[i].iov_len);
+        } else {
+            store(f, at, op->iov[i].iov_base, op->iov[i].iov_len);
+        }
+        at += op->iov[i].iov_len;
+    }
+    n->size = f->size;
+    return 0;
+}
+
+static bool mem_truncate(BlockNode *n, uint64_t size, BlockPrealloc prealloc, Error **errp)
+{
+    MemFile *f = *(MemFile **)n->state;
+
+    g_assert_cmpuint(size, <=, FILE_MAX);
+    memset(f->now + size, 0, FILE_MAX - size);
+    n->size = f->size = size;
+    add_log(f, (LogEntry){ .is_truncate = true, .len = size });
+    return true;
+}
+
+static const BlockDriver memlog_driver = {
+    .name = "memlog", .is_protocol = true, .state_size = sizeof(MemFile *), .open = mem_open, .run = mem_run,
+    .try_run = mem_run, .truncate = mem_truncate,
+};
+BLOCK_DRIVER(memlog_driver)
+
+static void apply(MemFile *f, const LogEntry *e, uint8_t *to, uint64_t *size, GRand *choice, unsigned mode)
+{
+    if (e->is_truncate) {
+        memset(to + e->len, 0, FILE_MAX - e->len);
+        *size = e->len;
+        return;
+    }
+    for (uint64_t at = 0, len; at < e->len; at += len) {
+        len = MIN(512 - (e->offset + at) % 512, e->len - at);
+        if (mode == 0 || (mode == 1 && g_rand_boolean(choice))) {
+            memcpy(to + e->offset + at, e->data + at, len);
+            *size = MAX(*size, e->offset + at + len);
+        }
+    }
+}
+
+/* The disk after a failure when the first n entries of the log had been handed to it. */
+static void fail_at(MemFile *f, unsigned n, GRand *choice, MemFile *out)
+{
+    unsigned flushed = 0;
+
+    memcpy(out->now, f->durable, FILE_MAX);
+    out->size = f->durable_size;
+    for (unsigned i = 0; i < n; i++) {
+        flushed = g_array_index(f->log, LogEntry, i).is_flush ? i : flushed;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        const LogEntry *e = &g_array_index(f->log, LogEntry, i);
+        bool lost = i >= flushed && g_rand_int_range(choice, 0, 3) == 0;
+
+        apply(f, e, out->now, &out->size, choice, i < flushed || e->is_truncate ? 0 : lost ? 2 : 1);
+    }
+    g_array_set_size(out->log, 0);
+}
+
+/* What is behind the last flush stays in the log, the rest is certain. */
+static void settle(MemFile *f)
+{
+    unsigned flushed = 0;
+
+    for (unsigned i = 0; i < f->log->len; i++) {
+        flushed = g_array_index(f->log, LogEntry, i).is_flush ? i + 1 : flushed;
+    }
+    for (unsigned i = 0; i < flushed; i++) {
+        const LogEntry *e = &g_array_index(f->log, LogEntry, i);
+
+        if (!e->is_flush) {
+            apply(f, e, f->durable, &f->durable_size, NULL, 0);
+        }
+    }
+    g_array_remove_range(f->log, 0, flushed);
+}
+
+/* ---- the guest's view -------------------------------------------------------------------------------------------- */
+
+typedef struct Model {
+    uint8_t now[SECTORS];               /* each sector is filled with one byte */
+    uint32_t allowed[SECTORS][8];       /* what may be found after a failure: a set of bytes */
+} Model;
+
+static void allow(Model *m, unsigned sector, uint8_t v)
+{
+    m->allowed[sector][v / 32] |= 1u << v % 32;
+}
+
+static void set(Model *m, uint64_t offset, uint64_t len, uint8_t v)
+{
+    for (unsigned s = offset / 512; s < (offset + len) / 512; s++) {
+        m->now[s] = v;
+        allow(m, s, v);
+    }
+}
+
+static void flushed(Model *m)
+{
+    memset(m->allowed, 0, sizeof(m->allowed));
+    for (unsigned s = 0; s < SECTORS; s++) {
+        allow(m, s, m->now[s]);
+    }
+}
+
+static void say(void *opaque, const char *line)
+{
+    g_test_message("check: %s", line);
+}
+
+static void verify(const Model *m, const char *what, bool strict)
+{
+    BlockOpenOptions o = { .format = "qcow2", .no_lock = true };
+    g_autofree uint8_t *buf = g_malloc(DISK);
+    BlockCheck c = { .say = say };
+    BlockNode *n = block_open("memlog:1", &o, &error_abort);
+
+    g_assert_true(n->drv->check(n, &c, 0, &error_abort));
+    if (c.corruptions || c.check_errors) {
+        g_test_message("%s: %" PRIu64 " corruptions", what, c.corruptions);
+        g_file_set_contents("/tmp/crash.qcow2", (char *)files[1].now, files[1].size, NULL);
+    }
+    g_assert_cmpuint(c.corruptions, ==, 0);
+    g_assert_cmpuint(c.check_errors, ==, 0);
+    g_assert_true(block_pread(n, 0, buf, MIN(DISK, block_size(n)), &error_abort));
+    for (unsigned s = 0; s < MIN(DISK, block_size(n)) / 512; s++) {
+        for (unsigned i = 0; i < 512; i++) {
+            uint8_t v = buf[s * 512 + i];
+
+            if (v != buf[s * 512] || !(m->allowed[s][v / 32] >> v % 32 & 1)) {
+                g_test_message("%s: sector %u byte %u is %#x, last written %#x", what, s, i, v, m->now[s]);
+                g_test_fail();
+                g_assert_not_reached();
+            }
+        }
+    }
+    block_unref(n);
+}
+
+/* ---- operations -------------------------------------------------------------------------------------------------- */
+
+typedef struct Run {
+    BlockNode *n;
+    GRand *rand;
+    Model m;
+    Model *snapshot;            /* contents of the one snapshot there may be */
+    const char *what;
+    bool with_snapshots, is_v2;
+} Run;
+
+static void op_write(Run *r, bool packed)
+{
+    static uint8_t buf[DISK];
+    uint64_t unit = packed ? 65536 : 512, offset = g_rand_int_range(r->rand, 0, DISK / unit) * unit;
+    uint64_t wanted = packed ? unit : g_rand_int_range(r->rand, 1, 80) * 512ull, len = MIN(wanted, DISK - offset);
+    uint8_t v = g_rand_int_range(r->rand, 1, 256);
+    struct iovec iov = { buf, len };
+
+    memset(buf, v, len);
+    set(&r->m, offset, len, v);
+    r->what = packed ? "compressed write" : "write";
+    g_assert_cmpint(block_run_sync(r->n, &(BlockOp){ .kind = BLOCK_WRITE, .flags = packed ? BLOCK_COMPRESSED : 0,
+                                                     .offset = offset, .bytes = len, .iov = &iov, .niov = 1 }), ==, 0);
+}
+
+static void op_zero(Run *r)
+{
+    uint64_t offset = g_rand_int_range(r->rand, 0, SECTORS) * 512ull;
+    uint64_t wanted = g_rand_int_range(r->rand, 1, 300) * 512ull, len = MIN(wanted, DISK - offset);
+
+    set(&r->m, offset, len, 0);
+    r->what = "write zeroes";
+    g_assert_cmpint(block_run_sync(r->n, &(BlockOp){ .kind = BLOCK_WRITE_ZEROES,
+                                                     .flags = g_rand_boolean(r->rand) ? BLOCK_MAY_UNMAP : 0,
+                                                     .offset = offset, .bytes = len }), ==, 0);
+}
+
+static void op_snapshot(Run *r)
+{
+    if (!r->snapshot) {
+        r->what = "snapshot create";
+        g_assert_true(r->n->drv->snapshot_create(r->n, &(BlockSnapshot){ .name = (char *)"s" }, &error_abort));
+        r->snapshot = g_memdup2(&r->m, sizeof(r->m));
+    } else if (g_rand_boolean(r->rand)) {
+        r->what = "snapshot apply";
+        for (unsigned s = 0; s < SECTORS; s++) {
+            set(&r->m, s * 512ull, 512, r->snapshot->now[s]);
+        }
+        g_assert_true(r->n->drv->snapshot_apply(r->n, "s", &error_abort));
+    } else {
+        r->what = "snapshot delete";
+        g_assert_true(r->n->drv->snapshot_delete(r->n, "s", &error_abort));
+        g_clear_pointer(&r->snapshot, g_free);
+    }
+}
+
+static bool step(Run *r)
+{
+    switch (g_rand_int_range(r->rand, 0, r->with_snapshots ? 10 : 9)) {
+    case 0:
+    case 1:
+        r->what = "flush";
+        g_assert_cmpint(block_run_sync(r->n, &(BlockOp){ .kind = BLOCK_FLUSH }), ==, 0);
+        return true;
+    case 2:
+        op_zero(r);
+        return false;
+    case 3:
+        op_write(r, true);
+        return false;
+    case 9:
+        op_snapshot(r);
+        return false;
+    }
+    op_write(r, false);
+    return false;
+}
+
+static void load(const char *options)
+{
+    g_autofree char *path = g_build_filename(g_get_tmp_dir(), "crash-test-XXXXXX", NULL);
+    g_autoptr(GHashTable) d = block_dict_new();
+    g_autofree char *data = NULL;
+    gsize len;
+    int fd = g_mkstemp(path);
+
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+    g_assert_true(block_dict_parse_keys(d, options, &error_abort));
+    block_dict_set(d, "size", "1M");
+    g_assert_true(block_driver_find("qcow2")->create(path, d, &error_abort));
+    g_assert_true(g_file_get_contents(path, &data, &len, NULL));
+    g_unlink(path);
+    for (int i = 0; i < 2; i++) {
+        MemFile *f = &files[i];
+
+        g_free(f->now);
+        g_free(f->durable);
+        f->now = g_malloc0(FILE_MAX);
+        f->durable = g_malloc0(FILE_MAX);
+        memcpy(f->now, data, len);
+        memcpy(f->durable, data, len);
+        f->size = f->durable_size = len;
+        if (!f->log) {
+            f->log = g_array_new(FALSE, TRUE, sizeof(LogEntry));
+            g_array_set_clear_func(f->log, free_entry);
+        }
+        g_array_set_size(f->log, 0);
+    }
+}
+
+static void crash_run(const char *options, bool with_snapshots, unsigned steps)
+{
+    BlockOpenOptions o = { .format = "qcow2", .no_lock = true };
+    uint32_t seed = g_test_rand_int();
+    g_autofree Run *r = g_new0(Run, 1);
+
+    g_test_message("options '%s', snapshots %d, seed %u (--seed repeats)", options, with_snapshots, seed);
+    load(options);
+    r->rand = g_rand_new_with_seed(seed);
+    r->with_snapshots = with_snapshots;
+    r->n = block_open("memlog:0", &o, &error_abort);
+    flushed(&r->m);
+    for (unsigned i = 0; i < steps; i++) {
+        unsigned before = files[0].log->len, after;
+        bool was_flush = step(r);
+
+        after = files[0].log->len;
+        for (unsigned j = 0; j < 3; j++) {
+            unsigned at = g_rand_int_range(r->rand, before, after + 1);
+
+            fail_at(&files[0], at, r->rand, &files[1]);
+            verify(&r->m, r->what, true);
+        }
+        settle(&files[0]);
+        if (was_flush) {
+            flushed(&r->m);
+            fail_at(&files[0], files[0].log->len, r->rand, &files[1]);
+            verify(&r->m, "after the flush", true);
+        }
+    }
+    block_unref(r->n);
+    settle(&files[0]);
+    flushed(&r->m);
+    fail_at(&files[0], files[0].log->len, r->rand, &files[1]);
+    verify(&r->m, "after closing", true);
+    g_rand_free(r->rand);
+    g_free(r->snapshot);
+}
+
+static void test_a_power_failure_at_any_write_loses_nothing_flushed(void)
+{
+    static const char *const shapes[] = {
+        "cluster_size=4k", "cluster_size=512", "cluster_size=64k", "cluster_size=16k,extended_l2=on",
+        "cluster_size=4k,refcount_bits=1", "cluster_size=4k,lazy_refcounts=on", "cluster_size=1k,compat=0.10",
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++) {
+        crash_run(shapes[i], false, g_test_slow() ? 400 : 40);
+    }
+}
+
+static void test_a_power_failure_while_snapshots_change_loses_nothing(void)
+{
+    static const char *const shapes[] = { "cluster_size=4k", "cluster_size=64k", "cluster_size=16k,extended_l2=on",
+                                          "cluster_size=512,refcount_bits=8" };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++) {
+        crash_run(shapes[i], true, g_test_slow() ? 400 : 40);
+    }
+}
+
+#define TEST(fn) g_test_add_func("/qcow2-crash/" #fn, fn)
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    main_loop_init(&error_abort);
+    big_lock();
+    TEST(test_a_power_failure_at_any_write_loses_nothing_flushed);
+    TEST(test_a_power_failure_while_snapshots_change_loses_nothing);
+    return g_test_run();
+}
