@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Formats that are only read: the distribution writes them, we read the same bytes."""
+import os
+
+from tools import IMG, OTHER_IMG, contents, img, need, new_rng, run, same
+
+
+def source(seed):
+    """3 MiB with zeros, repeated bytes and noise."""
+    rng = new_rng(seed)
+    parts = [bytes(300 * 1024), b"A" * 65536, bytes(rng.randrange(256) for _ in range(70000)), bytes(1 << 20),
+             b"xyz!" * 50000, b"\1" * 512]
+    data = b"".join(parts)
+    data += bytes((3 << 20) - len(data))
+    with open("src.raw", "wb") as f:
+        f.write(data)
+    return data
+
+
+def read_back(name, fmt, data, *args):
+    run(OTHER_IMG, "convert", "-f", "raw", "-O", fmt, *args, "src.raw", name)
+    got = contents(name, fmt, IMG)
+    same(got[:len(data)], data, f"{fmt} {args}")
+    assert not any(got[len(data):]), f"{fmt} {args}: not zero behind the end"
+    if fmt != "vpc" or "subformat=fixed" not in args:
+        found = img("info", name).splitlines()[1]
+        assert found == f"file format: {fmt}", f"taken for {found}"
+
+
+def test_other_formats_are_read(seed):
+    need(OTHER_IMG, "qemu-img")
+    data = source(seed)
+    for i, (fmt, *args) in enumerate((
+            ("qcow",), ("vdi",), ("vdi", "-o", "static=on"), ("vpc",), ("vpc", "-o", "force_size=on"),
+            ("vpc", "-o", "subformat=fixed"), ("vmdk",), ("vmdk", "-o", "subformat=streamOptimized"),
+            ("vmdk", "-o", "subformat=monolithicFlat"), ("vmdk", "-o", "subformat=twoGbMaxExtentSparse"),
+            ("vmdk", "-o", "subformat=twoGbMaxExtentFlat"), ("vmdk", "-o", "zeroed_grain=on"))):
+        read_back(f"f{i}.{fmt}", fmt, data, *args)
+
+
+def test_packed_qcow_images_are_read():
+    need(OTHER_IMG, "qemu-img")
+    data = b"A" * 65536 + bytes(65536) + b"xyz!" * 50000        # their packing fails on noise
+    data += bytes((1 << 20) - len(data))
+    with open("src.raw", "wb") as f:
+        f.write(data)
+    read_back("packed.qcow", "qcow", data, "-c")
+
+
+def test_images_that_stand_on_others_are_read(seed):
+    need(OTHER_IMG, "qemu-img")
+    data = source(seed)
+    for fmt in ("qcow", "vmdk"):
+        run(OTHER_IMG, "convert", "-f", "raw", "-O", fmt, "src.raw", f"base.{fmt}")
+        run(OTHER_IMG, "create", "-q", "-f", fmt, "-b", f"base.{fmt}", "-F", fmt, f"top.{fmt}")
+        run(OTHER_IMG.replace("qemu-img", "qemu-io"), "-f", fmt, "-c", "write -q -P 5 1M 64k", f"top.{fmt}")
+        want = data[:1 << 20] + b"\5" * 65536 + data[(1 << 20) + 65536:]
+        same(contents(f"top.{fmt}", fmt, IMG), want, fmt)
+
+
+def test_bochs_growing_images_are_read():
+    def le32(v):
+        return v.to_bytes(4, "little")
+
+    extent, bitmap = 16384, 4
+    head = b"Bochs Virtual HD Image".ljust(32, b"\0") + b"Redolog".ljust(16, b"\0") + b"Growing".ljust(16, b"\0")
+    head += le32(0x20000) + le32(512) + le32(64) + le32(bitmap) + le32(extent) + le32(0) + (1 << 20).to_bytes(8, "little")
+    catalog = [0xffffffff] * 64
+    catalog[3] = 0
+    data = bytearray(1 << 20)
+    body = bytearray(512 + extent)
+    body[0] = 0b101
+    for sector, byte in ((0, 0x11), (2, 0x22)):
+        body[512 + sector * 512:512 + sector * 512 + 512] = bytes([byte]) * 512
+        data[3 * extent + sector * 512:3 * extent + sector * 512 + 512] = bytes([byte]) * 512
+    with open("g.img", "wb") as f:
+        f.write(head.ljust(512, b"\0") + b"".join(le32(c) for c in catalog) + body)
+    for program in filter(None, (IMG, OTHER_IMG)):
+        same(contents("g.img", "bochs", program), data, program)
+    out = img("info", "g.img")
+    assert "file format: bochs" in out, out
+    os.chmod("g.img", 0o600)

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""qemu-img's commands: what they print, and that the distribution's print the same."""
+import json
+import os
+import re
+import signal
+import subprocess
+
+from tools import IMG, IO, OTHER_IMG, check, contents, img, io, need, run, same
+
+
+def both(*args, status=0, ignore=None):
+    """The same output from both programs."""
+    need(OTHER_IMG, "qemu-img")
+    ours, theirs = (run(p, *args, status=status) for p in (IMG, OTHER_IMG))
+    for pattern in ignore or ():
+        ours, theirs = re.sub(pattern, "", ours), re.sub(pattern, "", theirs)
+    assert ours == theirs, f"{args}\nours:\n{ours}\ntheirs:\n{theirs}"
+    return ours
+
+
+def chain():
+    img("create", "-q", "-f", "raw", "base.raw", "1M")
+    io("base.raw", "write -q -P 1 0 64k", fmt="raw")
+    img("create", "-q", "-f", "qcow2", "-b", "base.raw", "-F", "raw", "mid.qcow2")
+    io("mid.qcow2", "write -q -P 2 64k 64k")
+    img("create", "-q", "-f", "qcow2", "-b", "mid.qcow2", "-F", "qcow2", "top.qcow2")
+    io("top.qcow2", "write -q -P 3 128k 64k", "write -q -z 256k 64k")
+
+
+def test_info_is_as_users_know_it():
+    chain()
+    for name in ("base.raw", "mid.qcow2", "top.qcow2"):
+        both("info", name)
+        ours, theirs = (json.loads(run(p, "info", "--output=json", name)) for p in (IMG, OTHER_IMG))
+        assert ours == theirs, f"{ours}\n{theirs}"
+    both("info", "--backing-chain", "top.qcow2")
+    os.mkdir("d")
+    img("create", "-q", "-f", "qcow2", "-u", "-b", "b.raw", "-F", "raw", "d/o.qcow2", "1M")
+    assert "backing file: b.raw (actual path: d/b.raw)" in both("info", "d/o.qcow2")
+    for size in (0, 512, 1536, 999 << 10, 1000 << 10, 1023 << 10, 10 << 20, 1001 << 20, 5 << 30):
+        img("create", "-q", "s.raw", size)
+        both("info", "-f", "raw", "s.raw")
+    both("info", "nofile", status=1)
+    both("info", "-f", "foo", "base.raw", status=1)
+    both("info", "-f", "qcow2", "base.raw", status=1)
+    both("info", "foo:bar", status=1)
+    both("info", "json:{\"driver\":\"raw\",\"file\":{\"driver\":\"file\",\"filename\":\"base.raw\"}}")
+
+
+def test_map_is_as_users_know_it():
+    chain()
+    img("create", "-q", "-f", "qcow2", "m.qcow2", "1M")
+    io("m.qcow2", "write -q 0 64k", "write -q -z 64k 64k", "write -q 256k 128k")
+    img("convert", "-c", "-O", "qcow2", "m.qcow2", "mc.qcow2")
+    for name in ("base.raw", "m.qcow2", "top.qcow2", "mc.qcow2"):
+        both("map", "--output=json", name)
+    for name in ("base.raw", "m.qcow2", "top.qcow2"):
+        both("map", name)
+    both("map", "--output=json", "--start-offset=64k", "--max-length=128k", "top.qcow2")
+
+
+def test_create_says_what_users_know():
+    chain()
+    for args in (["x.raw", "64M"], ["-f", "qcow2", "x.qcow2", "64M"], ["-f", "qcow2", "-o", "size=3M", "x.qcow2"],
+                 ["-f", "qcow2", "-b", "base.raw", "-F", "raw", "x.qcow2"],
+                 ["-f", "qcow2", "-o", "compat=0.10", "x.qcow2", "8M"],
+                 ["-f", "qcow2", "-o", "preallocation=metadata,cluster_size=4k,refcount_bits=1,lazy_refcounts=on",
+                  "x.qcow2", "8M"], ["-f", "raw", "-o", "preallocation=full", "x.raw", "64k"]):
+        both("create", *args)
+    for args in (["-f", "qcow2", "x", "foo"], ["-f", "qcow2", "x"], ["-f", "foo", "x", "1M"], ["-f", "qcow2", "x", "9E"],
+                 ["-f", "qcow2", "-o", "cluster_size=1000", "x", "1M"], ["-f", "qcow2", "-o", "refcount_bits=3", "x", "1M"],
+                 ["-f", "qcow2", "-o", "compat=0.10,extended_l2=on", "x", "1M"], ["-f", "qcow2", "-o", "foo=1", "x", "1M"],
+                 ["-f", "qcow2", "-o", "lazy_refcounts=maybe", "x", "1M"], ["-f", "qcow2", "nodir/x", "1M"],
+                 ["-f", "raw", "-b", "base.raw", "-F", "raw", "x"], ["-f", "qcow2", "-b", "base.raw", "x"],
+                 ["-f", "qcow2", "-b", "nofile", "-F", "raw", "x"], ["-f", "qcow2", "x", "1M", "2M"],
+                 ["-f", "qcow2", "x", "8191P"]):
+        both("create", *args, status=1)
+
+
+def test_new_images_are_laid_out_alike():
+    need(OTHER_IMG, "qemu-img")
+    for options in ("cluster_size=64k", "cluster_size=512", "cluster_size=2M", "refcount_bits=64", "compat=0.10"):
+        for size in ("1M", "1G", "100G" if "512" not in options else "10G"):
+            for p, name in ((IMG, "a"), (OTHER_IMG, "b")):
+                run(p, "create", "-q", "-f", "qcow2", "-o", options, name, size)
+            a, b = (run(p, "check", n).splitlines()[-1] for p, n in ((OTHER_IMG, "a"), (OTHER_IMG, "b")))
+            check("a")
+            assert a == b or options == "cluster_size=512", f"{options} {size}: {a}, {b}"
+
+
+def test_measure_is_as_users_know_it():
+    img("create", "-q", "-f", "qcow2", "m.qcow2", "1M")
+    io("m.qcow2", "write -q 0 64k", "write -q 256k 128k")
+    for args in (["--size", "1G"], ["--size", "1G", "-O", "qcow2"], ["--size", "1T", "-O", "qcow2"],
+                 ["--size", "1G", "-O", "qcow2", "-o", "cluster_size=4k,refcount_bits=64"],
+                 ["--size", "1G", "-O", "qcow2", "-o", "preallocation=full"], ["-O", "qcow2", "m.qcow2"],
+                 ["-O", "raw", "m.qcow2"]):
+        both("measure", *args)
+
+
+def test_compare_tells_by_its_status():
+    chain()
+    img("convert", "-O", "raw", "base.raw", "same.raw")
+    both("compare", "base.raw", "same.raw")
+    io("same.raw", "write -q -P 9 512k 512", fmt="raw")
+    both("compare", "base.raw", "same.raw", status=1)
+    img("resize", "-q", "-f", "raw", "same.raw", "2M")
+    both("compare", "-s", "base.raw", "same.raw", status=1)
+    both("compare", "base.raw", "nofile", status=2)
+    both("compare", "base.raw", "mid.qcow2", status=1)
+
+
+def test_commit_and_rebase_keep_contents():
+    chain()
+    want = contents("top.qcow2", "qcow2")
+    img("rebase", "-b", "base.raw", "-F", "raw", "top.qcow2")
+    same(contents("top.qcow2", "qcow2"), want, "rebased")
+    check("top.qcow2")
+    img("rebase", "-b", "", "top.qcow2")
+    same(contents("top.qcow2", "qcow2"), want, "made independent")
+    img("create", "-q", "-f", "qcow2", "-b", "mid.qcow2", "-F", "qcow2", "t2.qcow2")
+    io("t2.qcow2", "write -q -P 7 0 100k", "write -q -z 64k 64k")
+    want = contents("t2.qcow2", "qcow2")
+    assert img("commit", "t2.qcow2") == "Image committed.\n"
+    same(contents("mid.qcow2", "qcow2"), want, "committed")
+    check("mid.qcow2")
+    check("t2.qcow2")
+    assert "0/16 = 0.00%" in img("check", "t2.qcow2")
+    img("commit", "-b", "base.raw", "t2.qcow2")
+    same(contents("t2.qcow2", "qcow2"), want, "committed deeper")
+
+
+def test_check_repairs_what_it_can():
+    def damage(name, offset, data):
+        with open(name, "r+b") as f:
+            f.seek(offset)
+            f.write(data)
+
+    for what, offset, data, status in (("leak", 0x40000, bytes(8), 3), ("count", 0x2000a, bytes(2), 2),
+                                       ("copied", 0x40000, bytes.fromhex("0000000000050000"), 2),
+                                       ("shared", 0x40008, bytes.fromhex("8000000000050000"), 2),
+                                       ("no block", 0x10000, bytes(8), 2),
+                                       ("bad block", 0x10000, bytes.fromhex("0000000000020200"), 2)):
+        img("create", "-q", "-f", "qcow2", "k.qcow2", "1M")
+        io("k.qcow2", "write -q -P 5 0 128k")
+        damage("k.qcow2", offset, data)
+        img("check", "k.qcow2", status=status)
+        img("check", "-r", "all", "k.qcow2", status=0)
+        check("k.qcow2")
+        if what not in ("leak", "shared"):
+            io("k.qcow2", "read -q -P 5 0 128k")
+
+
+def test_amend_changes_what_it_may():
+    img("create", "-q", "-f", "qcow2", "a.qcow2", "1M")
+    io("a.qcow2", "write -q -P 3 0 100k", "write -q -z 64k 64k")
+    want = contents("a.qcow2", "qcow2")
+    for option, text in (("compat=0.10", "compat: 0.10"), ("compat=1.1,lazy_refcounts=on", "lazy refcounts: true"),
+                         ("refcount_bits=8", "refcount bits: 8"), ("refcount_bits=64", "refcount bits: 64"),
+                         ("refcount_bits=1", "refcount bits: 1")):
+        img("amend", "-o", option, "a.qcow2")
+        assert text in img("info", "a.qcow2"), option
+        check("a.qcow2")
+        same(contents("a.qcow2", "qcow2"), want, option)
+    assert "only supported for image creation" in img("amend", "-o", "cluster_size=4k", "a.qcow2", status=1)
+
+
+def test_extensions_of_others_are_kept():
+    img("create", "-q", "-f", "qcow2", "-u", "-b", "x", "-F", "raw", "e.qcow2", "1M")
+    with open("e.qcow2", "r+b") as f:
+        head = bytearray(f.read(4096))
+        name_at = int.from_bytes(head[8:16], "big")
+        ext = bytes.fromhex("12345678 00000005") + b"hello\0\0\0"
+        head[112 + 16 + len(ext):4096] = head[112 + 16:4096 - len(ext)]
+        head[128:128 + len(ext)] = ext
+        head[8:16] = (name_at + len(ext)).to_bytes(8, "big")
+        f.seek(0)
+        f.write(head)
+    img("rebase", "-u", "-b", "a-longer-name", "-F", "qcow2", "e.qcow2")
+    with open("e.qcow2", "rb") as f:
+        assert ext in f.read(4096)
+    assert "backing file: a-longer-name" in img("info", "e.qcow2")
+
+
+def test_an_image_in_use_is_locked():
+    img("create", "-q", "-f", "qcow2", "l.qcow2", "1M")
+    p = subprocess.Popen([IO, "-f", "qcow2", "l.qcow2"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert p.stdout.read(9) == b"qemu-io> "
+        for program in filter(None, (IMG, OTHER_IMG)):
+            for args, lock in ((["info", "l.qcow2"], 'shared "write" lock'), (["resize", "l.qcow2", "2M"], '"write" lock')):
+                out = run(program, *args, status=1)
+                assert lock in out and "Is another process using the image [l.qcow2]?" in out, out
+        img("info", "-U", "l.qcow2")
+    finally:
+        p.stdin.close()
+        p.wait()
+    img("info", "l.qcow2")
+
+
+def test_ctrl_c_says_that_the_target_is_incomplete():
+    img("create", "-q", "-f", "raw", "big.raw", "20G")
+    p = subprocess.Popen([IMG, "convert", "-S", "0", "-O", "qcow2", "-p", "big.raw", "t.qcow2"], stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE)
+    p.stdout.read(1)
+    p.send_signal(signal.SIGINT)
+    _, err = p.communicate(timeout=60)
+    os.unlink("t.qcow2")
+    assert p.returncode == 1 and b"incomplete" in err, (p.returncode, err)
+
+
+def test_one_tebibyte_is_created_at_once():
+    img("create", "-q", "-f", "qcow2", "t.qcow2", "1T")
+    assert os.stat("t.qcow2").st_blocks * 512 < 1 << 20
+    io("t.qcow2", "write -q -P 9 1023G 64k", "read -q -P 9 1023G 64k", "read -q -P 0 512G 1M")
+    check("t.qcow2")
