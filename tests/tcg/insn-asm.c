@@ -29,7 +29,7 @@ static char *source_text(char *const *texts, unsigned n, unsigned bits, const bo
 {
     GString *s = g_string_new(prologue);
 
-    g_string_append_printf(s, ".code%u\n", bits);
+    g_string_append_printf(s, ".code%u\n", test_mode(bits)->bits);
     for (unsigned i = 0; i < n; i++) {
         g_string_append_printf(s, ".p2align 4; 771: %s; 772: .skip %d, 0xcc; .section tab; .long 771b - base, 772b - 771b; .text\n",
                                bad[i] ? "" : texts[i], EXIT_BYTES);
@@ -93,7 +93,9 @@ static void take_object(const uint8_t *elf, unsigned n, unsigned bits, const boo
         uint32_t entry[2];      /* start, length */
 
         memcpy(entry, elf + tab->sh_offset + i * sizeof(entry), sizeof(entry));
-        codes[i] = (Code) { .off = entry[0], .len = bad[i] ? 0 : entry[1], .bits = (uint8_t)bits };
+        /* Operands may lie in the small modes' code segments: the ways out must look the same. */
+        codes[i] = (Code) { .off = entry[0], .len = bad[i] ? 0 : entry[1], .bits = (uint8_t)bits,
+                            .trap = test_mode(bits)->ldt };
     }
 }
 
@@ -107,7 +109,7 @@ unsigned assemble(char *const *texts, unsigned n, unsigned bits, Code *codes, ui
     unsigned fit = 0;
     bool done = false;
 
-    while (fit < n && size + room_for(texts[fit]) <= CODE_SIZE) {
+    while (fit < n && size + room_for(texts[fit]) <= test_mode(bits)->code_size) {
         size += room_for(texts[fit++]);
     }
     while (!done) {

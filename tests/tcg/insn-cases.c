@@ -10,8 +10,8 @@
  *   expected        native: everything equals the host. Besides or instead: #PF, #UD, ... and REG=hex, checked of the translated
  *                   run alone; "-of" leaves a flag out of the comparison
  *
- * A line "bits 32" switches to 32-bit code for those that follow; "needs avx2" leaves them out on hosts without,
- * "needs" alone ends that.
+ * A line "bits 32" switches to 32-bit code for those that follow; likewise the other modes of insn-mode.c. "needs avx2"
+ * leaves them out on hosts without, "needs" alone ends that.
  */
 #include "insn-test.h"
 
@@ -194,16 +194,16 @@ char *case_state_text(const CpuState *s)
 /* ---- running ---- */
 
 /* The same for every case, so that a case says all that matters to it. */
-static void default_state(CpuState *s)
+static void default_state(CpuState *s, unsigned bits)
 {
     Rng r = { 0x123456789abcdef1ull };
 
     area_fill(initial_area, &r);
     memset(s, 0, sizeof(*s));
     for (unsigned i = 0; i < 16; i++) {
-        s->gpr[i] = i * 0x1111111111111111ull;
+        s->gpr[i] = bits == 64 ? i * 0x1111111111111111ull : i * 0x11111111u;
     }
-    s->gpr[RSP] = STACK_BASE + 0x800;
+    s->gpr[RSP] = test_mode(bits)->sp;
     s->flags = 2;
     s->fx.fcw = 0x37f;
     s->fx.mxcsr = 0x1f80;
@@ -213,7 +213,7 @@ static bool apply_state(const Case *c, CpuState *s, GString *problems)
 {
     g_auto(GStrv) words = g_strsplit_set(c->state, " \t", -1);
 
-    default_state(s);
+    default_state(s, c->bits);
     for (char **w = words; *w; w++) {
         char *equals = strchr(*w, '=');
 
@@ -382,14 +382,16 @@ void cases_run_file(const char *path)
 {
     g_autofree char *text = NULL, *name = g_path_get_basename(path);
     g_autoptr(GPtrArray) cases = NULL;
-    unsigned failures;
+    unsigned failures = 0;
 
     if (!g_file_get_contents(path, &text, NULL, NULL)) {
         tap(false, "%s cannot be read", path);
         return;
     }
     cases = parse_cases(text);
-    failures = run_cases(cases, 64, path) + (native_has_mode(32) ? run_cases(cases, 32, path) : 0);
+    for (unsigned i = 0; i < n_test_modes; i++) {
+        failures += native_has_mode(test_modes[i].id) ? run_cases(cases, test_modes[i].id, path) : 0;
+    }
     tap(!failures, "%s: %u cases, %u differ", name, cases->len, failures);
     for (unsigned i = 0; i < cases->len; i++) {
         Case *c = cases->pdata[i];

@@ -84,7 +84,7 @@ static void expand_sizes(const char *line, unsigned bits, GPtrArray *out)
         if (p[len - 1] == 'v' || p[len - 1] == 'y') {
             char letter = p[len - 1];
 
-            for (unsigned size = letter == 'v' ? 16 : 32; size <= bits; size *= 2) {
+            for (unsigned size = letter == 'v' ? 16 : 32; size <= (bits == 64 ? 64u : 32u); size *= 2) {
                 GString *s = g_string_new(NULL);
                 const char *from = line;
 
@@ -417,19 +417,61 @@ static void choose_mem_single(const Chooser *c, MemRef *m)
     }
 }
 
+/* 16-bit addressing: ModRM's eight combinations. */
+static void choose_mem16(const Chooser *c, MemRef *m)
+{
+    static const int8_t base[8] = { RBX, RBX, RBP, RBP, RSI, RDI, RBP, RBX }, index[8] = { RSI, RDI, RSI, RDI, -1, -1, -1, -1 };
+    unsigned rm = rng_below(c->r, 9);
+
+    m->addr16 = true;
+    m->scale = 1;
+    if (rm == 8) {
+        m->disp = (int32_t)rng_below(c->r, 0x1f00);
+        return;
+    }
+    m->base = base[rm];
+    m->index = index[rm];
+    m->disp = rng_one_in(c->r, 3) ? 0 : rng_one_in(c->r, 2) ? (int8_t)rng64(c->r) : (int16_t)rng64(c->r);
+}
+
+static void choose_mem_segmented(const Chooser *c, MemRef *m)
+{
+    bool other = rng_one_in(c->r, 5);
+
+    if (c->sequence) {
+        m->addr16 = c->f->bits == 16;
+        m->scale = 1;
+        m->base = rng_one_in(c->r, 2) ? RBX : RBP;
+        m->disp = (int32_t)rng_below(c->r, 0x200) - 0x100;
+        return;
+    }
+    if ((c->f->bits == 16) != other) {
+        choose_mem16(c, m);
+    } else {
+        choose_mem_single(c, m);
+        m->disp = m->base < 0 ? (int32_t)rng_below(c->r, 0x1f00) : m->disp;
+    }
+    m->seg = m->base == RSP || m->base == RBP ? SEG_SS : SEG_DS;
+    m->override = rng_one_in(c->r, 5);
+    if (m->override) {
+        m->seg = (uint8_t)rng_below(c->r, SEG_COUNT);
+    }
+}
+
 static void mem_text(const Chooser *c, const MemRef *m, const OpPattern *op, char *buf, size_t size)
 {
-    const char *const *names = m->addr32 || c->f->bits == 32 ? names32 : names64;
+    static const char *const segs[SEG_COUNT] = { "cs:", "ss:", "ds:", "es:" };
+    const char *const *names = m->addr16 ? names16 : m->addr32 || c->f->bits != 64 ? names32 : names64;
     GString *s = g_string_new(op->plain ? "" : size_keyword(op->size));
 
-    g_string_append(s, m->gs ? "gs:[" : "[");
+    g_string_append_printf(s, "%s[", m->gs ? "gs:" : m->override ? segs[m->seg] : "");
     if (m->rip_relative) {
         g_string_append_printf(s, "rip + base - %#x", CODE_BASE - m->target);
     } else if (m->base >= 0) {
         g_string_append(s, names[m->base]);
     }
     if (m->index >= 0) {
-        g_string_append_printf(s, "%s%s*%u", m->base >= 0 ? " + " : "", names[m->index], m->scale);
+        g_string_append_printf(s, m->addr16 ? "%s%s" : "%s%s*%u", m->base >= 0 ? " + " : "", names[m->index], m->scale);
     }
     if (m->vindex >= 0) {
         g_string_append_printf(s, " + %cmm%d*%u", op->vsib == 16 ? 'x' : 'y', m->vindex, m->scale);
@@ -488,7 +530,9 @@ static void operand_text(const Chooser *c, Instance *in, unsigned i, char *buf, 
         if (op->vsib) {
             in->mem.vindex = (int8_t)rng_below(c->r, !c->legacy && c->f->bits == 64 ? 16 : 8);
         }
-        if (c->sequence) {
+        if (test_mode(c->f->bits)->ldt) {
+            choose_mem_segmented(c, &in->mem);
+        } else if (c->sequence) {
             choose_mem_sequence(c, &in->mem);
         } else {
             choose_mem_single(c, &in->mem);

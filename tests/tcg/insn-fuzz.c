@@ -31,8 +31,8 @@ static int no_more_bytes(void *opaque, uint64_t linear)
 
 static DecodeStatus decode(const uint8_t *bytes, unsigned n, unsigned bits, unsigned *len)
 {
-    CodeReader code = { .mk = MK_PE | MK_LMA | MK_FLAT_CS | MK_FLAT_DS | MK_FLAT_ES | MK_FLAT_SS | MK_SS32 |
-                              (bits == 64 ? MK_CS64 : MK_CS32), .cs_limit = ~0u, .host = bytes, .host_lo = 0x1000,
+    uint32_t size = test_mode(bits)->bits == 64 ? MK_CS64 : test_mode(bits)->bits == 32 ? MK_CS32 : 0;
+    CodeReader code = { .mk = MK_PE | MK_LMA | MK_FLAT_CS | size, .cs_limit = ~0u, .host = bytes, .host_lo = 0x1000,
                         .host_hi = 0x1000 + n, .slow = no_more_bytes };
     Insn in;
     DecodeStatus st = insn_decode(&code, 0x1000, &in);
@@ -138,7 +138,7 @@ static bool unwanted_1b(const Fuzz *f, unsigned bits)
     if (in_list(op, "0f 26 2e 36 3e 62 64-67 70-7f 9a 9d c4 c5 ca cb cd cf e0-e3 e8-eb ea f0 f1 f2 f3") || (bits == 64 && (op & 0xf0) == 0x40)) {
         return true;
     }
-    if (bits == 32 && in_list(op, "07 17 1f")) {
+    if (bits != 64 && in_list(op, "07 17 1f")) {
         return true;
     }
     /* AMD: PAUSE with REX.B exchanges; INS and OUTS check the port though the count is 0 */
@@ -151,7 +151,7 @@ static bool unwanted_1b(const Fuzz *f, unsigned bits)
            (op == 0xc7 && f->modrm == 0xf8) || (op == 0xc6 && f->modrm == 0xf8);
 }
 
-static bool unwanted_0f(const Fuzz *f)
+static bool unwanted_0f(const Fuzz *f, unsigned bits)
 {
     unsigned op = f->opcode, reg = f->modrm >> 3 & 7;
 
@@ -160,7 +160,7 @@ static bool unwanted_0f(const Fuzz *f)
         return true;
     }
     return (op == 0xc7 && reg != 1) || op == 0xae || (op == 0x2b && f->rep) || (op == 0x0d) || (op == 0x18) || op == 0x38 || op == 0x3a ||
-           (op >= 0x20 && op <= 0x23) || (f->p66 && in_list(op, "a4 a5 ac ad")) || (op == 0xbc && f->rep == 0xf2) || (op == 0xbd && f->rep == 0xf2) || (op == 0xb8 && f->rep != 0xf3);
+           (op >= 0x20 && op <= 0x23) || (f->p66 != (bits == 16) && in_list(op, "a4 a5 ac ad")) || (op == 0xbc && f->rep == 0xf2) || (op == 0xbd && f->rep == 0xf2) || (op == 0xb8 && f->rep != 0xf3);
 }
 
 /*
@@ -184,7 +184,7 @@ static bool unwanted(const Fuzz *f, unsigned bits)
     }
     switch (f->map) {
     case 0: return unwanted_1b(f, bits);
-    case 1: return unwanted_0f(f);
+    case 1: return unwanted_0f(f, bits);
     case 2: return in_list(f->opcode, "80-82 c8-cf d8 dc-df f2-f5 f7-ff 50-5f 8a-8b");   /* SHA, GFNI, key locker, MOVDIR, INVPCID */
     default: return in_list(f->opcode, "cc ce cf f0");
     }
@@ -214,15 +214,16 @@ static void fuzz_state(CpuState *s, Rng *r, unsigned bits)
     for (unsigned i = 0; i < 16; i++) {
         unsigned kind = rng_below(r, 4);
 
-        s->gpr[i] = kind == 0 ? rng_interesting(r) : kind == 1 ? rng_below(r, 0x200) : DATA_BASE + 0x400 + rng_below(r, 0x1800);
-        if (bits == 32) {
+        s->gpr[i] = kind == 0 ? rng_interesting(r) : kind == 1 ? rng_below(r, 0x200) :
+                    0x400 + rng_below(r, 0x1800) + (test_mode(bits)->ldt ? 0 : DATA_BASE);
+        if (bits != 64) {
             s->gpr[i] = (uint32_t)s->gpr[i];
         }
     }
     s->gpr[RCX] = rng_one_in(r, 2) ? rng_below(r, 40) : s->gpr[RCX];    /* REP */
     s->gpr[RCX] = (s->gpr[RCX] & 0xffff) | !native_is_intel();      /* see string_registers() in insn-state.c */
     if (rng_one_in(r, 2)) {
-        s->gpr[RSP] = STACK_BASE + 0x800;
+        s->gpr[RSP] = test_mode(bits)->sp;
     }
 }
 
@@ -232,7 +233,7 @@ static char *disassemble(const Fuzz *f, const Code *c)
     size_t size;
     FILE *m = open_memstream(&text, &size);
 
-    code_print(m, f->bytes, f->len, CODE_BASE + c->off, c->bits);
+    code_print(m, f->bytes, f->len, CODE_BASE + c->off, test_mode(c->bits)->bits);
     fclose(m);
     line = g_strndup(text, strcspn(text, "\n"));
     free(text);
@@ -254,7 +255,7 @@ static uint32_t fuzz_undefined(const char *mnemonic, const CpuState *native)
     static const char *const partial[] = { "scas", "cmps" };
     g_autofree char *m = NULL;
 
-    for (unsigned i = 0; native->vector == 14 && i < ARRAY_SIZE(partial); i++) {
+    for (unsigned i = 0; native->vector != ENDED && i < ARRAY_SIZE(partial); i++) {
         if (strstr(mnemonic, partial[i])) {
             return F_STATUS;
         }
@@ -264,6 +265,13 @@ static uint32_t fuzz_undefined(const char *mnemonic, const CpuState *native)
     }
     m = g_strdup(mnemonic);
     return flag_use(m).undefined | (strstr(m, "sal ") ? F_O | F_A | F_C : 0);
+}
+
+/* Two things are wrong: misaligned and beyond the limit of SS, source and destination of a string. Vendors differ. */
+static bool faults_in_other_order(const Fuzz *f, const CpuState *native, const CpuState *guest)
+{
+    return (f->map && native->vector == 13 && guest->vector == 12) ||
+           (!f->map && in_list(f->opcode, "a4-a7") && native->vector >= 12 && guest->vector >= 12 && native->vector != guest->vector);
 }
 
 static bool fuzz_one(const Fuzz *f, const Code *code, unsigned *failures)
@@ -284,6 +292,9 @@ static bool fuzz_one(const Fuzz *f, const Code *code, unsigned *failures)
             checks.undefined = fuzz_undefined(mnemonic_in(line), &native);
             checks.ignore_simd_flags = native.vector == 19;
             checks.ignore_x87 = native.vector != ENDED && f->map == 1 && f->opcode == 0xf7;
+        }
+        if (!native_is_intel() && faults_in_other_order(f, &native, &guest)) {
+            continue;
         }
         diff = g_string_free(states_compare(&native, &guest, &checks), FALSE);
         if (*diff && memcmp((void *)(uintptr_t)(CODE_BASE + code->off), f->bytes, f->len)) {
@@ -323,10 +334,11 @@ static void fuzz_batch(uint64_t seed, unsigned n, unsigned bits, unsigned *failu
 
 void fuzz_bytes(unsigned bits)
 {
+    const unsigned batch = MIN(PER_BATCH, test_mode(bits)->code_size / SLOT);
     unsigned failures = 0;
 
-    for (unsigned done = 0; done < opt.count; done += PER_BATCH) {
-        fuzz_batch(opt.seed + done, MIN(opt.count - done, (unsigned)PER_BATCH), bits, &failures);
+    for (unsigned done = 0; done < opt.count; done += batch) {
+        fuzz_batch(opt.seed + done, MIN(opt.count - done, batch), bits, &failures);
     }
-    tap(!failures, "random bytes, %u-bit: %u from seed %" PRIu64 ", %u differ", bits, opt.count, opt.seed, failures);
+    tap(!failures, "random bytes, mode %u: %u from seed %" PRIu64 ", %u differ", bits, opt.count, opt.seed, failures);
 }

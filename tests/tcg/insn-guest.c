@@ -29,6 +29,7 @@
 #define P_GDT           0x7000
 #define P_IDT           0x8000
 #define P_TSS           0x9000
+#define P_LDT           0x9800
 #define P_HANDLERS      0xa000
 #define P_STACK_TOP     0xc000
 #define P_AREA          0x10000
@@ -100,20 +101,40 @@ static void make_tables(void)
     *(uint16_t *)(ram_host + P_TSS + 0x66) = 0x68;          /* no I/O map */
 }
 
-/* CPL follows SS.DPL. */
-static void enter_user_mode(unsigned bits)
+static uint32_t segment_attr(const TestSegment *seg, bool code64)
 {
-    const uint32_t data = DESC_G | DESC_B | DESC_P | 3 << DESC_DPL_SHIFT | DESC_S | DESC_W | DESC_A;
-    const uint32_t code = DESC_G | DESC_P | 3 << DESC_DPL_SHIFT | DESC_S | DESC_CODE | DESC_R | DESC_A;
+    uint32_t attr = DESC_P | 3 << DESC_DPL_SHIFT | DESC_S | DESC_A | (seg->limit == 0xffffffff ? DESC_G : 0);
 
-    seg_set(env, R_CS, bits == 64 ? SEL_USER_CS : SEL_USER32_CS, 0, 0xffffffff, code | (bits == 64 ? DESC_L : DESC_B));
-    for (unsigned seg = R_ES; seg <= R_GS; seg++) {
-        if (seg == R_FS || seg == R_GS) {
-            seg_set(env, (int)seg, 0, seg == R_GS ? GS_BASE : 0, 0, 0);
-        } else if (seg != R_CS) {
-            seg_set(env, (int)seg, SEL_USER_DS, 0, 0xffffffff, data);
+    if (seg->code) {
+        return attr | DESC_CODE | DESC_R | (code64 ? DESC_L : seg->big ? DESC_B : 0);
+    }
+    return attr | DESC_W | (seg->big ? DESC_B : 0) | (seg->down ? DESC_E : 0);
+}
+
+static void make_ldt(void)
+{
+    for (unsigned i = 0; i < n_test_modes; i++) {
+        for (unsigned k = 0; test_modes[i].ldt && k < SEG_COUNT; k++) {
+            const TestSegment *s = &test_modes[i].seg[k];
+            uint64_t hi = segment_attr(s, false) | (s->base & 0xff000000) | (s->base >> 16 & 0xff) | (s->limit & 0xf0000);
+
+            put64(P_LDT + (s->selector & ~7u), hi << 32 | (s->base & 0xffff) << 16 | (s->limit & 0xffff));
         }
     }
+}
+
+/* CPL follows SS.DPL. */
+static void enter_user_mode(const TestMode *m)
+{
+    static const int regs[SEG_COUNT] = { R_CS, R_SS, R_DS, R_ES };
+
+    for (unsigned i = 0; i < SEG_COUNT; i++) {
+        const TestSegment *s = &m->seg[i];
+
+        seg_set(env, regs[i], s->selector, s->base, s->limit, segment_attr(s, m->bits == 64));
+    }
+    seg_set(env, R_FS, 0, 0, 0, 0);
+    seg_set(env, R_GS, 0, GS_BASE, 0, 0);
 }
 
 static void set_mode(void)
@@ -126,7 +147,7 @@ static void set_mode(void)
     env->gdt = (DescTable) { .base = KERNEL_BASE + P_GDT, .limit = 0x4f };
     env->idt = (DescTable) { .base = KERNEL_BASE + P_IDT, .limit = 0xfff };
     seg_set(env, R_TR, SEL_TSS, KERNEL_BASE + P_TSS, 0x67, DESC_P | SYS_TSS32_BUSY << DESC_TYPE_SHIFT);
-    seg_set(env, R_LDTR, 0, 0, 0, 0);
+    seg_set(env, R_LDTR, 0x50, KERNEL_BASE + P_LDT, 63, DESC_P | SYS_LDT << DESC_TYPE_SHIFT);
     tlb_flush(env);
 }
 
@@ -162,6 +183,7 @@ bool guest_init(const char *cpu_model)
     show_all_instructions();
     make_page_tables();
     make_tables();
+    make_ldt();
     set_mode();
     big_unlock();
     current_vcpu = v;
@@ -274,13 +296,14 @@ static void store_result(CpuState *out, uint64_t start, uint64_t end)
 
 void guest_run(const Code *code, const CpuState *in, CpuState *out)
 {
-    uint64_t start = CODE_BASE + code->off;
+    const TestMode *m = test_mode(code->bits);
+    uint64_t start = CODE_BASE + code->off - m->seg[SEG_CS].base;
     int result;
 
     memcpy(env->regs, in->gpr, sizeof(env->regs));
     env->eip = start;
     eflags_set_image(env, (uint32_t)in->flags | IF_MASK);
-    enter_user_mode(code->bits);
+    enter_user_mode(m);
     load_fpu(&in->fx);
     load_ymm(in);
     env->halted = false;

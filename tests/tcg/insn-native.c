@@ -9,17 +9,20 @@
 #include "insn-test.h"
 
 #ifdef __x86_64__
+#include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <cpuid.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <ucontext.h>
 
 #define EXIT_PAGE 0x37a5b000u     /* away from everything an operand may hit */
 #define CS_64 0x33
-#define CS_32 0x23
 #define DS_USER 0x2b
+#define TICK_MS 100
+#define MAX_TICKS 3             /* no test takes a millisecond */
 
 typedef struct FarPointer { uint32_t offset; uint16_t selector; } QEMU_PACKED FarPointer;
 
@@ -29,9 +32,11 @@ extern char native_exit[], native_leave[];
 /* Used by the assembly below: one test runs at a time. */
 uint64_t native_host_rsp, native_out, native_saved_rdi, native_entry;
 FarPointer native_entry32;
-uint32_t native_is_32, native_has_ymm;
+uint32_t native_is_32, native_has_ymm, native_ss, native_ds, native_es;
 static volatile sig_atomic_t in_test;
 static CpuState *fault_state;
+static volatile sig_atomic_t ticks;     /* of processor time, TICK_MS each */
+static sig_atomic_t started;
 static uint8_t *exit_page;              /* below 4 GiB: test code comes back through it */
 
 _Static_assert(offsetof(CpuState, gpr) == 512 && offsetof(CpuState, flags) == 648 &&
@@ -64,6 +69,9 @@ asm(".intel_syntax noprefix\n"
     "    jmp [rip + native_entry]\n"
     "1:  push qword ptr [rdi + 648]\n"
     "    popfq\n"
+    "    mov eax, [rip + native_ds]; mov ds, eax\n"
+    "    mov eax, [rip + native_es]; mov es, eax\n"
+    "    mov eax, [rip + native_ss]; mov ss, eax\n"
     "    mov rax, [rdi + 512]; mov rcx, [rdi + 520]; mov rdx, [rdi + 528]; mov rbx, [rdi + 536]\n"
     "    mov rsp, [rdi + 544]; mov rbp, [rdi + 552]; mov rsi, [rdi + 560]\n"
     "    mov r8, [rdi + 576]; mov r9, [rdi + 584]; mov r10, [rdi + 592]; mov r11, [rdi + 600]\n"
@@ -89,6 +97,7 @@ asm(".intel_syntax noprefix\n"
     "    vextractf128 [rdi + 672 + 16 * \\n], ymm\\n, 1\n"
     "    .endr\n"
     "native_leave:\n"
+    "    mov eax, 0x2b; mov ss, eax; mov ds, eax; mov es, eax\n"
     "    cmp dword ptr [rip + native_has_ymm], 0\n"
     "    je 3f\n"
     "    vzeroupper\n"
@@ -149,7 +158,26 @@ static void on_signal(int sig, siginfo_t *info, void *context)
     g[REG_EFL] = 0x202;
     g[REG_RIP] = (greg_t)(uintptr_t)native_leave;
     g[REG_RSP] = (greg_t)native_host_rsp;
-    g[REG_CSGSFS] = (g[REG_CSGSFS] & ~0xffffll) | CS_64;
+    g[REG_CSGSFS] = (g[REG_CSGSFS] & 0x0000ffffffff0000ll) | CS_64 | (greg_t)DS_USER << 48;
+}
+
+/* A test that does not come to an end is left like one that faults; its state means nothing. */
+static void on_tick(int sig, siginfo_t *info, void *context)
+{
+    ticks++;
+    if (in_test && ticks - started > MAX_TICKS) {
+        on_signal(sig, info, context);
+        fault_state->vector = ENDLESS;
+    }
+}
+
+static void start_ticks(void)
+{
+    struct sigaction sa = { .sa_sigaction = on_tick, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
+    struct itimerval every = { { 0, TICK_MS * 1000 }, { 0, TICK_MS * 1000 } };
+
+    sigaction(SIGVTALRM, &sa, NULL);
+    setitimer(ITIMER_VIRTUAL, &every, NULL);
 }
 
 /* ---- features ---- */
@@ -217,6 +245,26 @@ static void make_exit_page(void)
     memcpy(exit_page + 8, &(uint64_t) { (uintptr_t)native_exit }, 8);
 }
 
+static bool has_ldt;
+
+/* The segments of the modes that have their own. */
+static void make_ldt(void)
+{
+    has_ldt = true;
+    for (unsigned i = 0; i < n_test_modes; i++) {
+        for (unsigned k = 0; test_modes[i].ldt && k < SEG_COUNT; k++) {
+            const TestSegment *seg = &test_modes[i].seg[k];
+            struct user_desc d = {
+                .entry_number = seg->selector >> 3, .base_addr = seg->base, .limit = seg->limit, .seg_32bit = seg->big,
+                .contents = seg->code ? MODIFY_LDT_CONTENTS_CODE : seg->down ? MODIFY_LDT_CONTENTS_STACK : MODIFY_LDT_CONTENTS_DATA,
+                .useable = 1,
+            };
+
+            has_ldt &= syscall(SYS_modify_ldt, 1, &d, sizeof(d)) == 0;
+        }
+    }
+}
+
 bool native_init(void)
 {
     static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP };
@@ -232,17 +280,19 @@ bool native_init(void)
     }
     make_exit_page();
     native_has_ymm = native_has("avx");
+    make_ldt();
     sigaltstack(&alt, NULL);
     for (unsigned i = 0; i < ARRAY_SIZE(signals); i++) {
         sigaction(signals[i], &sa, NULL);
     }
     asm volatile("mov %0, %%ds; mov %0, %%es" : : "r"(DS_USER));
+    start_ticks();
     return syscall(SYS_arch_prctl, ARCH_SET_GS, (unsigned long)GS_BASE) == 0;
 }
 
 bool native_has_mode(unsigned bits)
 {
-    return bits == 64 || bits == 32;
+    return !test_mode(bits)->ldt || has_ldt;
 }
 
 static void write_exit(uint8_t *p, unsigned bits)
@@ -253,6 +303,9 @@ static void write_exit(uint8_t *p, unsigned bits)
         *p = 0xe9;              /* jmp */
         target -= (uint32_t)(uintptr_t)p + 5;
     } else {
+        if (bits == 16) {
+            *p++ = 0x66;
+        }
         *p = 0xea;              /* jmp far, to the 64-bit segment */
         memcpy(p + 5, &(uint16_t) { CS_64 }, 2);
     }
@@ -278,21 +331,30 @@ uint8_t *native_area(void)
 
 void native_run(const Code *code, const CpuState *in, CpuState *out)
 {
+    const TestMode *m = test_mode(code->bits);
     uint64_t start = CODE_BASE + code->off;
+    uint64_t offset = start - m->seg[SEG_CS].base;
 
     native_entry = start;
-    native_entry32 = (FarPointer) { .offset = (uint32_t)start, .selector = CS_32 };
-    native_is_32 = code->bits == 32;
+    native_entry32 = (FarPointer) { .offset = (uint32_t)offset, .selector = m->seg[SEG_CS].selector };
+    native_is_32 = m->bits != 64;
+    native_ss = m->seg[SEG_SS].selector;
+    native_ds = m->seg[SEG_DS].selector;
+    native_es = m->seg[SEG_ES].selector;
     fault_state = out;
     out->vector = ENDED;
     out->error = 0;
     out->cr2 = 0;
-    out->rip = start + code->len;
+    out->rip = offset + code->len;
+    started = ticks;
     asm volatile("" : : : "memory");
     in_test = 1;
     native_enter(in, out);
     in_test = 0;
-    if (code->trap && out->vector == 3 && out->rip == start + code->len + 1) {
+    if (m->bits != 64) {
+        out->gpr[RSP] = (uint32_t)out->gpr[RSP];    /* above, Linux leaves a trace of itself when SS is a 16-bit segment */
+    }
+    if (code->trap && out->vector == 3 && out->rip == offset + code->len + 1) {
         out->vector = ENDED;
         out->rip--;
     }

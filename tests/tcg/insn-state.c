@@ -333,9 +333,83 @@ static void gather_registers(CpuState *s, const Instance *in, Rng *r)
     }
 }
 
+/* ---- small segments ---- */
+
+/* The registers of an address, so that it is offset `off`. */
+static void solve_offset(CpuState *s, const MemRef *m, uint32_t *off, Rng *r)
+{
+    uint32_t mask = m->addr16 ? 0xffff : 0xffffffff, index;
+
+    if (m->base < 0) {
+        *off = (uint32_t)m->disp + (m->index >= 0 ? (uint32_t)s->gpr[m->index] * m->scale : 0);
+        *off &= mask;
+        return;
+    }
+    if (m->index >= 0 && rng_one_in(r, 2)) {
+        s->gpr[m->index] = (s->gpr[m->index] & ~(uint64_t)mask) | rng_below(r, 0x1000);
+    }
+    index = m->index >= 0 ? (uint32_t)s->gpr[m->index] * m->scale : 0;
+    s->gpr[m->base] = (s->gpr[m->base] & ~(uint64_t)mask) | ((*off - (uint32_t)m->disp - index) & mask);
+    *off &= mask;
+}
+
+static void put_operand(uint8_t *area, uint32_t linear, unsigned size, const Instance *in, Rng *r);
+
+static void segmented_state(CpuState *s, uint8_t *area, const Instance *in, Rng *r)
+{
+    const TestMode *mode = test_mode(in->form->bits);
+    const MemRef *m = &in->mem;
+    uint32_t count = rng_one_in(r, 6) ? 0 : rng_one_in(r, 12) ? rng_below(r, 1200) : rng_below(r, 24);
+
+    s->gpr[RSP] = mode->sp + rng_below(r, 0x80) * 2;
+    if ((in->form->attr & FORM_STACK) && rng_one_in(r, 4)) {
+        s->gpr[RSP] = segment_offset(&mode->seg[SEG_SS], 4, false, r);
+    }
+    if (in->form->attr & FORM_STRING) {
+        bool a16 = mode->bits == 16, rep = strstr(in->text, "rep");
+        uint32_t high = a16 ? (uint32_t)rng64(r) & 0xffff0000 : 0;
+
+        s->gpr[RSI] = high | (segment_offset(&mode->seg[SEG_DS], 4, false, r) & (a16 ? 0xffff : ~0u));
+        s->gpr[RDI] = high | (segment_offset(&mode->seg[SEG_ES], 4, false, r) & (a16 ? 0xffff : ~0u));
+        s->gpr[RCX] = rep ? (high | count) : s->gpr[RCX];
+    }
+    if (m->used) {
+        const TestSegment *seg = &mode->seg[m->seg];
+        uint32_t off = segment_offset(seg, m->size, in->form->attr & FORM_ALIGN, r);
+
+        if ((in->form->attr & FORM_BITOFS) && in->reg[1] >= 0) {
+            s->gpr[in->reg[1]] = (uint32_t)((int32_t)rng_below(r, 0x1000) - 0x800);
+        }
+        solve_offset(s, m, &off, r);
+        put_operand(area, seg->base + off, m->size, in, r);
+    }
+}
+
 static unsigned operand_size_of(const Form *f, unsigned i)
 {
     return i < f->n_ops ? f->op[i].size : 0;
+}
+
+/* The memory operand's value, where it can be written. */
+static void put_operand(uint8_t *area, uint32_t linear, unsigned size, const Instance *in, Rng *r)
+{
+    bool fp = in->form->attr & (FORM_FLOAT | FORM_X87);
+    uint8_t *p = area + (linear - DATA_BASE);
+
+    if (!in_area(linear, size)) {
+        return;
+    }
+    random_vector(p, size, r, fp);
+    if (size <= 8 && !fp) {
+        memcpy(p, &(uint64_t) { rng_interesting(r) }, size);
+    } else if (size == 10) {
+        uint64_t mant;
+        uint16_t se;
+
+        random_x87(&mant, &se, r);
+        memcpy(p, &mant, 8);
+        memcpy(p + 8, &se, 2);
+    }
 }
 
 void state_for_instance(CpuState *s, uint8_t *area, const Instance *in, Rng *r, unsigned k)
@@ -349,6 +423,13 @@ void state_for_instance(CpuState *s, uint8_t *area, const Instance *in, Rng *r, 
         if (in->reg[i] >= 0 && f->op[i].kind <= OP_REG64 && k < ARRAY_SIZE(edges) * ARRAY_SIZE(edges)) {
             s->gpr[in->reg[i]] = edges[i ? k / ARRAY_SIZE(edges) : k % ARRAY_SIZE(edges)];
         }
+    }
+    if (test_mode(f->bits)->ldt) {
+        if (f->attr & FORM_DIV) {
+            divisible(s, r, operand_size_of(f, 0));
+        }
+        segmented_state(s, area, in, r);
+        goto narrow;
     }
     if (f->attr & FORM_STRING) {
         string_registers(s, area, in, r);
@@ -370,21 +451,7 @@ void state_for_instance(CpuState *s, uint8_t *area, const Instance *in, Rng *r, 
             s->gpr[in->reg[1]] = (uint64_t)((int64_t)rng_below(r, 0x1000) - 0x800);
         }
         solve_address(s, m, &target, r, f->bits == 64);
-        if (in_area(target, size)) {
-            random_vector(area + (target - DATA_BASE), size, r, f->attr & (FORM_FLOAT | FORM_X87));
-            if (size <= 8 && !(f->attr & (FORM_FLOAT | FORM_X87))) {
-                uint64_t v = rng_interesting(r);
-
-                memcpy(area + (target - DATA_BASE), &v, size);
-            } else if (size == 10) {
-                uint64_t mant;
-                uint16_t se;
-
-                random_x87(&mant, &se, r);
-                memcpy(area + (target - DATA_BASE), &mant, 8);
-                memcpy(area + (target - DATA_BASE) + 8, &se, 2);
-            }
-        }
+        put_operand(area, target, size, in, r);
     }
     if ((f->attr & FORM_RAXMEM)) {
         target = choose_target(r, 16, false);
@@ -400,7 +467,8 @@ void state_for_instance(CpuState *s, uint8_t *area, const Instance *in, Rng *r, 
     } else if ((f->attr & FORM_CMPXCHG) && !m->used && in->reg[0] >= 0 && rng_one_in(r, 2)) {
         s->gpr[RAX] = s->gpr[in->reg[0]];
     }
-    for (unsigned i = 0; f->bits == 32 && i < 16; i++) {
+narrow:
+    for (unsigned i = 0; f->bits != 64 && i < 16; i++) {
         s->gpr[i] = (uint32_t)s->gpr[i];
     }
 }
@@ -414,7 +482,12 @@ void state_for_sequence(CpuState *s, Rng *r, unsigned attr, unsigned bits)
     s->gpr[13] = DATA_BASE + PAGE;
     s->gpr[12] = rng_below(r, 8) * 16;
     s->gpr[15] = rng_below(r, 4);
-    for (unsigned i = 0; bits == 32 && i < 16; i++) {
+    if (test_mode(bits)->ldt) {
+        s->gpr[RSP] = test_mode(bits)->sp;
+        s->gpr[RBX] = 0x800;
+        s->gpr[RBP] = test_mode(bits)->sp + 0x200;
+    }
+    for (unsigned i = 0; bits != 64 && i < 16; i++) {
         s->gpr[i] = (uint32_t)s->gpr[i];
     }
 }

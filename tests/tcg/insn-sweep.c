@@ -43,7 +43,7 @@ static void make_instances(Sweep *w, const FormList *forms, const char *group, u
 /* A repeated comparison that faults: AMD has flags of the last element, Intel those from before the instruction. */
 static bool comparison_faulted(const Form *f, const CpuState *native)
 {
-    return (f->attr & FORM_STRING) && native->vector == 14 && (strstr(f->name, "cmps") || strstr(f->name, "scas"));
+    return (f->attr & FORM_STRING) && native->vector != ENDED && (strstr(f->name, "cmps") || strstr(f->name, "scas"));
 }
 
 static uint32_t undefined_flags(const Instance *in, const CpuState *before, const CpuState *native)
@@ -122,7 +122,7 @@ static void sweep_bits(const FormList *forms, const char *group, unsigned bits)
     }
     if (w.n_forms) {
         run_instances(&w, bits);
-        tap(g_hash_table_size(w.failed) == 0, "%s, %u-bit: %u forms, %lu runs, %u forms differ", group, bits, w.n_forms,
+        tap(g_hash_table_size(w.failed) == 0, "%s, mode %u: %u forms, %lu runs, %u forms differ", group, bits, w.n_forms,
             tests_run - before, g_hash_table_size(w.failed));
     }
     for (unsigned i = 0; i < w.instances->len; i++) {
@@ -135,8 +135,9 @@ static void sweep_bits(const FormList *forms, const char *group, unsigned bits)
 
 void sweep_forms(const FormList *forms, const char *group)
 {
-    sweep_bits(forms, group, 64);
-    if (native_has_mode(32)) {
-        sweep_bits(forms, group, 32);
+    for (unsigned i = 0; i < n_test_modes; i++) {
+        if (native_has_mode(test_modes[i].id)) {
+            sweep_bits(forms, group, test_modes[i].id);
+        }
     }
 }

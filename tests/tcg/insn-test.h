@@ -10,6 +10,7 @@
  *   insn-random.c   sequences, and making a failing one small      insn-fuzz.c     random bytes as instructions
  *   insn-sweep.c    every form by itself                           insn-test.c     command line
  *   insn-coverage.c encodings that no form reaches                 insn-host.c     code for old hosts
+ *   insn-mode.c     64-bit, 32-bit, 16-bit, segments
  *
  * Addresses are the same on both sides, so that results compare bit by bit. All of it lies in the low 4 GiB: addresses of
  * 32-bit code reach it too.
@@ -58,6 +59,7 @@ typedef struct FxImage {
 _Static_assert(sizeof(FxImage) == 512, "FXSAVE area");
 
 #define ENDED (-1)              /* CpuState.vector: ran to the end */
+#define ENDLESS 256             /* ... has been stopped, on the host: a loop whose counter something overwrites */
 typedef struct CpuState {
     FxImage fx QEMU_ALIGNED(64);
     uint64_t gpr[16];
@@ -72,9 +74,29 @@ typedef struct CpuState {
 /* Code in the arena; the same bytes in the guest's memory and in the host's. */
 typedef struct Code {
     uint32_t off, len;          /* from CODE_BASE */
-    uint8_t bits;               /* 64 or 32 */
+    uint8_t bits;               /* mode: 64, 32, 16, 33 */
     bool trap;                  /* leaves through INT3 on the host, too: code that may read or write itself */
 } Code;
+
+/* ---- insn-mode.c ---- */
+enum { SEG_CS, SEG_SS, SEG_DS, SEG_ES, SEG_COUNT, SEG_DEFAULT = SEG_COUNT };
+typedef struct TestSegment {
+    uint16_t selector;
+    uint32_t base, limit;
+    bool big, down, code;       /* D/B; expand-down */
+} TestSegment;
+typedef struct TestMode {
+    unsigned id, bits;          /* bits: of the code */
+    uint32_t code_size;         /* what CS reaches */
+    uint32_t sp;
+    bool ldt;                   /* small segments */
+    TestSegment seg[SEG_COUNT];
+} TestMode;
+extern const TestMode test_modes[];
+extern const unsigned n_test_modes;
+const TestMode *test_mode(unsigned id);
+typedef struct Rng { uint64_t s; } Rng;
+uint32_t segment_offset(const TestSegment *seg, unsigned size, bool align, Rng *r);
 
 /* ---- insn-asm.c ---- */
 /*
@@ -159,7 +181,8 @@ typedef struct MemRef {
     uint8_t scale;              /* 1, 2, 4, 8 */
     int32_t disp;
     uint8_t size;
-    bool addr32, rip_relative, gs;
+    bool addr16, addr32, rip_relative, gs, override;
+    uint8_t seg;                /* SEG_*, of modes with small segments */
     uint32_t target;            /* rip_relative or no base: the address */
 } MemRef;
 /* A form with operands chosen. */
@@ -169,7 +192,6 @@ typedef struct Instance {
     MemRef mem;
     int8_t reg[6];              /* register of operand i, -1 none */
 } Instance;
-typedef struct Rng { uint64_t s; } Rng;
 Instance instance_make(const Form *f, Rng *r, bool in_sequence);
 void instance_clear(Instance *in);
 
