@@ -129,13 +129,6 @@ void helper_vgather(CPUX86State *env, uint32_t how, uint64_t base, uint32_t mmu_
     }
 }
 
-void helper_vzeroupper(CPUX86State *env, uint32_t n)
-{
-    for (unsigned i = 0; i < n; i++) {
-        env->xmm[i].q[2] = env->xmm[i].q[3] = 0;
-    }
-}
-
 void helper_vzeroall(CPUX86State *env, uint32_t n)
 {
     memset(env->xmm, 0, n * sizeof(XmmReg));

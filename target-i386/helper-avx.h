@@ -60,8 +60,7 @@ extern const IrVecOp vec_vinsertf128;
     H(vmaskload, void, RAISES, i32, i64, i32)                                                          \
     H(vmaskstore, void, RAISES, i32, i64, i32)                                                         \
     H(vgather, void, RAISES, i32, i64, i32)                                                            \
-    H(vzeroupper, void, STATE, i32 /*registers*/)                                                      \
-    H(vzeroall, void, STATE, i32)                                                                      \
+    H(vzeroall, void, STATE, i32 /*registers*/)                                                        \
     /* EXTRQ, INSERTQ: offsets of dst and src, length | index << 8, or -1: those of the source */      \
     H(extrq, void, STATE, i32, i32, i32)                                                                \
     H(insertq, void, STATE, i32, i32, i32)

@@ -493,7 +493,11 @@ static bool vex_form_exists(const Translator *t, const Insn *in, const VexRow *r
 /* VZEROUPPER, VZEROALL: of the eight or sixteen registers there are. */
 static void emit_vzero(Translator *t, const Insn *in)
 {
-    ir_call(t->ir, in->vex_l ? H(vzeroall) : H(vzeroupper), const32(t, t->code64 ? 16 : 8));
+    if (in->vex_l) {
+        ir_call(t->ir, H(vzeroall), const32(t, t->code64 ? 16 : 8));
+    } else {
+        ir_vzup(t->ir, t->code64 ? 16 : 8);
+    }
 }
 
 static bool is_vzero(const Insn *in)

@@ -95,6 +95,7 @@ static void dump_extra(const IrContext *ir, GString *s, const IrOp *op)
         g_string_append_printf(s, ",env+0x%x", (unsigned)op->c[1]);
         dump_memop(s, (IrMemOp)op->c[0]);
         break;
+    case IRO_vzup: g_string_append_printf(s, " %u", op->pos); break;
     case IRO_vec: case IRO_vex: case IRO_vget: case IRO_vput: dump_vector(s, op); break;
     case IRO_exit_chain: dump_exit(s, op); break;
     case IRO_exit_chain_if: g_string_append_printf(s, ",%s", ir_cond_name((IrCond)op->cond)); dump_exit(s, op); break;

@@ -402,6 +402,11 @@ void ir_vput(IrContext *ir, const IrVecOp *vop, size_t dst, size_t a, IrTemp val
     op->arg[0] = val;
 }
 
+void ir_vzup(IrContext *ir, unsigned n)
+{
+    op_new(ir, IRO_vzup, IR_I64)->pos = (uint8_t)n;
+}
+
 IrTemp ir_call(IrContext *ir, const IrHelper *h, ...)
 {
     IrOp *op = op_new(ir, IRO_call, h->ret == IR_I32 ? IR_I32 : IR_I64);

@@ -29,7 +29,7 @@ static const char *const signatures[IRO__COUNT] = {
     [IRO_extract] = "tt", [IRO_sextract] = "tt", [IRO_setcond] = "icc", [IRO_movcond] = "tcctt",
     [IRO_ld] = "t", [IRO_st] = "t", [IRO_gld] = "tl", [IRO_gst] = "lt",
     [IRO_gchk] = "ll", [IRO_hld] = "tl", [IRO_hst] = "lt", [IRO_gldv] = "l", [IRO_gstv] = "l",
-    [IRO_atomic_rmw] = "tlt", [IRO_atomic_cas] = "tltt", [IRO_fence] = "", [IRO_vec] = "", [IRO_vex] = "", [IRO_vget] = "t",
+    [IRO_atomic_rmw] = "tlt", [IRO_atomic_cas] = "tltt", [IRO_fence] = "", [IRO_vzup] = "", [IRO_vec] = "", [IRO_vex] = "", [IRO_vget] = "t",
     [IRO_vput] = "t", [IRO_call] = NULL,
     [IRO_exit_chain] = "", [IRO_exit_chain_if] = "cc", [IRO_exit_jump] = "l", [IRO_exit_loop] = "",
     [IRO_exit_loop_at] = "",

@@ -209,6 +209,8 @@ void ir_vex_compute(void *env, const IrVecOp *op, const IrVexArgs *x);
 IrTemp ir_vget(IrContext *ir, const IrVecOp *op, IrType type, unsigned len, size_t a, size_t b, uint8_t imm);
 /* zero: bytes 16 to 31 of dst become 0. */
 void ir_vput(IrContext *ir, const IrVecOp *op, size_t dst, size_t a, IrTemp val, bool zero, uint8_t imm);
+/* Bytes 16 to 31 of the first n slots become 0: VZEROUPPER. */
+void ir_vzup(IrContext *ir, unsigned n);
 /*
  * n values follow, converted by the caller to what the helper takes (I32 for uint32_t, I64 for uint64_t). Result or
  * IR_NONE.

@@ -266,6 +266,11 @@ static void encode_fence(Encoder *e, const IrOp *op)
     head(e, op, op->opc, 0);
 }
 
+static void encode_vzup(Encoder *e, const IrOp *op)
+{
+    head(e, op, op->opc, op->pos);
+}
+
 static void encode_vec(Encoder *e, const IrOp *op)
 {
     head(e, op, op->opc, op->pos);
@@ -334,7 +339,7 @@ static EncodeFn *const encoders[IRO__COUNT] = {     /* NULL: encode_scalar */
     [IRO_gldv] = encode_memory, [IRO_gstv] = encode_memory, [IRO_atomic_rmw] = encode_memory,
     [IRO_atomic_cas] = encode_memory,
     [IRO_gchk] = encode_check, [IRO_hld] = encode_host_access, [IRO_hst] = encode_host_access,
-    [IRO_fence] = encode_fence, [IRO_vec] = encode_vec,
+    [IRO_fence] = encode_fence, [IRO_vzup] = encode_vzup, [IRO_vec] = encode_vec,
     [IRO_vex] = encode_vex, [IRO_vget] = encode_vex, [IRO_vput] = encode_vex, [IRO_call] = encode_call,
     [IRO_exit_chain] = encode_chain, [IRO_exit_chain_if] = encode_chain_if, [IRO_exit_jump] = encode_jump,
     [IRO_exit_loop] = encode_leave, [IRO_exit_loop_at] = encode_leave,

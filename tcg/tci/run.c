@@ -354,6 +354,13 @@ static const uint32_t *call(Vm *vm, TciHead h, const uint32_t *arg)
     return tail + 2;
 }
 
+static void zero_upper_halves(Vm *vm, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        memset(vm->env + tci_layout.vec + 32 * i + 16, 0, 16);
+    }
+}
+
 static void vector(Vm *vm, TciHead h, const uint32_t *arg)
 {
     unsigned nargs = ir_op_defs[h.opc].nout + ir_op_defs[h.opc].nin;
@@ -502,6 +509,10 @@ uintptr_t tci_run(uint8_t *env, const uint32_t *code)
         }
         case IRO_fence:
             __atomic_thread_fence(__ATOMIC_SEQ_CST);
+            pc += 1;
+            break;
+        case IRO_vzup:
+            zero_upper_halves(&vm, h.imm);
             pc += 1;
             break;
         case IRO_vec:

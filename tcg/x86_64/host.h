@@ -222,6 +222,7 @@ void lower_vec(Host *h, const IrOp *op);
 void lower_vex(Host *h, const IrOp *op);
 void lower_vget(Host *h, const IrOp *op);
 void lower_vput(Host *h, const IrOp *op);
+void lower_vzup(Host *h, const IrOp *op);
 void lower_gldv(Host *h, const IrOp *op);
 void lower_gstv(Host *h, const IrOp *op);
 

@@ -688,7 +688,8 @@ static LowerFn *const lower_fns[IRO__COUNT] = {
     [IRO_gld] = lower_gld, [IRO_gst] = lower_gst,
     [IRO_gchk] = lower_gchk, [IRO_hld] = lower_hld, [IRO_hst] = lower_hst, [IRO_gldv] = lower_gldv, [IRO_gstv] = lower_gstv,
     [IRO_atomic_rmw] = lower_atomic, [IRO_atomic_cas] = lower_atomic, [IRO_fence] = lower_fence,
-    [IRO_vec] = lower_vec, [IRO_vex] = lower_vex, [IRO_vget] = lower_vget, [IRO_vput] = lower_vput, [IRO_call] = lower_helper,
+    [IRO_vec] = lower_vec, [IRO_vex] = lower_vex, [IRO_vget] = lower_vget, [IRO_vput] = lower_vput, [IRO_vzup] = lower_vzup,
+    [IRO_call] = lower_helper,
     [IRO_exit_chain] = lower_exit, [IRO_exit_chain_if] = lower_exit, [IRO_exit_jump] = lower_exit,
     [IRO_exit_loop] = lower_exit, [IRO_exit_loop_at] = lower_exit,
 };

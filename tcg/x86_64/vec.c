@@ -426,6 +426,7 @@ static void assign_registers(Host *h)
 void vec_start(Host *h)
 {
     bool loops = false, any = false;
+    unsigned zeroed = 0;
 
     for (unsigned i = 0; i < host_info.layout.n_vec; i++) {
         h->vec.slot[i] = (VecSlot) { .reg = -1 };
@@ -433,9 +434,13 @@ void vec_start(Host *h)
     h->vec.loop_off = 0;
     for (unsigned i = 0; i < h->ir->n_ops; i++) {
         count_uses(h, &h->ir->ops[i]);
+        zeroed = h->ir->ops[i].opc == IRO_vzup ? MAX(zeroed, h->ir->ops[i].pos) : zeroed;
         loops |= jumps_to_start(h, &h->ir->ops[i]);
     }
     assign_registers(h);
+    for (unsigned i = 0; i < zeroed; i++) {
+        h->vec.slot[i].written |= h->vec.slot[i].width == 32;
+    }
     for (unsigned i = 0; i < host_info.layout.n_vec && loops; i++) {
         VecSlot *s = &h->vec.slot[i];
 
@@ -621,6 +626,29 @@ void lower_vput(Host *h, const IrOp *op)
         zero_upper_in_memory(h, dst);
     }
     define(h, dst, d, zero && host_avx());
+}
+
+/* A register whose slot the block uses as a whole does it itself; of the others the memory has the upper half. */
+void lower_vzup(Host *h, const IrOp *op)
+{
+    bool have_zeros = false;
+
+    for (unsigned i = 0; i < op->pos; i++) {
+        VecSlot *s = &h->vec.slot[i];
+
+        if (s->reg >= 0 && s->width == 32 && s->valid) {
+            asm_vex_rr(&h->a, 0x28 | X_0F, false, s->reg, 0, s->reg);
+            s->valid = s->dirty = 32;
+            continue;
+        }
+        if (!have_zeros && host_avx()) {
+            asm_vex_rr(&h->a, 0x57 | X_0F, false, XA, XA, XA);
+        } else if (!have_zeros) {
+            asm_rr(&h->a, 0x57 | X_0F, XA, XA);
+        }
+        have_zeros = true;
+        state_store(h, 16, XA, slot_off(i) + 16);
+    }
 }
 
 /* ---- guest memory ---- */

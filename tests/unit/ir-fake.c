@@ -963,6 +963,11 @@ static Outcome ref_run(const IrContext *ir, FakeCpu *c, bool patched, const uint
         case IRO_vget:
             set(ir, c, op->arg[0], ir_vget_run(c, v, op->c[1], op->pos | (uint32_t)op->slot << 8) & mask_of(op->type));
             break;
+        case IRO_vzup:
+            for (unsigned k = 0; k < op->pos; k++) {
+                memset(c->xmm[k] + 16, 0, 16);
+            }
+            break;
         case IRO_vput: ir_vput_run(c, v, op->c[1], in[0], op->pos | (uint32_t)op->slot << 8); break;
         case IRO_call: ref_call(ir, c, op); break;
         case IRO_exit_chain:

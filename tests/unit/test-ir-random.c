@@ -226,6 +226,10 @@ static void gen_vec(Gen *g)
     uint8_t imm = (uint8_t)pick(g, 256);
     IrTemp v;
 
+    if (chance(g, 5)) {
+        ir_vzup(g->ir, 1 + pick(g, FAKE_N_VEC - 1));
+        return;
+    }
     switch (pick(g, 8)) {
     case 0:
         n = pick(g, fake_n_vget_ops);
