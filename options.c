@@ -321,6 +321,22 @@ static bool opt_uuid(void *dest, const char *arg, Error **errp)
     return true;
 }
 
+static bool opt_smbios(void *dest, const char *arg, Error **errp)
+{
+    VmOptions *o = dest;
+    g_autoptr(KeyList) l = keylist_parse(arg, NULL, smbios_keys, errp);
+    const char *uuid = l ? keylist_get(l, "uuid") : NULL;
+
+    if (uuid && !is_uuid(uuid)) {
+        error_set(errp, "'%s' is not a UUID: expected 8-4-4-4-12 hex digits", uuid);
+        return false;
+    }
+    if (uuid) {
+        o->board.uuid = g_intern_string(uuid);
+    }
+    return l && smbios_option(l, errp);
+}
+
 static const KeyDef name_keys[] = {
     { "guest", KEY_STRING, .help = "the guest's name (this key's name may be left out)" },
     { "process", KEY_STRING, .help = "accepted, no effect" },
@@ -737,6 +753,8 @@ const OptionDef vm_option_table[] = {
     { "rtc", .arg = "base=...[,...]", .help = "time of the guest's clock at start", .keys = rtc_keys, FN(opt_rtc) },
     { "name", .arg = "NAME[,...]", .help = "a name for the guest", .keys = name_keys, FN(opt_name) },
     { "uuid", .arg = "UUID", .help = "the machine's identity in its SMBIOS tables", FN(opt_uuid) },
+    { "smbios", .arg = "type=N[,...]", .help = "text in the machine's SMBIOS tables", .keys = smbios_keys,
+      FN(opt_smbios) },
     { "no-acpi", .help = "same as -machine acpi=off", FLAG(board.no_acpi) },
     { "no-hpet", .help = "same as -machine hpet=off", FLAG(board.no_hpet) },
     { "no-fd-bootchk", .help = "boot a floppy disk without the boot signature too", FLAG(board.no_fd_bootchk) },
@@ -825,7 +843,7 @@ const OptionDef vm_option_table[] = {
     REFUSED("audiodev", "..."), REFUSED("qmp", "DEV"),
     REFUSED("qmp-pretty", "DEV"), REFUSED("gdb", "DEV"), REFUSED("s", NULL), REFUSED("enable-kvm", NULL),
     REFUSED("loadvm", "NAME"), REFUSED("icount", "..."), REFUSED("daemonize", NULL),
-    REFUSED("fw_cfg", "..."), REFUSED("smbios", "..."), REFUSED("acpitable", "..."), REFUSED("option-rom", "FILE"),
+    REFUSED("fw_cfg", "..."), REFUSED("acpitable", "..."), REFUSED("option-rom", "FILE"),
     REFUSED("object", "..."), REFUSED("global", "..."), REFUSED("set", "..."), REFUSED("readconfig", "FILE"),
     REFUSED("numa", "..."), REFUSED("mem-path", "FILE"), REFUSED("mem-prealloc", NULL),
     REFUSED("seed", "NUMBER"), REFUSED("msg", "..."), REFUSED("watchdog-action", "..."), REFUSED("tpmdev", "..."),

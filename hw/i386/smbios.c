@@ -18,9 +18,12 @@
 #define MANUFACTURER    "QEMU"
 #define PRODUCT         "Standard PC (i440FX + PIIX, 1996)"
 
+#define HANDLE_FIRMWARE 0x0000
 #define HANDLE_SYSTEM   0x0100
+#define HANDLE_BOARD    0x0200
 #define HANDLE_CHASSIS  0x0300
 #define HANDLE_CPU      0x0400
+#define HANDLE_STRINGS  0x0e00
 #define HANDLE_ARRAY    0x1000
 #define HANDLE_DIMM     0x1100
 #define HANDLE_MAPPED   0x1300
@@ -105,28 +108,201 @@ static void put_uuid(Smbios *s, const uint8_t uuid[16])
     }
 }
 
+/* ---- -smbios ----------------------------------------------------------------------------------------------------- */
+
+const KeyDef smbios_keys[] = {
+    { "type", KEY_UINT, .help = "the structure: 0 firmware, 1 system, 2 base board, 3 chassis, 4 processor, 11 strings, "
+      "17 memory device" },
+    { "vendor", KEY_STRING, .help = "0" },
+    { "date", KEY_STRING, .help = "0" },
+    { "release", KEY_STRING, .help = "0: major.minor" },
+    { "uefi", KEY_BOOL, .help = "0" },
+    { "manufacturer", KEY_STRING, .help = "1, 2, 3, 4, 17" },
+    { "product", KEY_STRING, .help = "1, 2" },
+    { "version", KEY_STRING, .help = "0 to 4" },
+    { "serial", KEY_STRING, .help = "1, 2, 3, 4, 17" },
+    { "uuid", KEY_STRING, .help = "1; -uuid does the same" },
+    { "sku", KEY_STRING, .help = "1, 3" },
+    { "family", KEY_STRING, .help = "1" },
+    { "asset", KEY_STRING, .help = "2, 3, 4, 17" },
+    { "location", KEY_STRING, .help = "2" },
+    { "part", KEY_STRING, .help = "4, 17" },
+    { "sock_pfx", KEY_STRING, .help = "4: name before the socket's number" },
+    { "loc_pfx", KEY_STRING, .help = "17: name before the module's number" },
+    { "bank", KEY_STRING, .help = "17" },
+    { "value", KEY_STRING, .help = "11: a string; may be given several times" },
+    { .name = NULL },
+};
+
+/* What each type takes. */
+static const struct {
+    uint8_t type;
+    const char *keys;
+} type_keys[] = {
+    { 0, " vendor version date release uefi " },
+    { 1, " manufacturer product version serial uuid sku family " },
+    { 2, " manufacturer product version serial asset location " },
+    { 3, " manufacturer version serial asset sku " },
+    { 4, " sock_pfx manufacturer version serial asset part " },
+    { 11, " value " },
+    { 17, " loc_pfx bank manufacturer serial asset part " },
+};
+
+typedef struct Setting {
+    uint8_t type;
+    char *key, *value;
+} Setting;
+static GArray *settings;        /* start-up */
+
+static const char *keys_of_type(uint64_t type)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(type_keys); i++) {
+        if (type_keys[i].type == type) {
+            return type_keys[i].keys;
+        }
+    }
+    return NULL;
+}
+
+bool smbios_option(const KeyList *l, Error **errp)
+{
+    const char *keys = keys_of_type(keylist_get_uint(l, "type", UINT64_MAX));
+
+    if (!keys) {
+        error_set(errp, "type= must be 0, 1, 2, 3, 4, 11 or 17");
+        return false;
+    }
+    if (!settings) {
+        settings = g_array_new(FALSE, FALSE, sizeof(Setting));
+    }
+    for (size_t i = 0; i < l->n; i++) {
+        Setting set = { (uint8_t)keylist_get_uint(l, "type", 0), g_strdup(l->items[i].key),
+                        g_strdup(l->items[i].value) };
+        g_autofree char *word = g_strdup_printf(" %s ", set.key);
+
+        if (strcmp(set.key, "type") && !strstr(keys, word)) {
+            error_set(errp, "type %u has no '%s'", set.type, set.key);
+            return false;
+        }
+        g_array_append_val(settings, set);
+    }
+    return true;
+}
+
+static const char *setting(uint8_t type, const char *key, const char *def)
+{
+    for (unsigned i = 0; settings && i < settings->len; i++) {
+        const Setting *set = &g_array_index(settings, Setting, i);
+
+        if (set->type == type && !strcmp(set->key, key)) {
+            def = set->value;
+        }
+    }
+    return def;
+}
+
+static void put_setting(Smbios *s, uint8_t type, const char *key, const char *def)
+{
+    const char *text = setting(type, key, def);
+
+    put_string(s, text && *text ? text : NULL);     /* an empty string would end the list */
+}
+
+/* ---- structures -------------------------------------------------------------------------------------------------- */
+
+/* The firmware describes itself unless the user has. */
+static void add_firmware(Smbios *s)
+{
+    unsigned major = 0, minor = 0;
+    const char *uefi = setting(0, "uefi", "off");
+
+    if (!setting(0, "type", NULL)) {
+        return;
+    }
+    sscanf(setting(0, "release", "0.0"), "%u.%u", &major, &minor);
+    begin(s, 0, HANDLE_FIRMWARE);
+    put_setting(s, 0, "vendor", NULL);
+    put_setting(s, 0, "version", NULL);
+    put16(s, 0xe800);       /* segment of the firmware */
+    put_setting(s, 0, "date", NULL);
+    put8(s, 0);             /* size: 64 KiB */
+    put64(s, 0x08);         /* characteristics are not given */
+    put8(s, 0);
+    put8(s, 0x14 | (g_str_equal(uefi, "on") ? 0x08 : 0));   /* virtual machine, targeted content distribution */
+    put8(s, (uint8_t)major);
+    put8(s, (uint8_t)minor);
+    put8(s, 0xff);          /* no embedded controller */
+    put8(s, 0xff);
+    end(s);
+}
+
 static void add_system(Smbios *s, PcState *pc)
 {
     begin(s, 1, HANDLE_SYSTEM);
-    put_string(s, MANUFACTURER);
-    put_string(s, PRODUCT);
-    put_string(s, PC_MACHINE_VERSION);
-    put_string(s, NULL);
+    put_setting(s, 1, "manufacturer", MANUFACTURER);
+    put_setting(s, 1, "product", PRODUCT);
+    put_setting(s, 1, "version", PC_MACHINE_VERSION);
+    put_setting(s, 1, "serial", NULL);
     put_uuid(s, pc->uuid);
     put8(s, 0x06);          /* woken by the power switch */
-    put_string(s, NULL);
-    put_string(s, NULL);
+    put_setting(s, 1, "sku", NULL);
+    put_setting(s, 1, "family", NULL);
+    end(s);
+}
+
+static void add_base_board(Smbios *s)
+{
+    if (!setting(2, "type", NULL)) {
+        return;
+    }
+    begin(s, 2, HANDLE_BOARD);
+    put_setting(s, 2, "manufacturer", MANUFACTURER);
+    put_setting(s, 2, "product", PRODUCT);
+    put_setting(s, 2, "version", PC_MACHINE_VERSION);
+    put_setting(s, 2, "serial", NULL);
+    put_setting(s, 2, "asset", NULL);
+    put8(s, 0x01);          /* hosting board */
+    put_setting(s, 2, "location", NULL);
+    put16(s, HANDLE_CHASSIS);
+    put8(s, 0x0a);          /* motherboard */
+    put8(s, 0);
+    end(s);
+}
+
+static void add_oem_strings(Smbios *s)
+{
+    unsigned n = 0;
+
+    for (unsigned pass = 0; pass < 2; pass++) {
+        for (unsigned i = 0; settings && i < settings->len; i++) {
+            const Setting *set = &g_array_index(settings, Setting, i);
+            bool counts = set->type == 11 && !strcmp(set->key, "value") && *set->value;
+
+            if (counts && !pass) {
+                n++;
+            } else if (counts && s->n_strings < 255) {
+                g_string_append_len(s->strings, set->value, (gssize)strlen(set->value) + 1);
+                s->n_strings++;
+            }
+        }
+        if (!pass && n) {
+            begin(s, 11, HANDLE_STRINGS);
+            put8(s, (uint8_t)MIN(n, 255u));
+        } else if (!pass) {
+            return;
+        }
+    }
     end(s);
 }
 
 static void add_chassis(Smbios *s)
 {
     begin(s, 3, HANDLE_CHASSIS);
-    put_string(s, MANUFACTURER);
+    put_setting(s, 3, "manufacturer", MANUFACTURER);
     put8(s, 0x01);          /* other */
-    put_string(s, PC_MACHINE_VERSION);
-    put_string(s, NULL);
-    put_string(s, NULL);
+    put_setting(s, 3, "version", PC_MACHINE_VERSION);
+    put_setting(s, 3, "serial", NULL);
+    put_setting(s, 3, "asset", NULL);
     put8(s, 0x03);          /* boot-up, power supply and thermal state: safe */
     put8(s, 0x03);
     put8(s, 0x03);
@@ -136,22 +312,23 @@ static void add_chassis(Smbios *s)
     put8(s, 0);
     put8(s, 0);
     put8(s, 0);
-    put_string(s, NULL);
+    put_setting(s, 3, "sku", NULL);
     end(s);
 }
 
 static void add_processor(Smbios *s, unsigned socket)
 {
-    g_autofree char *name = g_strdup_printf("CPU %u", socket);
+    const char *prefix = setting(4, "sock_pfx", "CPU");
+    g_autofree char *name = g_strdup_printf("%s %u", prefix, socket);
 
     begin(s, 4, HANDLE_CPU + socket);
     put_string(s, name);
     put8(s, 0x03);          /* central processor */
     put8(s, 0x01);          /* family: other */
-    put_string(s, MANUFACTURER);
+    put_setting(s, 4, "manufacturer", MANUFACTURER);
     put32(s, x86_cpu_cpuid_signature());
     put32(s, x86_cpu_cpuid_features());
-    put_string(s, PC_MACHINE_VERSION);
+    put_setting(s, 4, "version", PC_MACHINE_VERSION);
     put8(s, 0);
     put16(s, 0);            /* external clock unknown */
     put16(s, 2000);
@@ -161,9 +338,9 @@ static void add_processor(Smbios *s, unsigned socket)
     put16(s, NOT_PROVIDED); /* caches */
     put16(s, NOT_PROVIDED);
     put16(s, NOT_PROVIDED);
-    put_string(s, NULL);
-    put_string(s, NULL);
-    put_string(s, NULL);
+    put_setting(s, 4, "serial", NULL);
+    put_setting(s, 4, "asset", NULL);
+    put_setting(s, 4, "part", NULL);
     put8(s, MIN(smp_cores, 0xff));
     put8(s, MIN(smp_cores, 0xff));
     put8(s, MIN(smp_cores * smp_threads, 0xff));
@@ -189,7 +366,8 @@ static void add_memory_array(Smbios *s, uint64_t ram, unsigned dimms)
 
 static void add_dimm(Smbios *s, unsigned n, uint64_t size)
 {
-    g_autofree char *name = g_strdup_printf("DIMM %u", n);
+    const char *prefix = setting(17, "loc_pfx", "DIMM");
+    g_autofree char *name = g_strdup_printf("%s %u", prefix, n);
     uint64_t mib = size / MiB;
 
     begin(s, 17, HANDLE_DIMM + n);
@@ -201,14 +379,14 @@ static void add_dimm(Smbios *s, unsigned n, uint64_t size)
     put8(s, 0x09);          /* DIMM */
     put8(s, 0);
     put_string(s, name);
-    put_string(s, NULL);
+    put_setting(s, 17, "bank", NULL);
     put8(s, 0x07);          /* RAM */
     put16(s, 0x0002);
     put16(s, 0);
-    put_string(s, MANUFACTURER);
-    put_string(s, NULL);
-    put_string(s, NULL);
-    put_string(s, NULL);
+    put_setting(s, 17, "manufacturer", MANUFACTURER);
+    put_setting(s, 17, "serial", NULL);
+    put_setting(s, 17, "asset", NULL);
+    put_setting(s, 17, "part", NULL);
     put8(s, 0);
     put32(s, mib < 0x7fff ? 0 : mib);
     put16(s, 0);
@@ -265,11 +443,14 @@ void smbios_build(PcState *pc)
 {
     Smbios s = { .out = g_byte_array_new(), .strings = g_string_new(NULL) };
 
+    add_firmware(&s);
     add_system(&s, pc);
+    add_base_board(&s);
     add_chassis(&s);
     for (int i = 0; i < smp_sockets; i++) {
         add_processor(&s, i);
     }
+    add_oem_strings(&s);
     add_memory(&s, pc);
     begin(&s, 32, HANDLE_BOOT);
     for (unsigned i = 0; i < 7; i++) {  /* six reserved bytes, then status 0: no errors */

@@ -273,6 +273,69 @@ static void test_fw_cfg_dma_reads_the_same(void)
     qtest_quit(q);
 }
 
+/* The contents of a file; fails when there is none of that name. */
+static GByteArray *fw_cfg_file(QTest *q, const char *name)
+{
+    uint8_t count[4], entry[64];
+    GByteArray *data = g_byte_array_new();
+
+    fw_cfg_read(q, 0x19, count, 4);
+    for (unsigned i = 0; i < count[3]; i++) {
+        for (unsigned k = 0; k < sizeof(entry); k++) {
+            entry[k] = qtest_inb(q, 0x511);
+        }
+        if (!strcmp((char *)entry + 8, name)) {
+            g_byte_array_set_size(data, (guint)(entry[1] << 16 | entry[2] << 8 | entry[3]));
+            fw_cfg_read(q, (uint16_t)(entry[4] << 8 | entry[5]), data->data, data->len);
+            return data;
+        }
+    }
+    g_error("fw_cfg has no file %s", name);
+}
+
+/* String number n (1 is the first) of the first structure of a type; NULL: none. Caller frees. */
+static char *smbios_string(const GByteArray *t, uint8_t type, unsigned n)
+{
+    for (guint at = 0; at + 4 < t->len; ) {
+        guint p = at + t->data[at + 1];
+
+        for (unsigned k = 1; t->data[p]; k++, p += (guint)strlen((char *)t->data + p) + 1) {
+            if (t->data[at] == type && k == n) {
+                return g_strdup((char *)t->data + p);
+            }
+        }
+        at = p == at + t->data[at + 1] ? p + 2 : p + 1;
+    }
+    return NULL;
+}
+
+static void check_string(const GByteArray *t, uint8_t type, unsigned n, const char *want)
+{
+    g_autofree char *got = smbios_string(t, type, n);
+
+    g_assert_cmpstr(got, ==, want);
+}
+
+static void test_smbios_says_what_the_user_says(void)
+{
+    QTest *q = qtest_start("-M pc -m 32 -smbios type=0,vendor=Me,version=1.2,release=3.4 -smbios type=1,serial=S1,sku=K "
+                           "-smbios type=2,product=Board -smbios type=11,value=one,value=two "
+                           "-smbios type=17,loc_pfx=Slot,serial=");
+    g_autoptr(GByteArray) t = fw_cfg_file(q, "etc/smbios/smbios-tables");
+
+    check_string(t, 0, 1, "Me");
+    check_string(t, 0, 2, "1.2");
+    check_string(t, 1, 1, "QEMU");
+    check_string(t, 1, 4, "S1");
+    check_string(t, 1, 5, "K");
+    check_string(t, 2, 2, "Board");
+    check_string(t, 11, 2, "two");
+    check_string(t, 11, 3, NULL);
+    check_string(t, 17, 1, "Slot 0");
+    check_string(t, 127, 1, NULL);
+    qtest_quit(q);
+}
+
 /* ---- VGA --------------------------------------------------------------------------------------------------------- */
 
 static void test_vga_planes_latch_and_mask(void)
@@ -470,6 +533,7 @@ int main(int argc, char **argv)
     g_test_add_func("/i8042/interrupts-are-lines-1-and-12", test_i8042_interrupts_are_lines_1_and_12);
     g_test_add_func("/fw-cfg/has-signature-and-memory-size", test_fw_cfg_has_signature_and_memory_size);
     g_test_add_func("/fw-cfg/dma-reads-the-same", test_fw_cfg_dma_reads_the_same);
+    g_test_add_func("/smbios/says-what-the-user-says", test_smbios_says_what_the_user_says);
     g_test_add_func("/vga/planes-latch-and-mask", test_vga_planes_latch_and_mask);
     g_test_add_func("/vga/dispi-has-its-id-and-a-framebuffer", test_vga_dispi_has_its_id_and_a_framebuffer);
     g_test_add_func("/pci/bars-tell-their-size", test_pci_bars_tell_their_size);

@@ -5,6 +5,7 @@
 
 #include "hw/isa/isa.h"
 #include "hw/pci/pci.h"
+#include "qemu/option.h"
 #include "sysemu/cpus.h"
 
 typedef struct MachineOptions {     /* filled by the command line, read by the board */
@@ -78,6 +79,9 @@ void fw_cfg_add_file(Device *fw, const char *name, const void *data, size_t len)
 /* hw/i386/acpi-build.c, smbios.c, kernel.c: fill fw_cfg */
 void acpi_build(PcState *pc);
 void smbios_build(PcState *pc);
+/* One -smbios: type=N,field=text,... Kept for smbios_build(); start-up. */
+extern const KeyDef smbios_keys[];
+bool smbios_option(const KeyList *l, Error **errp);
 bool pc_load_kernel(PcState *pc, Error **errp);     /* -kernel -initrd -append; bzImage, multiboot 1 */
 void pc_set_cmos(PcState *pc);
 
