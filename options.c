@@ -53,8 +53,8 @@ static void hint_machines(Error **errp)
 }
 
 /*
- * "kvm:tcg" takes the first one there is, and so do several options. Whether any of them is there is known when all have
- * been read.
+ * "kvm:tcg" takes the first one there is, and so do several options. Whether any of them is there is known when all
+ * have been read.
  */
 static bool accel_choose(VmOptions *o, const char *option, const char *list, Error **errp)
 {

@@ -4,6 +4,7 @@
 #define HW_ACPI_SMBUS_HOST_H
 
 #include "hw/core/device.h"
+#include "smbus-eeprom.h"
 
 #define SMBUS_BLOCK_MAX 32
 
@@ -14,6 +15,8 @@ typedef struct SmbusHost {
     uint8_t status, control, command, address, data[2];
     uint8_t outcome;                    /* status once the transfer in flight has ended */
     uint8_t block[SMBUS_BLOCK_MAX], block_index;
+    uint8_t eeprom[SMBUS_EEPROM_COUNT][SMBUS_EEPROM_SIZE];  /* fixed: follows from the memory's size */
+    uint8_t eeprom_at[SMBUS_EEPROM_COUNT];                  /* where each goes on reading */
 } SmbusHost;
 
 void smbus_host_init(SmbusHost *s, Device *owner, void (*irq)(void *opaque, int level), void *opaque);

@@ -111,8 +111,8 @@ static void put_uuid(Smbios *s, const uint8_t uuid[16])
 /* ---- -smbios ----------------------------------------------------------------------------------------------------- */
 
 const KeyDef smbios_keys[] = {
-    { "type", KEY_UINT, .help = "the structure: 0 firmware, 1 system, 2 base board, 3 chassis, 4 processor, 11 strings, "
-      "17 memory device" },
+    { "type", KEY_UINT,
+      .help = "the structure: 0 firmware, 1 system, 2 base board, 3 chassis, 4 processor, 11 strings, 17 memory" },
     { "vendor", KEY_STRING, .help = "0" },
     { "date", KEY_STRING, .help = "0" },
     { "release", KEY_STRING, .help = "0: major.minor" },

@@ -318,8 +318,9 @@ static void check_string(const GByteArray *t, uint8_t type, unsigned n, const ch
 
 static void test_smbios_says_what_the_user_says(void)
 {
-    QTest *q = qtest_start("-M pc -m 32 -smbios type=0,vendor=Me,version=1.2,release=3.4 -smbios type=1,serial=S1,sku=K "
-                           "-smbios type=2,product=Board -smbios type=11,value=one,value=two "
+    QTest *q = qtest_start("-M pc -m 32 -smbios type=0,vendor=Me,version=1.2,release=3.4 "
+                           "-smbios type=1,serial=S1,sku=K -smbios type=2,product=Board "
+                           "-smbios type=11,value=one,value=two "
                            "-smbios type=17,loc_pfx=Slot,serial=");
     g_autoptr(GByteArray) t = fw_cfg_file(q, "etc/smbios/smbios-tables");
 

@@ -224,6 +224,7 @@ static void test_no_hpet_when_it_is_not_wanted(void)
 
 #define PM_DEVFN    (1 << 3 | 3)
 #define PM_BASE     0xb000
+#define SMB_BASE    0xb100
 
 static void pm_map(QTest *q)
 {
@@ -260,6 +261,36 @@ static void test_pm_timer_overflow_raises_the_sci(void)
     qtest_quit(q);
 }
 
+/* Byte data of a device on the SMBus; -1: nobody answers. */
+static int smbus_read(QTest *q, uint8_t address, uint8_t command)
+{
+    qtest_outb(q, SMB_BASE, 0x1e);
+    qtest_outb(q, SMB_BASE + 4, (uint8_t)(address << 1 | 1));
+    qtest_outb(q, SMB_BASE + 3, command);
+    qtest_outb(q, SMB_BASE + 2, 0x48);          /* start, byte data */
+    qtest_until(q, !(qtest_inb(q, SMB_BASE) & 1));
+    return (qtest_inb(q, SMB_BASE) & 0x1e) == 0x02 ? qtest_inb(q, SMB_BASE + 5) : -1;
+}
+
+static void test_smbus_has_the_modules_of_the_memory(void)
+{
+    QTest *q = qtest_start("-M pc -m 768");
+    uint8_t sum = 0;
+
+    qtest_pci_writel(q, PM_DEVFN, 0x90, SMB_BASE | 1);
+    qtest_pci_writel(q, PM_DEVFN, 0xd0, 0x00090100);    /* SMBHSTCFG at D2: enabled */
+    g_assert_cmpint(smbus_read(q, 0x50, 2), ==, 8);
+    g_assert_cmpint(smbus_read(q, 0x50, 31), ==, 0x80);
+    g_assert_cmpint(smbus_read(q, 0x51, 31), ==, 0x40);
+    g_assert_cmpint(smbus_read(q, 0x52, 31), ==, 0);
+    g_assert_cmpint(smbus_read(q, 0x58, 0), ==, -1);
+    for (unsigned i = 0; i < 63; i++) {
+        sum = (uint8_t)(sum + smbus_read(q, 0x50, (uint8_t)i));
+    }
+    g_assert_cmpint(smbus_read(q, 0x50, 63), ==, sum);
+    qtest_quit(q);
+}
+
 static void test_soft_off_ends_the_program(void)
 {
     QTest *q = qtest_start("-M pc -m 32");
@@ -285,6 +316,7 @@ int main(int argc, char **argv)
     g_test_add_func("/hpet/none-when-it-is-not-wanted", test_no_hpet_when_it_is_not_wanted);
     g_test_add_func("/pm/timer-counts-at-its-rate", test_pm_timer_counts_at_its_rate);
     g_test_add_func("/pm/timer-overflow-raises-the-sci", test_pm_timer_overflow_raises_the_sci);
+    g_test_add_func("/smbus/has-the-modules-of-the-memory", test_smbus_has_the_modules_of_the_memory);
     g_test_add_func("/pm/soft-off-ends-the-program", test_soft_off_ends_the_program);
     return g_test_run();
 }
