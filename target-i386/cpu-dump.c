@@ -108,6 +108,23 @@ static void dump_control(CPUX86State *env, FILE *f, bool wide)
     fprintf(f, "EFER=%016" PRIx64 "\n", env->efer);
 }
 
+/* All of them where the system has AVX on. */
+static void dump_vectors(CPUX86State *env, FILE *f, unsigned n)
+{
+    bool avx = env->jit.mode_key & MK_OSXSAVE;
+
+    for (unsigned i = 0; i < n; i++) {
+        const uint64_t *q = env->xmm[i].q;
+
+        if (avx) {
+            fprintf(f, "YMM%02u=%016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %016" PRIx64 "\n", i, q[3], q[2], q[1],
+                    q[0]);
+        } else {
+            fprintf(f, "XMM%02u=%016" PRIx64 " %016" PRIx64 "%s", i, q[1], q[0], i & 1 ? "\n" : " ");
+        }
+    }
+}
+
 static void dump_fpu(CPUX86State *env, FILE *f, bool code64)
 {
     unsigned used = 0;
@@ -120,10 +137,7 @@ static void dump_fpu(CPUX86State *env, FILE *f, bool code64)
     for (unsigned i = 0; i < 8; i++) {
         fprintf(f, "FPR%u=%016" PRIx64 " %04x%s", i, env->fpregs[i].mant, env->fpregs[i].se, i & 1 ? "\n" : " ");
     }
-    for (unsigned i = 0; i < (code64 ? 16 : 8); i++) {
-        fprintf(f, "XMM%02u=%016" PRIx64 " %016" PRIx64 "%s", i, env->xmm[i].q[1], env->xmm[i].q[0],
-                i & 1 ? "\n" : " ");
-    }
+    dump_vectors(env, f, code64 ? 16 : 8);
 }
 
 static void dump_integer(CPUX86State *env, FILE *f)
