@@ -2,10 +2,11 @@
 /*
  * Drives from the command line: -drive, and the short forms -hda, -cdrom, -fda
  *
- * Left out: snapshot=on, throttling, copy-on-read, -blockdev graphs.
+ * Left out: throttling, copy-on-read.
  */
 #include "qemu/osdep.h"
 #include "sysemu/blockdev.h"
+#include "sysemu/runstate.h"
 
 static const struct {
     const char *name;
@@ -33,7 +34,7 @@ const KeyDef drive_keys[] = {
     { "bus", KEY_UINT, .help = "with unit=: the channel" },
     { "unit", KEY_UINT, .help = "0 master, 1 slave" },
     { "media", KEY_STRING, .values = "disk|cdrom", .help = "what kind of drive (default: disk)" },
-    { "format", KEY_STRING, .help = "raw; without it the image is looked at" },
+    { "format", KEY_STRING, .help = "raw, qcow2 and others; without it the image is looked at" },
     { "readonly", KEY_BOOL, .help = "never write to the image (default: off; cdrom: on)" },
     { "read-only", KEY_BOOL, .help = "the same" },
     { "id", KEY_STRING, .help = "a name for it" },
@@ -43,10 +44,12 @@ const KeyDef drive_keys[] = {
       "writethrough, directsync: so does every write; unsafe: flushes are ignored" },
     { "discard", KEY_STRING, .values = "ignore|off|unmap|on",
       .help = "unmap: give back to the host what the guest trims" },
-    { "snapshot", KEY_STRING, .values = "off", .help = "write to a temporary file instead: not in this version" },
+    { "snapshot", KEY_BOOL, .help = "write to a temporary file instead; the image stays as it is (default: off)" },
     { "aio", KEY_STRING, .values = "threads|native|io_uring", .help = "accepted: worker threads in any case" },
-    { "werror", KEY_STRING, .values = "report|enospc", .help = "accepted: errors are reported to the guest" },
-    { "rerror", KEY_STRING, .values = "report", .help = "accepted: errors are reported to the guest" },
+    { "werror", KEY_STRING, .values = "report|ignore|stop|enospc",
+      .help = "when writing fails: tell the guest, ignore it, stop the machine and try again when it goes on, or stop "
+      "when there is no space and else tell the guest (default: enospc)" },
+    { "rerror", KEY_STRING, .values = "report|ignore|stop", .help = "when reading fails (default: report)" },
     { "detect-zeroes", KEY_STRING, .values = "off", .help = "accepted" },
     { "locking", KEY_STRING, .values = "auto|on|off",
       .help = "keep other programs from using the image (default: auto)" },
@@ -151,11 +154,27 @@ static bool name_is_free(const char *name, Error **errp)
 
 /* ---- one option -------------------------------------------------------------------------------------------------- */
 
+static BlkOnError read_on_error(const KeyList *l, const char *key, BlkOnError def)
+{
+    static const char *const names[] = { "report", "ignore", "stop", "enospc" };
+    const char *text = keylist_get(l, key);
+
+    for (unsigned i = 0; text && i < ARRAY_SIZE(names); i++) {
+        if (g_str_equal(text, names[i])) {
+            return i;
+        }
+    }
+    return def;
+}
+
 static void read_open_options(DriveInfo *d, const KeyList *l)
 {
     const char *cache = keylist_get(l, "cache"), *discard = keylist_get(l, "discard");
 
     d->open.readonly = keylist_get_bool(l, "readonly", keylist_get_bool(l, "read-only", d->is_cdrom));
+    d->snapshot = keylist_get_bool(l, "snapshot", false);
+    d->on_read_error = read_on_error(l, "rerror", BLK_ERROR_REPORT);
+    d->on_write_error = read_on_error(l, "werror", BLK_ERROR_ENOSPC);
     d->open.auto_readonly = d->interface == DRIVE_FLOPPY;
     d->open.no_lock = !g_strcmp0(keylist_get(l, "locking"), "off");
     d->open.discard = discard && (g_str_equal(discard, "unmap") || g_str_equal(discard, "on"));
@@ -227,14 +246,57 @@ bool drive_add_file(DriveIf interface, int index, bool is_cdrom, const char *fil
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
+bool drives_snapshot;           /* -snapshot */
+
+/*
+ * snapshot=on: an image in the folder for temporary files that stands on the drive's. It has no name any more as soon
+ * as it is open, so it goes with us however we end.
+ */
+static BlockNode *open_snapshot(DriveInfo *d, Error **errp)
+{
+    const char *dir = g_getenv("TMPDIR") ? g_getenv("TMPDIR") : "/var/tmp";
+    g_autofree char *path = g_build_filename(dir, "vl.XXXXXX", NULL), *size = NULL, *real = NULL;
+    g_autoptr(GHashTable) options = block_dict_new();
+    BlockOpenOptions below = d->open, top = { .format = "qcow2", .cache = BLOCK_CACHE_UNSAFE, .discard = true };
+    BlockNode *base, *n = NULL;
+    int fd;
+
+    below.readonly = true;
+    base = block_open(d->file, &below, errp);
+    if (!base) {
+        return NULL;
+    }
+    fd = g_mkstemp(path);
+    if (fd < 0) {
+        error_set_errno(errp, errno, "cannot make a temporary file '%s'", path);
+        block_unref(base);
+        return NULL;
+    }
+    close(fd);
+    size = g_strdup_printf("%" PRIu64, block_size(base));
+    block_dict_set(options, "size", size);
+    if (block_driver_find("qcow2")->create(path, options, errp)) {
+        n = block_open(path, &top, errp);
+    }
+    unlink(path);
+    if (n) {
+        n->backing = base;
+    } else {
+        block_unref(base);
+    }
+    return n;
+}
+
 static bool drive_open(DriveInfo *d, Error **errp)
 {
     BlockNode *node = NULL;
 
     if (d->file) {
+        bool is_temporary = (d->snapshot || drives_snapshot) && !d->open.readonly && !d->is_cdrom;
+
         d->open.format = d->format;
-        d->open.warn_probed = true;
-        node = block_open(d->file, &d->open, errp);
+        d->open.warn_probed = !is_temporary;
+        node = is_temporary ? open_snapshot(d, errp) : block_open(d->file, &d->open, errp);
         if (!node) {
             return false;
         }
@@ -248,11 +310,74 @@ static bool drive_open(DriveInfo *d, Error **errp)
     if (node) {
         blk_insert(d->blk, node);
     }
+    blk_set_on_error(d->blk, d->on_read_error, d->on_write_error);
     return true;
+}
+
+/* ---- -blockdev --------------------------------------------------------------------------------------------------- */
+
+static GPtrArray *blockdevs;    /* const char *, in the order given */
+
+bool blockdev_add(const char *arg, Error **errp)
+{
+    if (!blockdevs) {
+        blockdevs = g_ptr_array_new();
+    }
+    g_ptr_array_add(blockdevs, (gpointer)arg);
+    return true;
+}
+
+/* The node, and for -device ...,drive=NAME a drive of its name. Nodes are kept until the end. */
+static bool blockdev_open(const char *arg, Error **errp)
+{
+    g_autoptr(GHashTable) dict = block_dict_new();
+    BlockOpenOptions o = { 0 };
+    BlockNode *n;
+    BlockBackend *blk;
+
+    if (!(*arg == '{' ? block_dict_parse_json(dict, arg, errp) : block_dict_parse_keys(dict, arg, errp))) {
+        return false;
+    }
+    if (!block_dict_get(dict, "node-name")) {
+        error_set(errp, "'node-name' must be specified for the root node");
+        return false;
+    }
+    n = block_open_dict(dict, &o, errp);
+    blk = n ? blk_new(n->node_name) : NULL;
+    if (n && !blk) {
+        error_set(errp, "there is already a drive with id '%s'", n->node_name);
+        block_unref(n);
+    }
+    if (blk) {
+        blk_insert(blk, n);
+    }
+    return blk;
+}
+
+static void stop_on_error(void)
+{
+    request_stop(RUN_STATE_PAUSED);
+}
+
+static void run_again(void *opaque, bool running, RunState s)
+{
+    if (running) {
+        blk_retry_parked();
+    }
 }
 
 bool drives_open(Error **errp)
 {
+    blk_set_stop_handler(stop_on_error);
+    runstate_add_notifier(run_again, NULL);
+    for (unsigned i = 0; blockdevs && i < blockdevs->len; i++) {
+        const char *arg = g_ptr_array_index(blockdevs, i);
+
+        if (!blockdev_open(arg, errp)) {
+            error_prepend(errp, "-blockdev %s: ", arg);
+            return false;
+        }
+    }
     for (unsigned i = 0; drives && i < drives->len; i++) {
         DriveInfo *d = g_ptr_array_index(drives, i);
 

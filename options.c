@@ -613,6 +613,17 @@ static bool opt_net(void *dest, const char *arg, Error **errp)
 
 /* ---- drives ------------------------------------------------------------------------------------------------------ */
 
+static bool opt_blockdev(void *dest, const char *arg, Error **errp)
+{
+    return blockdev_add(arg, errp);
+}
+
+static bool opt_snapshot(void *dest, const char *arg, Error **errp)
+{
+    drives_snapshot = true;
+    return true;
+}
+
 static bool opt_drive(void *dest, const char *arg, Error **errp)
 {
     return drive_add(arg, errp);
@@ -778,6 +789,9 @@ const OptionDef vm_option_table[] = {
     { "cdrom", .arg = "FILE", .help = "image in the CD-ROM drive (in the place of -hdc)", FN(opt_cdrom) },
     { "fda", .arg = "FILE", .help = "image in floppy drive A; -fdb: in drive B", FN(opt_fda) },
     { "fdb", .arg = "FILE", FN(opt_fdb) },
+    { "blockdev", .arg = "driver=DRIVER,node-name=NAME[,...]", .help = "an image as a node (options also as JSON), for "
+      "-device ...,drive=NAME; what it stands on is file.driver=,file.filename= or file=NAME", FN(opt_blockdev) },
+    { "snapshot", .help = "write to temporary files instead of the images", FN(opt_snapshot) },
     { "drive", .arg = "[file=FILE][,...]", .help = "a drive and its image", .keys = drive_keys, FN(opt_drive) },
 
     { .group = "Devices" },
@@ -836,7 +850,7 @@ const OptionDef vm_option_table[] = {
     { "help-man", FN(opt_help_man) },
 
     /* Known to users, missing here. */
-    REFUSED("blockdev", "..."), REFUSED("snapshot", NULL), REFUSED("pflash", "FILE"), REFUSED("sd", "FILE"),
+    REFUSED("pflash", "FILE"), REFUSED("sd", "FILE"),
     REFUSED("mtdblock", "FILE"), REFUSED("fsdev", "..."), REFUSED("virtfs", "..."), REFUSED("iscsi", "..."),
     REFUSED("netdev", "..."), REFUSED("vnc", "..."), REFUSED("spice", "..."), REFUSED("full-screen", NULL),
     REFUSED("k", "LANGUAGE"), REFUSED("usb", NULL), REFUSED("usbdevice", "NAME"), REFUSED("audio", "..."),

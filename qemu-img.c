@@ -16,11 +16,11 @@ const ImgCommand img_commands[] = {
       "Looks for inconsistencies and repairs them with -r. Status: 0 none (left), 1 the check failed, 2 corruption, "
       "3 leaked clusters, 63 the format has no check." },
     { "commit", img_commit, OBJ "[-q] [-f fmt] [-t cache] [-b base] [-r rate_limit] [-d] [-p] filename",
-      "Writes what the image holds into its backing file (or the one named with -b) and empties the image; -d leaves it "
-      "as it is." },
+      "Writes what the image holds into its backing file (or the one named with -b) and empties the image; -d leaves "
+      "it as it is." },
     { "compare", img_compare, OBJ "[-f fmt] [-F fmt] [-T src_cache] [-p] [-q] [-s] [-U] filename1 filename2",
-      "Status: 0 the contents are the same, 1 they differ, 2 an image could not be opened, 3 and 4 or read. What one is "
-      "longer must be zeros; -s wants the same size and allocation too." },
+      "Status: 0 the contents are the same, 1 they differ, 2 an image could not be opened, 3 and 4 or read. What one "
+      "is longer must be zeros; -s wants the same size and allocation too." },
     { "convert", img_convert, OBJ "[--target-image-opts] [--target-is-zero] [-U] [-C] [-c] [-p] [-q] [-n] [-f fmt] "
       "[-t cache] [-T src_cache] [-O output_fmt] [-B backing_file [-F backing_fmt]] [-o options] [-l snapshot_param] "
       "[-S sparse_size] [-r rate_limit] [-m num_coroutines] [-W] [--salvage] filename [filename2 [...]] "

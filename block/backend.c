@@ -12,6 +12,8 @@ struct BlockBackend {
     void *dev;                  /* opaque of ops; NULL: no device */
     bool write_cache;
     unsigned in_flight;
+    BlkOnError on_read_error, on_write_error;
+    struct BlkRequest *parked;  /* failed, to be tried again when the machine runs again */
     BlkStats stats;
     BlockBackend *next;
 };
@@ -20,10 +22,13 @@ typedef struct BlkRequest {
     BlockBackend *blk;
     BlockDone *cb;
     void *opaque;
+    BlockOp op;                 /* for another try */
     WorkerJob refused;          /* the way back of a request that never reaches the node */
+    struct BlkRequest *next;    /* parked */
 } BlkRequest;
 
 static BlockBackend *backends;  /* in order of creation; big lock */
+static void (*stop_machine)(void);      /* set once, at start */
 
 /* ---- the list ---------------------------------------------------------------------------------------------------- */
 
@@ -153,19 +158,67 @@ const BlkStats *blk_stats(const BlockBackend *blk)
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
 
+void blk_set_on_error(BlockBackend *blk, BlkOnError on_read, BlkOnError on_write)
+{
+    blk->on_read_error = on_read;
+    blk->on_write_error = on_write;
+}
+
+void blk_set_stop_handler(void (*stop)(void))
+{
+    stop_machine = stop;
+}
+
+/* What the user wants done about a failure: true when the request waits for a human now. */
+static bool blk_handle_error(BlkRequest *r, int *ret)
+{
+    BlockBackend *blk = r->blk;
+    BlkOnError what = r->op.kind == BLOCK_READ ? blk->on_read_error : blk->on_write_error;
+
+    if (what == BLK_ERROR_ENOSPC) {
+        what = *ret == -ENOSPC ? BLK_ERROR_STOP : BLK_ERROR_REPORT;
+    }
+    if (what == BLK_ERROR_IGNORE) {
+        *ret = 0;
+    }
+    if (what != BLK_ERROR_STOP || !stop_machine) {
+        return false;
+    }
+    if (!blk->parked) {
+        warn_report("drive '%s': %s failed: %s; the machine is stopped and tries again when it goes on", blk->name,
+                    r->op.kind == BLOCK_READ ? "reading" : "writing", strerror(-*ret));
+    }
+    r->next = blk->parked;
+    blk->parked = r;
+    stop_machine();
+    return true;
+}
+
+static void blk_answer(BlkRequest *r, int ret)
+{
+    r->cb(r->opaque, ret);
+    g_free(r);
+}
+
 static void blk_done(void *opaque, int ret)
 {
     BlkRequest *r = opaque;
 
     r->blk->in_flight--;
     r->blk->stats.failed += ret < 0;
-    r->cb(r->opaque, ret);
-    g_free(r);
+    if (ret >= 0 || !blk_handle_error(r, &ret)) {
+        blk_answer(r, ret);
+    }
 }
 
+/* The guest's own mistake: nothing the user could mend. */
 static void blk_refused(WorkerJob *job, int ret)
 {
-    blk_done(container_of(job, BlkRequest, refused), ret);
+    BlkRequest *r = container_of(job, BlkRequest, refused);
+
+    r->blk->in_flight--;
+    r->blk->stats.failed++;
+    blk_answer(r, ret);
 }
 
 static int blk_check(const BlockBackend *blk, const BlockOp *op)
@@ -186,12 +239,30 @@ static void blk_submit(BlockBackend *blk, const BlockOp *op, BlockDone *cb, void
     BlkRequest *r = g_new0(BlkRequest, 1);
     int ret = blk_check(blk, op);
 
-    *r = (BlkRequest){ .blk = blk, .cb = cb, .opaque = opaque, .refused.done = blk_refused };
+    *r = (BlkRequest){ .blk = blk, .cb = cb, .opaque = opaque, .op = *op, .refused.done = blk_refused };
     blk->in_flight++;
     if (ret) {
         worker_complete(&r->refused, ret);
     } else {
         block_submit(blk->node, op, blk_done, r);
+    }
+}
+
+void blk_retry_parked(void)
+{
+    for (BlockBackend *b = backends; b; b = b->next) {
+        BlkRequest *list = g_steal_pointer(&b->parked), *r;
+
+        while (list) {
+            r = list;
+            list = r->next;
+            b->in_flight++;
+            if (b->node) {
+                block_submit(b->node, &r->op, blk_done, r);
+            } else {
+                worker_complete(&r->refused, -ENODEV);
+            }
+        }
     }
 }
 
@@ -269,6 +340,12 @@ void blk_close_all(void)
         BlockBackend *b = backends;
 
         backends = b->next;
+        while (b->parked) {
+            BlkRequest *r = b->parked;
+
+            b->parked = r->next;
+            g_free(r);
+        }
         block_unref(b->node);
         g_free(b->name);
         g_free(b);

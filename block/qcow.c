@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* qcow version 1, for reading. All numbers are big-endian; two levels of tables, clusters may be packed with deflate. */
+/* qcow version 1, for reading. All numbers are big-endian; two levels of tables, clusters may be packed (deflate). */
 #include "qemu/osdep.h"
 #include "table.h"
 

@@ -93,7 +93,7 @@ int qcow2_get_refcount(Qcow2 *q, uint64_t cluster, uint64_t *value)
 
 static int change_refcount(Qcow2 *q, uint64_t cluster, int64_t delta)
 {
-    uint64_t index, old;
+    uint64_t index, old, max;
     Slice *s;
     int ret = get_slice(q, cluster, &s, &index);
 
@@ -104,7 +104,8 @@ static int change_refcount(Qcow2 *q, uint64_t cluster, int64_t delta)
         return -EINVAL;
     }
     old = qcow2_refcount_at(s->data, q->refcount_order, index);
-    if (delta < 0 ? old < (uint64_t)-delta : old > qcow2_refcount_max(q) || (uint64_t)delta > qcow2_refcount_max(q) - old) {
+    max = qcow2_refcount_max(q);
+    if (delta < 0 ? old < (uint64_t)-delta : old > max || (uint64_t)delta > max - old) {
         ret = -EINVAL;
     } else {
         qcow2_refcount_put(s->data, q->refcount_order, index, old + delta);

@@ -2,9 +2,9 @@
 /*
  * qcow2: internal snapshots. Specification: "Snapshots".
  *
- * A snapshot is another L1 table that refers to the same L2 tables and clusters; each of them counts one more. The order
- * of steps leaves leaks at most when it is cut short: counts go up before somebody refers to them and down after. Only
- * counts and COPIED bits disagree for a moment: the dirty bit (version 3) has that repaired.
+ * A snapshot is another L1 table that refers to the same L2 tables and clusters; each of them counts one more. The
+ * order of steps leaves leaks at most when it is cut short: counts go up before somebody refers to them and down after.
+ * Only counts and COPIED bits disagree for a moment: the dirty bit (version 3) has that repaired.
  */
 #include "qemu/osdep.h"
 #include "qcow2.h"

@@ -62,7 +62,8 @@ static BlockNode *find_in_chain(BlockNode *top, const char *name)
     return NULL;
 }
 
-static int commit(BlockNode *top, const char *filename, const char *base_name, const ImgOpen *o, bool drop, bool quiet)
+static int commit(BlockNode *top, const char *filename, const char *base_name, const ImgOpen *o, bool drop,
+                  bool quiet)
 {
     BlockNode *base = base_name ? find_in_chain(top, base_name) : top->backing, *target;
     ImgOpen w = { .write = true, .quiet = true, .cache = o->cache };
@@ -80,7 +81,7 @@ static int commit(BlockNode *top, const char *filename, const char *base_name, c
         error_report("Did not find '%s' in the backing chain of '%s'", base_name, filename);
         return 1;
     }
-    /* It is open for reading below us, and locked: another view of it, which is closed again before anything is read. */
+    /* It is open for reading below us, and locked: another view of it, closed again before anything is read. */
     path = g_strdup(block_filename(base));
     w.format = base->drv->name;
     w.force_share = true;

@@ -51,7 +51,7 @@ bool img_parse_output(const char *text, bool *json)
 bool img_parse_size(const char *text, const char *what, uint64_t *out)
 {
     if (!parse_size(text, 1, out, NULL)) {
-        error_report("Invalid %s specified. You may use k, M, G, T, P or E suffixes for ", what);
+        error_report("Invalid %s specified. You may use k, M, G, T, P or E suffixes for", what);
         error_report("kilobytes, megabytes, gigabytes, terabytes, petabytes and exabytes.");
         return false;
     }

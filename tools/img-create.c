@@ -178,8 +178,8 @@ static int resize(BlockNode *n, int sign, uint64_t size, BlockPrealloc prealloc,
     }
     if (wanted < old && !may_shrink) {
         error_report("Use the --shrink option to perform a shrink operation.");
-        warn_report("Shrinking an image will delete all data beyond the shrunken image's end. Before performing such an "
-                    "operation, make sure there is no important data there.");
+        warn_report("Shrinking an image will delete all data beyond the shrunken image's end. Before performing such "
+                    "an operation, make sure there is no important data there.");
         return 1;
     }
     if (!block_truncate(n, ROUND_UP(wanted, BLOCK_SECTOR_SIZE), prealloc, &err)) {

@@ -651,12 +651,14 @@ static int cmd_quit(Io *io, int argc, char **argv)
 
 static int cmd_sleep(Io *io, int argc, char **argv)
 {
+    gint64 end, now;
     uint64_t ms;
 
     if (!number(argv[1], &ms)) {
         return -EINVAL;
     }
-    for (gint64 end = g_get_monotonic_time() + (gint64)MIN(ms, 3600000) * 1000, now; (now = g_get_monotonic_time()) < end;) {
+    end = g_get_monotonic_time() + (gint64)MIN(ms, 3600000) * 1000;
+    while ((now = g_get_monotonic_time()) < end) {
         main_loop_wait((end - now) * 1000);
     }
     return 0;

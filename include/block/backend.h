@@ -45,6 +45,12 @@ void blk_set_write_cache(BlockBackend *blk, bool on);
 bool blk_write_cache(const BlockBackend *blk);
 const BlkStats *blk_stats(const BlockBackend *blk);
 
+/* -drive rerror= and werror=. STOP: the request waits until the machine runs again and is then tried anew. */
+typedef enum BlkOnError { BLK_ERROR_REPORT, BLK_ERROR_IGNORE, BLK_ERROR_STOP, BLK_ERROR_ENOSPC } BlkOnError;
+void blk_set_on_error(BlockBackend *blk, BlkOnError on_read, BlkOnError on_write);
+void blk_set_stop_handler(void (*stop)(void));  /* stops the machine soon; without one STOP means REPORT */
+void blk_retry_parked(void);                    /* the machine runs again */
+
 void blk_readv(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov, BlockDone *cb, void *opaque);
 void blk_writev(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov, BlockDone *cb, void *opaque);
 void blk_flush(BlockBackend *blk, BlockDone *cb, void *opaque);

@@ -92,7 +92,7 @@ int block_run_write(BlockNode *n, uint64_t offset, const void *buf, size_t len);
 int block_run_flush(BlockNode *n);
 void block_drain(BlockNode *n);         /* runs the loop until nothing of n is under way. IO thread */
 
-/* ---- what tools ask for: IO thread, nothing under way in the node ------------------------------------------------- */
+/* ---- what tools ask for: IO thread, nothing under way in the node ------------------------------------------------ */
 
 #define BLOCK_ST_ALLOCATED  (1u << 0)   /* this layer decides what is read; else the one below does */
 #define BLOCK_ST_DATA       (1u << 1)   /* read from storage */

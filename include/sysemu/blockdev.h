@@ -19,6 +19,8 @@ typedef struct DriveInfo {
     char *file;                 /* NULL: no medium */
     char *format, *serial;
     BlockOpenOptions open;
+    bool snapshot;              /* writes go to a temporary file */
+    BlkOnError on_read_error, on_write_error;
     BlockBackend *blk;          /* after drives_open() */
 } DriveInfo;
 
@@ -28,6 +30,9 @@ extern const KeyDef drive_keys[];
 bool drive_add(const char *arg, Error **errp);
 /* -hda FILE and so on: the file's name stands for itself, commas and all. */
 bool drive_add_file(DriveIf interface, int index, bool is_cdrom, const char *file, Error **errp);
+/* One -blockdev argument, JSON or key=value; kept, not copied. Opened before the drives. */
+bool blockdev_add(const char *arg, Error **errp);
+extern bool drives_snapshot;    /* -snapshot: as if every drive had snapshot=on. Set before drives_open() */
 bool drives_open(Error **errp);
 DriveInfo *drive_get(DriveIf interface, int index);     /* NULL: nothing there */
 

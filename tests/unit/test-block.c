@@ -375,6 +375,95 @@ static const BlockDriver invert_driver = {
 };
 BLOCK_DRIVER(invert_driver)
 
+/* ---- failures ---------------------------------------------------------------------------------------------------- */
+
+static int fail_with;           /* of the driver below: the next answers */
+
+static bool failing_open(BlockNode *n, const BlockOpenOptions *o, Error **errp)
+{
+    n->size = MiB;
+    return true;
+}
+
+static int failing_run(BlockNode *n, const BlockOp *op)
+{
+    return fail_with;
+}
+
+static const BlockDriver failing_driver = {
+    .name = "failing", .is_protocol = true, .open = failing_open, .run = failing_run,
+};
+BLOCK_DRIVER(failing_driver)
+
+static unsigned stops;
+
+static void note_stop(void)
+{
+    stops++;
+}
+
+static int write_failing(BlockBackend *blk, BlkOnError what, int err, unsigned *answers)
+{
+    static uint8_t buf[512];
+    static struct iovec iov = { buf, sizeof(buf) };
+    static Answer a;
+
+    a = (Answer){ 0 };
+    stops = 0;
+    fail_with = err;
+    blk_set_on_error(blk, BLK_ERROR_REPORT, what);
+    blk_writev(blk, 0, &iov, 1, answered, &a);
+    blk_drain_all();
+    *answers = a.n;
+    if (!a.n) {
+        fail_with = 0;
+        blk_retry_parked();
+        blk_drain_all();
+        g_assert_cmpuint(a.n, ==, 1);
+    }
+    return a.ret;
+}
+
+static void test_werror_says_what_happens_to_a_failed_write(void)
+{
+    BlockBackend *blk = blk_new("failing");
+    unsigned answers;
+
+    blk_set_stop_handler(note_stop);
+    blk_insert(blk, block_open("failing:x", &(BlockOpenOptions){ .format = "failing" }, &error_abort));
+    g_assert_cmpint(write_failing(blk, BLK_ERROR_REPORT, -EIO, &answers), ==, -EIO);
+    g_assert_cmpuint(stops, ==, 0);
+    g_assert_cmpint(write_failing(blk, BLK_ERROR_IGNORE, -EIO, &answers), ==, 0);
+    g_assert_cmpuint(answers, ==, 1);
+    g_assert_cmpint(write_failing(blk, BLK_ERROR_ENOSPC, -EIO, &answers), ==, -EIO);
+    g_assert_cmpint(write_failing(blk, BLK_ERROR_ENOSPC, -ENOSPC, &answers), ==, 0);
+    g_assert_cmpuint(answers, ==, 0);
+    g_assert_cmpuint(stops, ==, 1);
+    g_assert_cmpint(write_failing(blk, BLK_ERROR_STOP, -EIO, &answers), ==, 0);
+    g_assert_cmpuint(stops, ==, 1);
+    fail_with = 0;
+    blk_set_stop_handler(NULL);
+    blk_eject(blk);
+}
+
+static void test_a_guessed_raw_disk_does_not_become_another_format(void)
+{
+    uint8_t zero[1024] = { 0 }, head[512] = "QFI\xfb\0\0\0\3";
+    g_autofree char *path = make_file("guessed", zero, sizeof(zero));
+    BlockNode *n = block_open(path, &(BlockOpenOptions){ 0 }, &error_abort);
+    struct iovec iov = { head, sizeof(head) };
+    BlockOp op = { .kind = BLOCK_WRITE, .bytes = sizeof(head), .iov = &iov, .niov = 1 };
+
+    g_assert_cmpint(block_run_sync(n, &op), ==, -EPERM);
+    op.offset = 512;
+    g_assert_cmpint(block_run_sync(n, &op), ==, 0);
+    block_unref(n);
+    n = open_raw(path);
+    op.offset = 0;
+    g_assert_cmpint(block_run_sync(n, &op), ==, 0);
+    block_unref(n);
+}
+
 static void test_a_driver_in_coroutines(void)
 {
     uint8_t data[4096] = "INVERTED", in[512];
@@ -422,6 +511,8 @@ int main(int argc, char **argv)
     T(test_coroutines_go_on_where_they_gave_way);
     T(test_a_co_mutex_is_held_across_yields);
     T(test_a_driver_in_coroutines);
+    T(test_werror_says_what_happens_to_a_failed_write);
+    T(test_a_guessed_raw_disk_does_not_become_another_format);
     status = g_test_run();
     blk_close_all();
     for (const char *const *f = (const char *const[]){ "short", "foreign", "lock", "cache", "discard", "scatter",
