@@ -41,7 +41,8 @@ static pthread_cond_t sync_cond = PTHREAD_COND_INITIALIZER;     /* a vCPU has st
 static pthread_cond_t exclusive_over = PTHREAD_COND_INITIALIZER;
 uint32_t exclusive_active;      /* atomic; 1 from the request to the end of an exclusive section */
 static uint64_t exclusive_sections, tickets_drawn, tickets_done;     /* begun; places in the queue for one */
-static unsigned held_up;        /* vCPUs that wait for the end of a section: the next one begins after they have gone on */
+/* vCPUs that wait for the end of a section: the next one begins after they have gone on */
+static unsigned held_up;
 
 /* ---- creation ---- */
 

@@ -218,7 +218,8 @@ struct CPUX86State {
     bool exception_is_int; uint64_t exception_next_eip;
     int old_exception;              /* for double-fault detection while delivering */
     uint8_t pending_db;             /* DR6 bits for the #DB to raise at the end of this instruction */
-    bool rep_interrupted;           /* eip is at a repeated string instruction that has begun: images pushed now have RF */
+    /* eip is at a repeated string instruction that has begun: images pushed now have RF */
+    bool rep_interrupted;
     bool a20_masked;                /* A20 gate closed: bit 20 of physical addresses is forced to 0 */
 
     /* x87, SSE */
@@ -229,7 +230,8 @@ struct CPUX86State {
     uint64_t fpip, fpdp; uint16_t fpop, fpcs, fpds;
     uint32_t mxcsr;
     XmmReg xmm[16] QEMU_ALIGNED(32);
-    XmmReg vec_t0, vec_t1;          /* behind xmm[], part of the same array for the back end: dead after an instruction */
+    /* behind xmm[], part of the same array for the back end: dead after an instruction */
+    XmmReg vec_t0, vec_t1;
     uint64_t pkru;
 
     uint64_t a20_mask;              /* ~0 or ~(1 << 20) */
@@ -269,7 +271,10 @@ QEMU_NORETURN void raise_misaligned(CPUX86State *env, unsigned size);
 void cpu_check_flat_wrap(CPUX86State *env, vaddr addr);
 QEMU_NORETURN void raise_interrupt(CPUX86State *env, int vector, uint64_t next_eip);   /* INT n, INT3, INTO */
 static inline bool addr_is_canonical(uint64_t a) { return (uint64_t)((int64_t)(a << 16) >> 16) == a; }
-/* Translated code goes to eip, which is not canonical: the fault of the jump, or of running into it. jit.host_pc is set. */
+/*
+ * Translated code goes to eip, which is not canonical: the fault of the jump, or of running into it. jit.host_pc is
+ * set.
+ */
 QEMU_NORETURN void cpu_bad_jump(CPUX86State *env);
 /* Execution loop's side. */
 void cpu_deliver_exception(CPUX86State *env);           /* exception_index etc.; handles #DF and triple fault */
@@ -294,8 +299,8 @@ AddressSpace *cpu_address_space(CPUX86State *env);      /* memory, or SMM's */
 int cpu_mmu_index(const CPUX86State *env);              /* for explicit data accesses now */
 
 /*
- * Data breakpoints (debug.c): the slow path tells of accesses to pages that have one. Hits collect in pending_db until the
- * instruction ends.
+ * Data breakpoints (debug.c): the slow path tells of accesses to pages that have one. Hits collect in pending_db until
+ * the instruction ends.
  */
 bool cpu_page_has_breakpoint(const CPUX86State *env, vaddr page);
 void cpu_check_breakpoint_data(CPUX86State *env, vaddr addr, unsigned len, bool write);

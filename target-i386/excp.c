@@ -200,8 +200,8 @@ static QEMU_NORETURN void raise_idt(CPUX86State *env, int exception, const Event
 }
 
 /*
- * Image of RF (SDM vol. 3B, "Debug Exceptions"): set for faults and between the iterations of a string instruction, so that a
- * breakpoint does not fire again on return.
+ * Image of RF (SDM vol. 3B, "Debug Exceptions"): set for faults and between the iterations of a string instruction, so
+ * that a breakpoint does not fire again on return.
  */
 static uint32_t event_flags(CPUX86State *env, const Event *ev)
 {

@@ -3,10 +3,12 @@
  * Which segment was it? Translated code does not keep that for segments without limits; where an access cannot be right
  * the instruction is decoded again. Such faults are rare, and so the fast path stays free of it.
  *
- * A jump to a non-canonical address is the jump's fault (SDM vol. 2, JMP, CALL, RET); translated code finds out when it has jumped.
+ * A jump to a non-canonical address is the jump's fault (SDM vol. 2, JMP, CALL, RET); translated code finds out when it
+ * has jumped.
  *
- * 64-bit mode: a non-canonical address raises #SS(0) when it was reached through SS and #GP(0) otherwise (SDM vol. 1, "Canonical
- * Addressing"). Elsewhere: the last byte of a flat segment is FFFFFFFF, and what goes beyond is a limit violation.
+ * 64-bit mode: a non-canonical address raises #SS(0) when it was reached through SS and #GP(0) otherwise (SDM vol. 1,
+ * "Canonical Addressing"). Elsewhere: the last byte of a flat segment is FFFFFFFF, and what goes beyond is a limit
+ * violation.
  */
 #include "qemu/osdep.h"
 #include "target-i386/decode.h"
@@ -23,7 +25,8 @@ static int code_byte(void *opaque, uint64_t linear)
 static bool uses_stack(const Insn *in)
 {
     static void (*const emitters[])(Translator *, Insn *) = {
-        emit_push, emit_pop, emit_push_seg, emit_pop_seg, emit_pusha, emit_popa, emit_pushf, emit_popf, emit_call, emit_call_ind,
+        emit_push, emit_pop, emit_push_seg, emit_pop_seg, emit_pusha, emit_popa, emit_pushf, emit_popf, emit_call,
+        emit_call_ind,
         emit_ret, emit_enter, emit_leave, emit_far_call_ind, emit_far_ret, emit_iret,
     };
 
@@ -38,7 +41,8 @@ static bool uses_stack(const Insn *in)
 /* The explicit operand's linear address. */
 static uint64_t operand_address(const CPUX86State *env, const Insn *in, bool code64)
 {
-    uint64_t off = (in->base >= 0 ? env->regs[in->base] : 0) + (in->index >= 0 ? env->regs[in->index] << in->scale : 0) + in->disp;
+    uint64_t off =
+        (in->base >= 0 ? env->regs[in->base] : 0) + (in->index >= 0 ? env->regs[in->index] << in->scale : 0) + in->disp;
 
     if (in->addrsize != 8) {
         off &= in->addrsize == 2 ? 0xffff : 0xffffffff;

@@ -3,8 +3,8 @@
  * x87 and MMX-state helpers: rows for translated code (see helper.h), and what fpu-*.c and translate-*.c share.
  *
  * Most rows are declared PURE, or STATE when they also return something: they touch only the x87 part of the CPU state,
- * which holds no IR globals, and they never raise. That is true as long as the mode key says that no x87 exception can be
- * pending (MK_FPU_EXC clear); with it set the translator calls fpu_wait first and uses the rows marked "exact"
+ * which holds no IR globals, and they never raise. That is true as long as the mode key says that no x87 exception can
+ * be pending (MK_FPU_EXC clear); with it set the translator calls fpu_wait first and uses the rows marked "exact"
  * (docs/cpu-fpu.md).
  */
 #ifndef TARGET_I386_HELPER_FPU_H
@@ -61,7 +61,8 @@ typedef enum FpuStore {
     H(fst_sti, void, PURE, i32 /*i | FPU_POP*/) H(fxch, void, PURE, i32)                               \
     H(fcmov, void, PURE, i32 /*i*/, i32 /*condition*/)                                                 \
     /* Stores in two steps, so that a page fault between them leaves the x87 state alone: value, then fst_done. */ \
-    H(fst_m32, i32, STATE) H(fst_m64, i64, STATE) H(fist_i16, i32, STATE) H(fist_i32, i32, STATE) H(fist_i64, i64, STATE) \
+    H(fst_m32, i32, STATE) H(fst_m64, i64, STATE)                                                      \
+    H(fist_i16, i32, STATE) H(fist_i32, i32, STATE) H(fist_i64, i64, STATE)                            \
     H(fistt_i16, i32, STATE) H(fistt_i32, i32, STATE) H(fistt_i64, i64, STATE)                            \
     H(fst_done, void, PURE, i32 /*FPU_POP*/)                                                           \
     H(fpu_store, void, RAISES, i32 /*FpuStore*/, i64 /*linear*/, i32 /*MMU mode*/, i32 /*FPU_POP*/) /* exact */ \

@@ -25,7 +25,7 @@ enum { STEP_TF = 1, STEP_BRANCH = 2 };
     H(into, void, RAISES | IR_CALL_WRITES, i64 /*next*/)                          /* raises when O */         \
     H(icebp, void, RAISES | IR_CALL_NORETURN, i64 /*next*/)                                                   \
     H(bound, void, RAISES, i32 /*size*/, i64 /*index, sign extended*/, i64 /*linear address of the pair*/)    \
-    H(single_step, void, RAISES | IR_CALL_WRITES, i64 /*next*/, i32 /*STEP_*/)    /* after each instruction with TF or breakpoints */ \
+    H(single_step, void, RAISES | IR_CALL_WRITES, i64 /*next*/, i32 /*STEP_*/) /* with TF or breakpoints */ \
     H(insn_breakpoint, void, RAISES, i64 /*eip*/)                                 /* MK_DB: before each instruction */ \
     /* far transfers; opsize 2, 4, 8 */                                                                       \
     H(far_jmp, void, RAISES | IR_CALL_WRITES, i32 /*sel*/, i64 /*off*/, i32 /*opsize*/, i64 /*next*/)         \

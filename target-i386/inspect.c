@@ -2,8 +2,8 @@
 /*
  * The CPU as monitor and debugger see it: registers by name, linear memory, page tables as lists
  *
- * Follows: SDM vol. 3A, "Paging". A guest can build tables that map themselves at every level, so walks end after a fixed
- * number of entries.
+ * Follows: SDM vol. 3A, "Paging". A guest can build tables that map themselves at every level, so walks end after a
+ * fixed number of entries.
  */
 #include "qemu/osdep.h"
 #include "exec/cpu-inspect.h"

@@ -12,7 +12,10 @@
 #include "exec/cpu-exec.h"
 
 #define SEG_UNUSABLE_LO (1ull << 62)
-/* In hflags_inhibit beside MK_INHIBIT, never in the key: the shadow is that of MOV SS, which breakpoints do not pass either. */
+/*
+ * In hflags_inhibit beside MK_INHIBIT, never in the key: the shadow is that of MOV SS, which breakpoints do not pass
+ * either.
+ */
 #define INHIBIT_MOV_SS  (1u << 31)
 #define DR6_BS          (1u << 14)
 

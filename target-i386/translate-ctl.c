@@ -208,8 +208,9 @@ static bool fault_on_target(Translator *t, uint64_t target)
 }
 
 /*
- * A computed target: truncated to the operand size, checked against the limit of CS. A non-canonical one is found when the jump
- * has missed the jump cache and is taken back then (cpu_bad_jump), but for calls, which store, and where the cache is not used.
+ * A computed target: truncated to the operand size, checked against the limit of CS. A non-canonical one is found when
+ * the jump has missed the jump cache and is taken back then (cpu_bad_jump), but for calls, which store, and where the
+ * cache is not used.
  */
 static IrTemp indirect_target(Translator *t, Insn *in, IrTemp val)
 {

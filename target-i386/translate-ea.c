@@ -180,7 +180,8 @@ IrMemOp memop(const Translator *t, unsigned size)
     unsigned idx = t->cpl == 3 ? MMU_USER : t->mk & MK_SMAP ? MMU_KSMAP : MMU_KERNEL;
     IrMemOp mo = IR_MO_MMU(idx) | ctz64(size);
 
-    return t->mk & MK_AC && size < 16 ? mo | IR_MO_ALIGN : mo;      /* unaligned 16-byte loads and stores are never checked */
+    /* unaligned 16-byte loads and stores are never checked */
+    return t->mk & MK_AC && size < 16 ? mo | IR_MO_ALIGN : mo;
 }
 
 IrTemp gen_load(Translator *t, IrTemp addr, unsigned size)

@@ -92,7 +92,10 @@ void emit_lxs(Translator *t, Insn *in)
     guest_reg_write(t, in->reg, off, in->opsize);
 }
 
-/* ARPL (SDM vol. 2A): raises the RPL of the destination to that of the source. Memory is written only when it changes. */
+/*
+ * ARPL (SDM vol. 2A): raises the RPL of the destination to that of the source. Memory is written only when it
+ * changes.
+ */
 void emit_arpl(Translator *t, Insn *in)
 {
     IrContext *ir = t->ir;

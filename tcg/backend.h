@@ -10,8 +10,10 @@
 
 /* Where the back end finds things in the CPU state, and the C functions its slow paths call. */
 typedef struct TcgEnvLayout {
-    size_t eip, exit_request, interrupt_request, mxcsr_host, mode_key, host_pc, host_sp, args;     /* args: 8 words for helper arguments */
-    size_t vec;                     /* vector slots of 32 bytes: registers, then temporaries that are dead after an instruction */
+    /* args: 8 words for helper arguments */
+    size_t eip, exit_request, interrupt_request, mxcsr_host, mode_key, host_pc, host_sp, args;
+    /* vector slots of 32 bytes: registers, then temporaries that are dead after an instruction */
+    size_t vec;
     unsigned n_vec, n_vec_temps;    /* all of them (at most 24); how many of those are temporaries */
     size_t jc;                      /* JumpCacheEntry[JIT_JC_SIZE] */
     size_t tlb[4];                  /* per MMU mode: TlbEntry[JIT_TLB_SIZE] */
@@ -22,8 +24,8 @@ typedef struct TcgEnvLayout {
     uint64_t (*atomic_rmw)(void *env, uint64_t addr, uint64_t val, uint64_t memop_rmw);
     uint64_t (*atomic_cas)(void *env, uint64_t addr, uint64_t expected, uint64_t val, uint64_t memop);
     /*
-     * Finds the block for the CPU's current eip and mode: code to run, or NULL to go back to the execution loop: also when an exit
-     * is requested. May raise the fault of a computed jump: host_pc says whose.
+     * Finds the block for the CPU's current eip and mode: code to run, or NULL to go back to the execution loop: also
+     * when an exit is requested. May raise the fault of a computed jump: host_pc says whose.
      */
     const void *(*lookup)(void *env);
 } TcgEnvLayout;
@@ -31,7 +33,8 @@ typedef struct TcgEnvLayout {
 typedef struct TcgExit {            /* a chain exit of the generated code */
     uint32_t patch_off;             /* what tcg_backend_patch() changes */
     uint32_t stub_off;              /* its target while unchained */
-    uint32_t loop_off;              /* not 0: where it goes when it leads to its own block; it must not be chained to another */
+    /* not 0: where it goes when it leads to its own block; it must not be chained to another */
+    uint32_t loop_off;
     bool plain;                     /* of a failed gchk: leads to the block without shared checks */
 } TcgExit;
 
@@ -61,7 +64,10 @@ typedef struct TcgCode {
 void tcg_backend_assign_pins(IrContext *ir);
 /* Writes entry and exit thunks at the start of the buffer; returns bytes used. */
 size_t tcg_backend_init(IrContext *ir, const TcgEnvLayout *layout, uint8_t *rw, const uint8_t *rx, size_t capacity);
-/* False when the code does not fit (out of space or out of spill slots: *too_complex). The list must have passed liveness. */
+/*
+ * False when the code does not fit (out of space or out of spill slots: *too_complex). The list must have passed
+ * liveness.
+ */
 bool tcg_backend_generate(IrContext *ir, TcgCode *code, bool *too_complex);
 /* Redirects an exit; other threads may be running the code. */
 void tcg_backend_patch(uint8_t *patch_rw, const uint8_t *patch_rx, const void *target_rx);

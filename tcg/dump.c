@@ -32,8 +32,8 @@ static void dump_memop(GString *s, IrMemOp mo)
 {
     static const char *const sizes[] = { "8", "16", "32", "64", "128", "256" };
 
-    g_string_append_printf(s, ",%s%s%s%s,mmu%u", mo & IR_MO_SIGN ? "s" : "u", sizes[mo & IR_MO_SIZE], mo & IR_MO_RMW ? "+rmw" : "",
-                           mo & IR_MO_ALIGN ? "+align" : "", ir_mo_mmu(mo));
+    g_string_append_printf(s, ",%s%s%s%s,mmu%u", mo & IR_MO_SIGN ? "s" : "u", sizes[mo & IR_MO_SIZE],
+                           mo & IR_MO_RMW ? "+rmw" : "", mo & IR_MO_ALIGN ? "+align" : "", ir_mo_mmu(mo));
 }
 
 static void dump_exit(GString *s, const IrOp *op)
@@ -75,7 +75,8 @@ static void dump_extra(const IrContext *ir, GString *s, const IrOp *op)
         g_string_append_printf(s, ",%u,%u", (unsigned)(op->c[0] & 0xff), (unsigned)(op->c[0] >> 8));
         break;
     case IRO_setcond: case IRO_movcond:
-        g_string_append_printf(s, ",%s%s", ir_cond_name((IrCond)op->cond), op->ctype == op->type ? "" : type_name(op->ctype));
+        g_string_append_printf(s, ",%s%s", ir_cond_name((IrCond)op->cond),
+                               op->ctype == op->type ? "" : type_name(op->ctype));
         break;
     case IRO_brcond: g_string_append_printf(s, ",%s,L%u", ir_cond_name((IrCond)op->cond), op->slot); break;
     case IRO_br: case IRO_label: g_string_append_printf(s, " L%u", op->slot); break;

@@ -362,7 +362,8 @@ void ir_fence(IrContext *ir)
     op_new(ir, IRO_fence, IR_I64);
 }
 
-static IrOp *vec_op(IrContext *ir, IrOpcode opc, IrType type, const IrVecOp *vop, size_t first, size_t second, uint8_t imm)
+static IrOp *vec_op(IrContext *ir, IrOpcode opc, IrType type, const IrVecOp *vop, size_t first, size_t second,
+                    uint8_t imm)
 {
     IrOp *op = op_new(ir, opc, type);
 

@@ -2,8 +2,9 @@
 /*
  * Backward pass: drops operations whose results nobody needs and marks where each value dies.
  *
- * Globals are needed at every exit (but those the exit declares dead), at every operation that may fault or leave, and by
- * helpers that read them. A flag-setting instruction followed by another before any of these costs nothing for that reason.
+ * Globals are needed at every exit (but those the exit declares dead), at every operation that may fault or leave, and
+ * by helpers that read them. A flag-setting instruction followed by another before any of these costs nothing for that
+ * reason.
  */
 #include "qemu/osdep.h"
 #include "tcg-internal.h"
@@ -60,9 +61,11 @@ static bool removable(const Liveness *l, const IrOp *op)
         return op->slot == IR_DROPPED;
     }
     if (ir_op_is_call(op)) {
-        return (ir_op_helper(op)->flags & IR_CALL_NO_SIDE || ir_op_helper(op)->flags == IR_CALL_PURE) && results_unused(l, op);
+        return (ir_op_helper(op)->flags & IR_CALL_NO_SIDE || ir_op_helper(op)->flags == IR_CALL_PURE) &&
+               results_unused(l, op);
     }
-    return (!(ir_def(op)->flags & OPF_SIDE) && results_unused(l, op)) || (op->opc == IRO_mov && op->arg[0] == op->arg[1]);
+    return (!(ir_def(op)->flags & OPF_SIDE) && results_unused(l, op)) ||
+           (op->opc == IRO_mov && op->arg[0] == op->arg[1]);
 }
 
 /* Returns false when the operation goes. */

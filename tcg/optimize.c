@@ -373,7 +373,8 @@ static void note_mov(Optimizer *o, IrOp *op, IrTemp named)
 static void optimize_op(Optimizer *o, IrOp *op)
 {
     IrTemp named[IR_MAX_ARGS];
-    bool has_cond = op->opc == IRO_setcond || op->opc == IRO_movcond || op->opc == IRO_brcond || op->opc == IRO_exit_chain_if;
+    bool has_cond =
+        op->opc == IRO_setcond || op->opc == IRO_movcond || op->opc == IRO_brcond || op->opc == IRO_exit_chain_if;
 
     for (unsigned i = op->nout; i < op->nout + op->nin; i++) {
         named[i] = op->arg[i];

@@ -3,9 +3,10 @@
  * One TLB check for many accesses.
  *
  * Stack frames, structures and unrolled loops reach memory through few registers at nearby displacements. Accesses of a
- * block whose addresses differ by constants form a group; one `gchk` at the start of the first member's instruction makes
- * sure that the whole range lies in one page of plain memory that may be accessed so, and yields a host address. The members
- * become loads and stores that cannot fault, which also frees the flags from being recoverable at each of them.
+ * block whose addresses differ by constants form a group; one `gchk` at the start of the first member's instruction
+ * makes sure that the whole range lies in one page of plain memory that may be accessed so, and yields a host address.
+ * The members become loads and stores that cannot fault, which also frees the flags from being recoverable at each of
+ * them.
  *
  *      ---- 0x1000                         ---- 0x1000
  *      t1 = add rsi, 8                     h = gchk rsi + 0 .. 72          (else leave, eip 0x1000, plain variant)
@@ -192,7 +193,9 @@ static void emit_check(Sharer *s, Group *g, unsigned *n)
 
     g->host = ir->n_temps++;
     ir->temps[g->host] = (IrTempInfo) { .kind = IRT_LOCAL, .type = IR_I64, .pin = -1, .pin_order = -1 };
-    *op = (IrOp) { .opc = IRO_gchk, .type = IR_I64, .ctype = IR_I64, .nout = 1, .nin = 1, .slot = (uint16_t)ir->n_exits++ };
+    *op = (IrOp) {
+        .opc = IRO_gchk, .type = IR_I64, .ctype = IR_I64, .nout = 1, .nin = 1, .slot = (uint16_t)ir->n_exits++
+    };
     op->arg[0] = g->host;
     op->arg[1] = g->base;
     op->c[0] = IR_MO_MMU(g->mmu) | (g->write ? IR_MO_RMW : 0);

@@ -3,8 +3,8 @@
  * What the passes of the translator share: the operation list and the tables around it.
  *
  * Containers. Every value lives in a 64-bit container. An I32 operation reads the low halves of its operands and
- * zero-extends its result; only `trunc` leaves garbage above. That makes I32 -> I64 zero extension a copy nearly always,
- * and lets an I32 operation name an I64 temp as operand (copy propagation does).
+ * zero-extends its result; only `trunc` leaves garbage above. That makes I32 -> I64 zero extension a copy nearly
+ * always, and lets an I32 operation name an I64 temp as operand (copy propagation does).
  */
 #ifndef TCG_INTERNAL_H
 #define TCG_INTERNAL_H
@@ -108,9 +108,13 @@ void ir_optimize(IrContext *ir);        /* optimize.c: constants, copies, algebr
 void ir_share_checks(IrContext *ir);    /* share.c: one TLB check for accesses that differ by constants; optional */
 void ir_coalesce(IrContext *ir);        /* coalesce.c: results go straight to their global */
 void ir_liveness(IrContext *ir);        /* liveness.c: removes dead operations, fills `dies` */
-/* verify.c: the rules of a list, see there. A list as built has exact types, one that passes have seen containers that suit. */
+/*
+ * verify.c: the rules of a list, see there. A list as built has exact types, one that passes have seen containers
+ * that suit.
+ */
 typedef enum IrTyping { IR_TYPES_EXACT, IR_TYPES_CONTAINERS } IrTyping;
-bool ir_check(const IrContext *ir, IrTyping typing, GString *why);     /* why: gets the reason of a false; may be NULL */
+/* why: gets the reason of a false; may be NULL */
+bool ir_check(const IrContext *ir, IrTyping typing, GString *why);
 void ir_verify(const IrContext *ir, IrTyping typing);                  /* aborts instead: debug builds */
 void ir_dump(const IrContext *ir, GString *out);    /* dump.c */
 const char *ir_cond_name(IrCond c);

@@ -215,5 +215,6 @@ static void dispi_port_write(void *opaque, hwaddr addr, uint64_t val, unsigned s
 }
 
 const MemoryRegionOps dispi_port_ops = {
-    .read = dispi_port_read, .write = dispi_port_write, .size = { .min = 1, .max = 2 }, .access = { .min = 2, .max = 2 },
+    .read = dispi_port_read, .write = dispi_port_write, .size = { .min = 1, .max = 2 },
+    .access = { .min = 2, .max = 2 },
 };

@@ -8,8 +8,8 @@
  *
  * Channel 0 drives interrupt line 0. In the periodic modes the line stays up and dips just before each rising edge of
  * OUT, instead of following OUT's low phase: an 8259 forgets a request whose line falls before the CPU has taken it,
- * and an emulator's timer may be late by more than half a period. Ticks that a busy host made us miss are made up for, a
- * quarter of a period apart: systems count them to keep time and to calibrate their other clocks.
+ * and an emulator's timer may be late by more than half a period. Ticks that a busy host made us miss are made up for,
+ * a quarter of a period apart: systems count them to keep time and to calibrate their other clocks.
  *
  *           write count                  next CLK            N ticks
  *   (no count) ───────► waiting (start = now + 1) ───► counting ───► terminal count / reload

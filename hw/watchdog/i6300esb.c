@@ -179,7 +179,8 @@ static bool wdt_post_load(void *opaque, int version, Error **errp)
         error_set(errp, "state of the watchdog is impossible");
         return false;
     }
-    s->parent.wmask[LOCK_REG] = s->parent.config[LOCK_REG] & LOCK_LOCKED ? 0 : LOCK_LOCKED | LOCK_ENABLE | LOCK_FREE_RUN;
+    s->parent.wmask[LOCK_REG] =
+        s->parent.config[LOCK_REG] & LOCK_LOCKED ? 0 : LOCK_LOCKED | LOCK_ENABLE | LOCK_FREE_RUN;
     return true;
 }
 

@@ -17,8 +17,8 @@ void disas_host(FILE *f, const uint8_t *bytes, uintptr_t addr, size_t len);
 /* x86 code as a guest in 16-, 32- or 64-bit mode sees it. */
 void disas_guest_x86(FILE *f, const uint8_t *bytes, uint64_t addr, size_t len, unsigned bits);
 /*
- * One instruction for the monitor, in AT&T's notation: "0x000fe05b:  ea 5b e0 00 f0           ljmpw    ...". Answers how
- * many bytes it has, at least one.
+ * One instruction for the monitor, in AT&T's notation: "0x000fe05b:  ea 5b e0 00 f0           ljmpw    ...". Answers
+ * how many bytes it has, at least one.
  */
 size_t disas_guest_x86_insn(GString *out, const uint8_t *bytes, uint64_t addr, size_t len, unsigned bits);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * x86-64 instruction encoding (Intel SDM vol. 2A, "Instruction Format"). An opcode is a number: the byte, the map and the
- * mandatory prefix, and whether REX.W is set or the register operand is a byte.
+ * x86-64 instruction encoding (Intel SDM vol. 2A, "Instruction Format"). An opcode is a number: the byte, the map and
+ * the mandatory prefix, and whether REX.W is set or the register operand is a byte.
  */
 #ifndef TCG_X86_64_ASM_H
 #define TCG_X86_64_ASM_H
@@ -25,7 +25,10 @@ enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, 
 enum { G1_ADD, G1_OR, G1_ADC, G1_SBB, G1_AND, G1_SUB, G1_XOR, G1_CMP };
 enum { G2_ROL, G2_ROR, G2_RCL, G2_RCR, G2_SHL, G2_SHR, G2_SAL, G2_SAR };
 /* Condition codes of Jcc, SETcc, CMOVcc. */
-enum { CCX_O, CCX_NO, CCX_B, CCX_AE, CCX_E, CCX_NE, CCX_BE, CCX_A, CCX_S, CCX_NS, CCX_P, CCX_NP, CCX_L, CCX_GE, CCX_LE, CCX_G };
+enum {
+    CCX_O, CCX_NO, CCX_B, CCX_AE, CCX_E, CCX_NE, CCX_BE, CCX_A, CCX_S, CCX_NS, CCX_P, CCX_NP, CCX_L, CCX_GE, CCX_LE,
+    CCX_G
+};
 
 typedef struct Asm {
     uint8_t *p;             /* next byte, writable view */

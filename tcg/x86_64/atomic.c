@@ -66,8 +66,8 @@ static void get_arg(Host *h, unsigned n, uint32_t opc, int reg)
 }
 
 /*
- * Everything that may go wrong is out of line; behind it p->idx is the host address and p->x free. The result's register
- * is p->x, or RAX and then the caller's to define when the value is there.
+ * Everything that may go wrong is out of line; behind it p->idx is the host address and p->x free. The result's
+ * register is p->x, or RAX and then the caller's to define when the value is there.
  */
 static Stub *begin(Host *h, const IrOp *op, const Probe *p, bool in_rax)
 {
@@ -88,7 +88,9 @@ static Stub *begin(Host *h, const IrOp *op, const Probe *p, bool in_rax)
 /* One locked instruction, operands in registers. */
 static void lower_rmw_direct(Host *h, const IrOp *op)
 {
-    static const uint8_t g1[] = { [IR_RMW_ADD] = G1_ADD, [IR_RMW_AND] = G1_AND, [IR_RMW_OR] = G1_OR, [IR_RMW_XOR] = G1_XOR };
+    static const uint8_t g1[] = {
+        [IR_RMW_ADD] = G1_ADD, [IR_RMW_AND] = G1_AND, [IR_RMW_OR] = G1_OR, [IR_RMW_XOR] = G1_XOR
+    };
     IrMemOp mo = (IrMemOp)(uint32_t)op->c[0];
     IrRmw rmw = (IrRmw)(op->c[0] >> 32);
     unsigned size = mo & IR_MO_SIZE;

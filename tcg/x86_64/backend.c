@@ -10,7 +10,8 @@
 #include <cpuid.h>
 #include <xmmintrin.h>
 
-#define FRAME_SIZE (NUM_SLOTS * 8 + 8)      /* spill slots; with six pushes and the return address RSP ends 16-aligned */
+/* spill slots; with six pushes and the return address RSP ends 16-aligned */
+#define FRAME_SIZE (NUM_SLOTS * 8 + 8)
 #define HOST_MXCSR_DEFAULT 0x1f80
 
 const char tcg_backend_name[] = "x86_64";
@@ -285,7 +286,8 @@ bool tcg_backend_generate(IrContext *ir, TcgCode *code, bool *too_complex)
 void tcg_backend_patch(uint8_t *patch_rw, const uint8_t *patch_rx, const void *target_rx)
 {
     /* Aligned by construction: other threads see the old target or the new one. */
-    __atomic_store_n((uint32_t *)(void *)patch_rw, (uint32_t)((const uint8_t *)target_rx - (patch_rx + 4)), __ATOMIC_RELEASE);
+    __atomic_store_n((uint32_t *)(void *)patch_rw, (uint32_t)((const uint8_t *)target_rx - (patch_rx + 4)),
+                     __ATOMIC_RELEASE);
 }
 
 uintptr_t tcg_backend_run(void *env, const void *code)

@@ -3,7 +3,8 @@
  * Leaving a block: chained exits, the jump-cache probe, returns to the execution loop.
  *
  * A chain exit is a jump whose target is patched. Unchained it goes to a stub that stores EIP and returns the exit's
- * cookie, so that the execution loop can find the successor and patch. Exits that may close a loop test the exit request first.
+ * cookie, so that the execution loop can find the successor and patch. Exits that may close a loop test the exit
+ * request first.
  */
 #include "qemu/osdep.h"
 #include "x86_64/host.h"
@@ -243,7 +244,8 @@ static void emit_jc_miss(Host *h, const Stub *s)
 
     asm_fix(s->fix[0], h->a.p);
     asm_fix(s->fix[1], h->a.p);
-    if (s->loop) {                  /* a computed jump: the look-up checks where it leads, and sees the exit request too */
+    /* a computed jump: the look-up checks where it leads, and sees the exit request too */
+    if (s->loop) {
         asm_fix(s->fix[2], h->a.p);
     }
     asm_rm(&h->a, 0x89 | X_W, s->addr, ENV_REG, eip);

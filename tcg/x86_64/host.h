@@ -69,7 +69,8 @@ typedef struct Stub {
     bool addr_xored;            /* addr register holds addr ^ tag: undo first */
     bool loop, cross;
     int8_t addr, idx, data;     /* host registers; data -1: constant val */
-    int8_t val_reg, rmw;        /* atomics: operand (-1: among the arguments already), IrRmw (-1: compare and exchange) */
+    /* atomics: operand (-1: among the arguments already), IrRmw (-1: compare and exchange) */
+    int8_t val_reg, rmw;
     uint16_t memop;
     int16_t next_delta;         /* TcgRestore's */
     uint16_t exit;              /* number */
@@ -83,7 +84,8 @@ typedef struct Stub {
     VecMasks keep;              /* dirty at a jump to the block's own start: stored if it leads elsewhere */
     bool loops_back;
     uint8_t n_saved;
-    struct { int8_t reg, base; bool store; int32_t disp; uint32_t w; } saved[4];   /* scratch registers live across the call */
+    /* scratch registers live across the call */
+    struct { int8_t reg, base; bool store; int32_t disp; uint32_t w; } saved[4];
 } Stub;
 
 typedef struct VecSlot {
@@ -160,7 +162,8 @@ int regs_peek(Host *h, IrTemp t);                   /* register if t is in one n
 bool regs_const(Host *h, IrTemp t, int64_t *v);     /* t is known to be this */
 void regs_kill_operands(Host *h, const IrOp *op);   /* operands that die here; their registers stay locked */
 void regs_prepare_def(Host *h, IrTemp t);           /* aliases of t get their own place */
-int regs_def(Host *h, IrTemp t, int hint);          /* register for a result; hint: a scratch register that may be reused, or -1 */
+/* register for a result; hint: a scratch register that may be reused, or -1 */
+int regs_def(Host *h, IrTemp t, int hint);
 void regs_def_in(Host *h, IrTemp t, int reg);       /* the result is in this (locked, free) scratch register */
 void regs_def_const(Host *h, IrTemp t, int64_t v);
 void regs_def_alias(Host *h, IrTemp t, IrTemp of);

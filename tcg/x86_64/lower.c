@@ -430,7 +430,8 @@ static int host_cond(IrCond c)
 {
     static const uint8_t cc[IR_COND__COUNT] = {
         [IR_EQ] = CCX_E, [IR_NE] = CCX_NE, [IR_LT] = CCX_L, [IR_GE] = CCX_GE, [IR_LE] = CCX_LE, [IR_GT] = CCX_G,
-        [IR_LTU] = CCX_B, [IR_GEU] = CCX_AE, [IR_LEU] = CCX_BE, [IR_GTU] = CCX_A, [IR_TSTEQ] = CCX_E, [IR_TSTNE] = CCX_NE,
+        [IR_LTU] = CCX_B, [IR_GEU] = CCX_AE, [IR_LEU] = CCX_BE, [IR_GTU] = CCX_A, [IR_TSTEQ] = CCX_E,
+        [IR_TSTNE] = CCX_NE,
     };
     return cc[c];
 }
@@ -680,15 +681,18 @@ static LowerFn *const lower_fns[IRO__COUNT] = {
     [IRO_mov] = lower_mov, [IRO_trunc] = lower_mov,
     [IRO_add] = lower_alu, [IRO_sub] = lower_alu, [IRO_and] = lower_alu, [IRO_or] = lower_alu, [IRO_xor] = lower_alu,
     [IRO_mul] = lower_alu, [IRO_andc] = lower_andc, [IRO_neg] = lower_neg_not, [IRO_not] = lower_neg_not,
-    [IRO_shl] = lower_shift, [IRO_shr] = lower_shift, [IRO_sar] = lower_shift, [IRO_rotl] = lower_shift, [IRO_rotr] = lower_shift,
+    [IRO_shl] = lower_shift, [IRO_shr] = lower_shift, [IRO_sar] = lower_shift, [IRO_rotl] = lower_shift,
+    [IRO_rotr] = lower_shift,
     [IRO_mulu2] = lower_mul2, [IRO_muls2] = lower_mul2,
     [IRO_clz] = lower_count, [IRO_ctz] = lower_count, [IRO_popcnt] = lower_count, [IRO_bswap] = lower_bswap,
     [IRO_ext] = lower_ext, [IRO_extract] = lower_extract, [IRO_sextract] = lower_extract, [IRO_deposit] = lower_deposit,
     [IRO_setcond] = lower_setcond, [IRO_movcond] = lower_movcond, [IRO_ld] = lower_ld, [IRO_st] = lower_st,
     [IRO_gld] = lower_gld, [IRO_gst] = lower_gst,
-    [IRO_gchk] = lower_gchk, [IRO_hld] = lower_hld, [IRO_hst] = lower_hst, [IRO_gldv] = lower_gldv, [IRO_gstv] = lower_gstv,
+    [IRO_gchk] = lower_gchk, [IRO_hld] = lower_hld, [IRO_hst] = lower_hst, [IRO_gldv] = lower_gldv,
+    [IRO_gstv] = lower_gstv,
     [IRO_atomic_rmw] = lower_atomic, [IRO_atomic_cas] = lower_atomic, [IRO_fence] = lower_fence,
-    [IRO_vec] = lower_vec, [IRO_vex] = lower_vex, [IRO_vget] = lower_vget, [IRO_vput] = lower_vput, [IRO_vzup] = lower_vzup,
+    [IRO_vec] = lower_vec, [IRO_vex] = lower_vex, [IRO_vget] = lower_vget, [IRO_vput] = lower_vput,
+    [IRO_vzup] = lower_vzup,
     [IRO_call] = lower_helper,
     [IRO_exit_chain] = lower_exit, [IRO_exit_chain_if] = lower_exit, [IRO_exit_jump] = lower_exit,
     [IRO_exit_loop] = lower_exit, [IRO_exit_loop_at] = lower_exit,

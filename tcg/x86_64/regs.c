@@ -4,8 +4,8 @@
  *
  * Pinned globals always sit in their register. Other values float between scratch registers, their home (the CPU state
  * or a spill slot), being a known constant, or being a copy of another value (an alias, which costs nothing until
- * the original changes). Stores of unpinned globals are put off as long as possible: a fault or a side exit does them out of
- * line, from a list taken at that point.
+ * the original changes). Stores of unpinned globals are put off as long as possible: a fault or a side exit does them
+ * out of line, from a list taken at that point.
  */
 #include "qemu/osdep.h"
 #include "x86_64/host.h"
@@ -268,8 +268,8 @@ static void materialize_aliases_of(Host *h, IrTemp of, bool in_memory)
 }
 
 /*
- * A local dies while copies of it live on: the first inherits its register. One with a 32-bit home may be a copy of the low
- * half only, so it does not inherit before the others.
+ * A local dies while copies of it live on: the first inherits its register. One with a 32-bit home may be a copy of the
+ * low half only, so it does not inherit before the others.
  */
 static void bequeath(Host *h, IrTemp t)
 {
@@ -511,7 +511,8 @@ void regs_sync_list(Host *h, SyncList *s, uint64_t dead)
     int64_t v;
 
     for (IrTemp t = 0; t < h->ir->n_globals; t++) {
-        if (!temp_is_pinned(h, t) && !(dead >> t & 1) && needs_store(h, t) && regs_peek(h, t) < 0 && !regs_const(h, t, &v)) {
+        if (!temp_is_pinned(h, t) && !(dead >> t & 1) && needs_store(h, t) && regs_peek(h, t) < 0 &&
+            !regs_const(h, t, &v)) {
             sync_temp(h, t);
         }
     }

@@ -2,21 +2,21 @@
 /*
  * Vectors: the guest's own instruction on host registers.
  *
- * The CPU state has an array of vector slots of 32 bytes: the guest's registers, then a few temporaries of the front end
- * that are dead after their instruction. Each slot a block uses gets a host register for the whole block, the 13 most used
- * ones at least; XMM0, XMM1 and XMM15 serve the rest. Of a slot with a register the back end knows how many bytes the
- * register holds (valid: 0, 16, 32) and how many of them memory lacks (dirty <= valid). Stores are put off:
+ * The CPU state has an array of vector slots of 32 bytes: the guest's registers, then a few temporaries of the front
+ * end that are dead after their instruction. Each slot a block uses gets a host register for the whole block, the 13
+ * most used ones at least; XMM0, XMM1 and XMM15 serve the rest. Of a slot with a register the back end knows how many
+ * bytes the register holds (valid: 0, 16, 32) and how many of them memory lacks (dirty <= valid). Stores are put off:
  *
  *      faults, side exits      out of line, with the list of globals to store (SyncList)
  *      calls, other exits      stored in place; a call leaves no register valid
  *      labels                  stored in front, nothing valid behind
  *
- * A block that ends by jumping to its own start keeps vectors in registers across the jump: behind its entry all its slots are
- * loaded, and the jump goes there (TcgExit.loop_off). What the block writes counts as dirty there.
+ * A block that ends by jumping to its own start keeps vectors in registers across the jump: behind its entry all its
+ * slots are loaded, and the jump goes there (TcgExit.loop_off). What the block writes counts as dirty there.
  *
- * A host with AVX gets VEX encodings only, so that there is never a transition to pay for; thunks that lead to C clear the
- * upper halves. Legacy results keep bytes 16 to 31 of their slot, which a VEX instruction would clear in the register:
- * so they are valid for 16 bytes, and a dirty upper half is stored before.
+ * A host with AVX gets VEX encodings only, so that there is never a transition to pay for; thunks that lead to C clear
+ * the upper halves. Legacy results keep bytes 16 to 31 of their slot, which a VEX instruction would clear in the
+ * register: so they are valid for 16 bytes, and a dirty upper half is stored before.
  */
 #include "qemu/osdep.h"
 #include "x86_64/host.h"
@@ -64,8 +64,12 @@ static VecSlot *fixed_slot(Host *h, size_t off)
 
 static void move(Host *h, unsigned bytes, bool store, int xmm, int base, int index, int32_t disp)
 {
-    static const uint32_t load_opc[] = { [4] = 0x10 | X_0F | X_F3, [8] = 0x7e | X_0F | X_F3, [16] = 0x10 | X_0F, [32] = 0x10 | X_0F };
-    static const uint32_t store_opc[] = { [4] = 0x11 | X_0F | X_F3, [8] = 0xd6 | X_0F | X_66, [16] = 0x11 | X_0F, [32] = 0x11 | X_0F };
+    static const uint32_t load_opc[] = {
+        [4] = 0x10 | X_0F | X_F3, [8] = 0x7e | X_0F | X_F3, [16] = 0x10 | X_0F, [32] = 0x10 | X_0F
+    };
+    static const uint32_t store_opc[] = {
+        [4] = 0x11 | X_0F | X_F3, [8] = 0xd6 | X_0F | X_66, [16] = 0x11 | X_0F, [32] = 0x11 | X_0F
+    };
     uint32_t opc = (store ? store_opc : load_opc)[bytes];
 
     if (host_avx()) {
@@ -99,7 +103,8 @@ static void copy(Host *h, int dst, int src)
 /* VINSERTF128, VEXTRACTF128: the upper half of a register from or to its slot. */
 static void upper_half(Host *h, bool store, int xmm, size_t off)
 {
-    asm_vex_rmx(&h->a, (store ? 0x19 : 0x18) | X_0F3A | X_66, true, xmm, store ? 0 : xmm, ENV_REG, -1, env_disp(off + 16));
+    asm_vex_rmx(&h->a, (store ? 0x19 : 0x18) | X_0F3A | X_66, true, xmm, store ? 0 : xmm, ENV_REG, -1,
+                env_disp(off + 16));
     a8(&h->a, 1);
 }
 
@@ -112,8 +117,9 @@ static void zero_upper_in_memory(Host *h, size_t off)
 
 static uint32_t opcode_of(const IrVecOp *v)
 {
-    return v->opcode | (uint32_t)v->map << 8 | (v->prefix == 0x66 ? X_66 : v->prefix == 0xf2 ? X_F2 : v->prefix == 0xf3 ? X_F3 : 0)
-        | (v->w ? X_W : 0);
+    uint32_t prefix = v->prefix == 0x66 ? X_66 : v->prefix == 0xf2 ? X_F2 : v->prefix == 0xf3 ? X_F3 : 0;
+
+    return v->opcode | (uint32_t)v->map << 8 | prefix | (v->w ? X_W : 0);
 }
 _Static_assert(X_0F == 1 << 8 && X_0F38 == 2 << 8 && X_0F3A == 3 << 8, "opcode maps");
 

@@ -280,7 +280,9 @@ static void test_shifts_by_an_immediate(void)
 
 static void test_moves_clear_or_keep_the_rest(void)
 {
-    static const IrVecOp *const ops[] = { &vec_mov128, &vec_movq, &vec_movlow, &vec_movlow4, &vec_movhigh, &vec_movhlps };
+    static const IrVecOp *const ops[] = {
+        &vec_mov128, &vec_movq, &vec_movlow, &vec_movlow4, &vec_movhigh, &vec_movhlps
+    };
 
     for (unsigned i = 0; i < ARRAY_SIZE(ops); i++) {
         for (unsigned n = 0; n < 100; n++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Parallel ports "isa-parallel". Properties: index (0..2: LPT1..LPT3, gives iobase and irq unless they are set), iobase,
- * irq, chardev. Big lock held.
+ * Parallel ports "isa-parallel". Properties: index (0..2: LPT1..LPT3, gives iobase and irq unless they are set),
+ * iobase, irq, chardev. Big lock held.
  */
 #ifndef HW_CHAR_PARALLEL_H
 #define HW_CHAR_PARALLEL_H

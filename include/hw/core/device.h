@@ -100,7 +100,10 @@ bool device_realize(Device *dev, Device *parent, Error **errp);     /* parent NU
 void device_unref(Device *dev);                     /* unrealizes if needed, frees */
 void device_init_irqs(Device *dev, IrqHandler *handler, int count); /* opaque is dev */
 Irq device_irq_in(Device *dev, int n);
-/* From realize: dev drives *line, by irq_set(*line, ...) only. What looks at wires (qtest) may put another line there. */
+/*
+ * From realize: dev drives *line, by irq_set(*line, ...) only. What looks at wires (qtest) may put another line
+ * there.
+ */
 void device_add_irq_out(Device *dev, Irq *line);
 void device_reset_all(void);                        /* every realized device, parents before children */
 void device_foreach(void (*fn)(Device *dev, void *opaque), void *opaque);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A boot sector with the loop of "A walk" in docs/tcg.md, in 64-bit code at 7c90h. The timer's interrupt ends its HLT and,
- * without an IDT, the machine.
+ * A boot sector with the loop of "A walk" in docs/tcg.md, in 64-bit code at 7c90h. The timer's interrupt ends its HLT
+ * and, without an IDT, the machine.
  */
     .intel_syntax noprefix
     .text
