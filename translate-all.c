@@ -645,28 +645,33 @@ static bool has_room(const Region *r)
     return r->end - r->used >= BLOCK_SPACE;
 }
 
+/* The region after the current one becomes it, emptied if need be. True: the lock was given up. */
+static bool next_region(void)
+{
+    unsigned next = (current_region + 1) % NUM_REGIONS;
+    bool stopped = regions[next].tbs->len && stop_others();
+
+    if (current_region == (next + NUM_REGIONS - 1) % NUM_REGIONS) {     /* else another vCPU has done it meanwhile */
+        if (regions[next].tbs->len) {
+            region_evict_locked(&regions[next]);
+        }
+        current_region = next;
+    }
+    if (stopped) {
+        tb_unlock();            /* the end of a section may wait for the next one, and that for who wants this lock */
+        exclusive_end();
+        tb_lock();
+    }
+    return stopped;
+}
+
 /* Before anything of a translation exists, as the lock may be given up. Another vCPU may have made the room then. */
 static bool region_make_room(void)
 {
     bool given_up = false;
 
     while (!has_room(&regions[current_region])) {
-        unsigned next = (current_region + 1) % NUM_REGIONS;
-
-        if (regions[next].tbs->len) {
-            bool stopped = stop_others();
-
-            if (current_region != (next + NUM_REGIONS - 1) % NUM_REGIONS) {
-                next = current_region;
-            } else {
-                region_evict_locked(&regions[next]);
-            }
-            if (stopped) {
-                exclusive_end();
-                given_up = true;
-            }
-        }
-        current_region = next;
+        given_up |= next_region();
     }
     return given_up;
 }

@@ -60,7 +60,8 @@ void vcpu_run_on(VCpu *v, VCpuWorkFn *fn, void *opaque);        /* waits; runs a
 void vcpu_run_on_async(VCpu *v, VCpuWorkFn *fn, void *opaque);
 /*
  * Stops every vCPU at a block boundary. The big lock, when held, is given up while waiting and held again on return.
- * Callable from a vCPU (outside translated code) or the IO thread. Does not nest.
+ * Callable from a vCPU (outside translated code) or the IO thread. Does not nest. Both may wait for other sections, so
+ * of all locks only the big lock may be held around either.
  * Counted in jit statistics.
  */
 void exclusive_start(void);

@@ -14,7 +14,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'system'))
 from build import Skip, demo_guest, initrd_with     # noqa: E402
-from vm import Failure, PROMPT, Vm          # noqa: E402
+from vm import Failure, PROMPT, Vm, shell           # noqa: E402
 
 
 def host_has(*flags):
@@ -206,6 +206,25 @@ def run_linux(emulator, kernel, initrd, cpu, scale, programs, limit=300):
             raise Failure(f'status {vm.status} after poweroff{vm.error_note()}')
         boot.marks['power off'] = (time.monotonic() - at, None)
     return boot
+
+
+def run_at_once(emulator, kernel, initrd, cpu, scale, programs, copies, limit=300):
+    """{program: (elapsed, CPU) of one alone, the same of so many at once}, on as many vCPUs."""
+    command = emulator + COMMON + (['-cpu', cpu] if cpu else []) + [
+        '-smp', str(copies), '-serial', 'stdio', '-kernel', kernel, '-initrd', initrd, '-append', 'console=ttyS0']
+    times = {}
+    with Vm(command) as vm:
+        vm.expect(PROMPT, limit)
+        for program in programs:
+            times[program] = []
+            for n in (1, copies):
+                start = time.monotonic(), vm.cpu_seconds()
+                shell(vm, f'for i in $(seq {n}); do bench-guest {scale} {program} > /dev/null & done; wait', limit)
+                end = both_clocks(vm)
+                times[program] += [end[0] - start[0], end[1] - start[1]]
+        vm.send('poweroff -f\n')
+        vm.wait(60)
+    return times
 
 
 def run_programs_natively(program, scale, programs):

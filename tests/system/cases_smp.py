@@ -23,24 +23,33 @@ def torture_once(vm, rounds, wanted):
         raise Failure(f'the host says {wanted}, the guest:\n{out}')
 
 
-def test_many_threads_and_processes_on_four_processors_come_to_the_hosts_results(ctx):
+def torture(ctx, rounds, seconds, args=()):
     program = build.torture_program(ctx.build)
-    host = subprocess.run([program, str(ROUNDS)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True,
+    host = subprocess.run([program, str(rounds)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True,
                           timeout=120)
     wanted = sums(host.stdout.decode())
     kernel, _ = build.demo_guest(ctx.build)
     initrd = build.initrd_with(ctx.build, program, 'torture', ctx.tmp)
     with ctx.vm(['-m', '256', '-smp', '4', '-nographic', '-no-reboot', '-kernel', kernel, '-initrd', initrd,
-                 '-append', 'console=ttyS0']) as vm:
+                 '-append', 'console=ttyS0', *args]) as vm:
         vm.expect(PROMPT, BOOT * 2)
-        end = time.monotonic() + (600 if ctx.long else 0)
+        end = time.monotonic() + seconds
         while True:
-            torture_once(vm, ROUNDS, wanted)
+            torture_once(vm, rounds, wanted)
             if time.monotonic() > end:
                 break
         check_log(shell(vm, 'dmesg'))
         vm.send('poweroff -f\n')
         expect_status(vm, 0, 60)
+
+
+def test_many_threads_and_processes_on_four_processors_come_to_the_hosts_results(ctx):
+    torture(ctx, ROUNDS, 600 if ctx.long else 0)
+
+
+def test_code_is_evicted_while_other_processors_run_it(ctx):
+    """A code buffer that does not even hold the kernel."""
+    torture(ctx, 10, 60 if ctx.long else 0, ['-accel', 'tcg,tb-size=1'])
 
 
 def test_four_processors_reboot_again_and_again(ctx):
