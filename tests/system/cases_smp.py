@@ -10,7 +10,7 @@ from cases_firmware import expect_status
 from cases_linux import BOOT, check_log, start
 from vm import PROMPT, Failure, shell
 
-ROUNDS = 200        # a few seconds in the guest
+ROUNDS = 100        # a few seconds in the guest
 
 
 def sums(text):
