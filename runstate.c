@@ -284,7 +284,8 @@ bool main_loop_should_exit(int *status)
         return true;
     }
     if (take(REQ_SUSPEND) && run_state == RUN_STATE_RUNNING) {
-        vm_stop(RUN_STATE_SUSPENDED);
+        vcpus_pause_all();      /* time goes on: the alarm clock wakes the machine */
+        set_state(RUN_STATE_SUSPENDED);
     }
     if (take(REQ_RESET)) {
         reset_machine(false);

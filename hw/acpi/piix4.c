@@ -70,6 +70,7 @@ typedef struct Piix4Pm {
     uint16_t gpe_sts, gpe_en;
     uint8_t apm_command, apm_status;
     bool smbus_irq;
+    bool woken_by_button;       /* between the button and the reset that leaves S3 */
 } Piix4Pm;
 
 static Piix4Pm *pm_of(PciDevice *dev)
@@ -293,15 +294,12 @@ void piix4_pm_power_button(Device *pm)
 {
     Piix4Pm *s = container_of(pm, Piix4Pm, parent.parent);
 
+    if (runstate_get() == RUN_STATE_SUSPENDED) {
+        s->woken_by_button = true;
+        request_wakeup();
+        return;
+    }
     s->pm1_sts |= PM1_PWRBTN;
-    update_sci(s);
-}
-
-void piix4_pm_wakeup(Device *pm, bool by_button)
-{
-    Piix4Pm *s = container_of(pm, Piix4Pm, parent.parent);
-
-    s->pm1_sts |= PM1_WAK | (by_button ? PM1_PWRBTN : 0);
     update_sci(s);
 }
 
@@ -417,6 +415,10 @@ static void piix4_reset(PciDevice *dev)
     dev->config[SMBHSTCFG] = SMBHSTCFG_IRQ9 | SMBHSTCFG_ENABLE;
 
     s->pm1_sts = s->pm1_en = s->pm1_cnt = 0;
+    if (runstate_reset_is_wakeup()) {       /* ACPI, "PM1 Status Registers": why the system is awake */
+        s->pm1_sts = PM1_WAK | (s->woken_by_button ? PM1_PWRBTN : 0);
+    }
+    s->woken_by_button = false;
     s->gpe_sts = s->gpe_en = 0;
     s->apm_command = s->apm_status = 0;
     s->carry_ns = 0;        /* TMR_STS reads 1 from the start, as on the reference */

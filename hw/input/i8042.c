@@ -381,6 +381,7 @@ static const MemoryRegionOps command_ops = {
 void kbd_put_key(Device *i8042, unsigned key, bool down)
 {
     ps2_kbd_key(&container_of(i8042, I8042, parent)->kbd, key, down);
+    request_wakeup();           /* from S3; else nothing happens */
 }
 
 uint8_t kbd_get_leds(Device *i8042)

@@ -18,6 +18,7 @@
 #include "hw/timer/mc146818rtc.h"
 #include "qemu/bitops.h"
 #include "qemu/log.h"
+#include "sysemu/runstate.h"
 #include "trace/hw-timer.h"
 
 enum {
@@ -271,6 +272,9 @@ static void rtc_update(Rtc *s)
         timer_arm(&s->timer, next - s->phase_ns);
     }
     irq_set(isa_irq(8), irq && !s->irq_off);
+    if (irq && s->cells[RTC_C] & s->cells[RTC_B] & C_AF) {
+        request_wakeup();       /* the alarm clock of a sleeping machine; else nothing happens */
+    }
 }
 
 static void rtc_timer_cb(void *opaque)

@@ -291,6 +291,40 @@ static void test_smbus_has_the_modules_of_the_memory(void)
     qtest_quit(q);
 }
 
+/* S3, then what wakes: the guest's memory and CMOS stay, the chips are reset, the PM block says why. */
+static void suspend(QTest *q)
+{
+    pm_map(q);
+    qtest_writel(q, 0x100000, 0x12345678);
+    qtest_pci_writel(q, 2 << 3, 0x3c, 5);
+    qtest_outw(q, PM_BASE + 4, 0x2400);         /* SLP_EN, the type of S3 */
+}
+
+static void check_awake(QTest *q)
+{
+    qtest_until(q, !(qtest_pci_readl(q, 2 << 3, 0x3c) & 0xff));
+    g_assert_cmphex(qtest_readl(q, 0x100000), ==, 0x12345678);
+    g_assert_cmphex(cmos(q, 0x0f), ==, 0xfe);
+    pm_map(q);
+    g_assert_cmphex(qtest_inw(q, PM_BASE) & 0x8000, ==, 0x8000);        /* WAK_STS */
+}
+
+static void test_alarm_wakes_from_suspend(void)
+{
+    QTest *q = qtest_start("-M pc -m 32 -rtc base=2006-06-17T16:01:00");
+
+    cmos_set(q, 1, 0x30);
+    cmos_set(q, 3, 0x01);
+    cmos_set(q, 5, 0x16);
+    cmos_set(q, 0x0b, 0x22);
+    suspend(q);
+    qtest_clock_step(q, 10 * SECOND);
+    g_assert_cmphex(qtest_pci_readl(q, 2 << 3, 0x3c) & 0xff, ==, 5);
+    qtest_clock_step(q, 25 * SECOND);
+    check_awake(q);
+    qtest_quit(q);
+}
+
 static void test_soft_off_ends_the_program(void)
 {
     QTest *q = qtest_start("-M pc -m 32");
@@ -317,6 +351,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pm/timer-counts-at-its-rate", test_pm_timer_counts_at_its_rate);
     g_test_add_func("/pm/timer-overflow-raises-the-sci", test_pm_timer_overflow_raises_the_sci);
     g_test_add_func("/smbus/has-the-modules-of-the-memory", test_smbus_has_the_modules_of_the_memory);
+    g_test_add_func("/pm/alarm-wakes-from-suspend", test_alarm_wakes_from_suspend);
     g_test_add_func("/pm/soft-off-ends-the-program", test_soft_off_ends_the_program);
     return g_test_run();
 }

@@ -224,3 +224,16 @@ def test_a_saved_machine_goes_on_in_another_process(ctx):
         vm.expect('<61>', 10)
         if 'ready' in vm.text:
             raise Failure('the guest has started anew')
+
+
+def test_a_sleeping_machine_wakes_up(ctx):
+    suspend = (('o /w 0xcf8 0x80000b40', '^$'), ('o /w 0xcfc 0xb001', '^$'), ('o /w 0xcf8 0x80000b80', '^$'),
+               ('o /b 0xcfc 1', '^$'), ('o /h 0xb004 0x2400', '^$'),
+               ('info status', r'^VM status: paused \(suspended\)$'), ('cont', '^$'),
+               ('info status', r'^VM status: paused \(suspended\)$'))
+    for wake in ('system_wakeup', 'system_powerdown', 'sendkey a'):
+        with Hmp(os.path.join(ctx.tmp, f'm{len(wake)}'), ctx.slow) as hmp, \
+                ctx.probe('spin', CONSOLE + hmp.args()) as vm:
+            hmp.accept()
+            vm.expect('here', 20)       # the firmware uses the same ports
+            check_commands(hmp, suspend + ((wake, '^$'), ('info status', r'^VM status: running$')))

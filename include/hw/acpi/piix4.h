@@ -10,8 +10,6 @@
 
 /* Creates pc->piix4_pm (01.3) with the APM and GPE0 ports. Before: piix3_init(). */
 bool piix4_pm_init(PcState *pc, Error **errp);
-/* After the reset that ends S3: sets WAK_STS, and PWRBTN_STS when the button woke the machine. */
-void piix4_pm_wakeup(Device *pm, bool by_button);
 /* A general purpose event 0..15: sets its status bit, raises SCI when enabled. */
 void piix4_pm_gpe(Device *pm, unsigned n);
 
