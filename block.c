@@ -367,10 +367,11 @@ BlockNode *block_open(const char *filename, const BlockOpenOptions *o, Error **e
 static bool take_common(BlockDict *dict, BlockOpenOptions *o, Error **errp)
 {
     g_autofree char *discard = block_dict_take(dict, "discard"), *locking = block_dict_take(dict, "locking");
-    g_autofree char *aio = block_dict_take(dict, "aio"), *zeroes = block_dict_take(dict, "detect-zeroes");
     bool direct = o->cache == BLOCK_CACHE_NONE || o->cache == BLOCK_CACHE_DIRECTSYNC;
     bool no_flush = o->cache == BLOCK_CACHE_UNSAFE;
 
+    g_free(block_dict_take(dict, "aio"));               /* accepted: workers in any case */
+    g_free(block_dict_take(dict, "detect-zeroes"));     /* accepted: advice */
     if (!block_dict_take_bool(dict, "read-only", &o->readonly, errp) ||
         !block_dict_take_bool(dict, "auto-read-only", &o->auto_readonly, errp) ||
         !block_dict_take_bool(dict, "force-share", &o->no_lock, errp) ||

@@ -255,7 +255,7 @@ bool drives_snapshot;           /* -snapshot */
 static BlockNode *open_snapshot(DriveInfo *d, Error **errp)
 {
     const char *dir = g_getenv("TMPDIR") ? g_getenv("TMPDIR") : "/var/tmp";
-    g_autofree char *path = g_build_filename(dir, "vl.XXXXXX", NULL), *size = NULL, *real = NULL;
+    g_autofree char *path = g_build_filename(dir, "vl.XXXXXX", NULL), *size = NULL;
     g_autoptr(GHashTable) options = block_dict_new();
     BlockOpenOptions below = d->open, top = { .format = "qcow2", .cache = BLOCK_CACHE_UNSAFE, .discard = true };
     BlockNode *base, *n = NULL;

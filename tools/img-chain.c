@@ -49,7 +49,7 @@ static int commit_data(BlockNode *top, BlockNode *base, BlockNode *target)
 
 static BlockNode *find_in_chain(BlockNode *top, const char *name)
 {
-    g_autofree char *path = NULL, *want = realpath(name, NULL);
+    g_autofree char *want = realpath(name, NULL);
 
     for (BlockNode *n = top; n && n->backing; n = n->backing) {
         g_autofree char *have = realpath(block_filename(n->backing), NULL);
