@@ -256,6 +256,34 @@ static void leaf_ext_8(CPUX86State *env, uint32_t sub, CpuidRegs *r)
     }
 }
 
+/* AMD's topology extensions (APM vol. 3, CPUID Fn8000_001D and Fn8000_001E). */
+static bool has_topoext(CPUX86State *env)
+{
+    return model_is_amd(env->model) && cpu_has(env, FEAT_8000_0001_ECX, CPUID_EXT_TOPOEXT);
+}
+
+static void leaf_ext_1d(CPUX86State *env, uint32_t sub, CpuidRegs *r)
+{
+    if (!has_topoext(env) || sub >= ARRAY_SIZE(caches)) {
+        return;
+    }
+    r->eax = caches[sub].type | caches[sub].level << 5 | 1u << 8 | (MAX(smp_threads, 1) - 1) << 14;
+    r->ebx = 63 | (caches[sub].ways - 1u) << 22;
+    r->ecx = caches[sub].sets - 1u;
+}
+
+static void leaf_ext_1e(CPUX86State *env, uint32_t sub, CpuidRegs *r)
+{
+    unsigned core = env->apic_id >> smt_shift() & ((1u << (package_shift() - smt_shift())) - 1);
+
+    if (!has_topoext(env)) {
+        return;
+    }
+    r->eax = env->apic_id;
+    r->ebx = (core & 0xff) | (MAX(smp_threads, 1) - 1) << 8;
+    r->ecx = env->apic_id >> package_shift() & 0xff;        /* node: one per package */
+}
+
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
 typedef void CpuidLeaf(CPUX86State *env, uint32_t sub, CpuidRegs *r);
@@ -265,6 +293,7 @@ static CpuidLeaf *const basic_leaves[] = {
 };
 static CpuidLeaf *const extended_leaves[] = {
     [0] = leaf_ext_0, [1] = leaf_ext_1, [5] = leaf_ext_5, [6] = leaf_ext_6, [7] = leaf_ext_7, [8] = leaf_ext_8,
+    [0x1d] = leaf_ext_1d, [0x1e] = leaf_ext_1e,
 };
 
 static void hypervisor_leaf(uint32_t leaf, CpuidRegs *r)

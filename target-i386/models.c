@@ -76,7 +76,7 @@ static const uint32_t emulated[FEAT__COUNT] = {
     [FEAT_D1_EAX] = CPUID_XSAVEOPT | CPUID_XSAVEC | CPUID_XGETBV1,
     [FEAT_8000_0001_EDX] = CPUID_EXT_SYSCALL | CPUID_EXT_NX | CPUID_EXT_PDPE1GB | CPUID_EXT_RDTSCP | CPUID_EXT_LM,
     [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM | CPUID_EXT_CMP_LEGACY | CPUID_EXT_ABM | CPUID_EXT_SSE4A |
-                           CPUID_EXT_3DNOWPREFETCH,
+                           CPUID_EXT_3DNOWPREFETCH | CPUID_EXT_TOPOEXT,
     [FEAT_8000_0007_EDX] = CPUID_INVARIANT_TSC,
     [FEAT_ARCH_CAP] = NO_FLAWS,
 };
@@ -93,8 +93,32 @@ static const uint32_t emulated[FEAT__COUNT] = {
 #define CORE2_ECX (CPUID_SSE3 | CPUID_SSSE3 | CPUID_CX16 | CPUID_HYPERVISOR)
 #define NEHALEM_ECX (CORE2_ECX | CPUID_SSE41 | CPUID_SSE42 | CPUID_POPCNT)
 #define WESTMERE_ECX (NEHALEM_ECX | CPUID_AES | CPUID_PCLMULQDQ)
-#define HASWELL_ECX (WESTMERE_ECX | CPUID_AVX | CPUID_FMA | CPUID_F16C | CPUID_XSAVE | CPUID_MOVBE | CPUID_RDRAND | \
-                     CPUID_X2APIC | CPUID_TSC_DEADLINE | CPUID_PCID)
+#define SANDYBRIDGE_ECX (WESTMERE_ECX | CPUID_AVX | CPUID_XSAVE | CPUID_X2APIC | CPUID_TSC_DEADLINE)
+#define IVYBRIDGE_ECX (SANDYBRIDGE_ECX | CPUID_F16C | CPUID_RDRAND)
+#define HASWELL_ECX (IVYBRIDGE_ECX | CPUID_FMA | CPUID_MOVBE | CPUID_PCID)
+#define IVYBRIDGE_7 (CPUID_FSGSBASE | CPUID_SMEP | CPUID_ERMS)
+#define HASWELL_7 (IVYBRIDGE_7 | CPUID_BMI1 | CPUID_AVX2 | CPUID_BMI2 | CPUID_INVPCID)
+#define BROADWELL_7 (HASWELL_7 | CPUID_RDSEED | CPUID_ADX | CPUID_SMAP)
+#define TSX (CPUID_HLE | CPUID_RTM)
+#define K8_ECX (CPUID_SSE3 | CPUID_HYPERVISOR)
+#define K10_ECX (K8_ECX | CPUID_CX16 | CPUID_POPCNT)
+#define BULLDOZER_ECX (K10_ECX | CPUID_PCLMULQDQ | CPUID_SSSE3 | CPUID_SSE41 | CPUID_SSE42 | CPUID_AES | CPUID_XSAVE | \
+                       CPUID_AVX)
+#define BULLDOZER_EXT (CPUID_EXT_LAHF_LM | CPUID_EXT_ABM | CPUID_EXT_SSE4A | CPUID_EXT_MISALIGNSSE | \
+                       CPUID_EXT_3DNOWPREFETCH | CPUID_EXT_XOP | CPUID_EXT_FMA4)
+/* A 64-bit model of Intel's from Nehalem on. */
+#define INTEL64(n, d, b, mo, st, lv, ecx, seven, edx1, ecx1, d1)                                                       \
+    { .name = (n), .desc = (d), .vendor = "GenuineIntel", .brand = (b), .family = 6, .model = (mo), .stepping = (st),  \
+      .level = (lv), .xlevel = 0x80000008, .phys_bits = 40,                                                            \
+      .features = { [FEAT_1_EDX] = X64_EDX, [FEAT_1_ECX] = (ecx), [FEAT_6_EAX] = CPUID_ARAT, [FEAT_7_EBX] = (seven),   \
+                    [FEAT_8000_0001_EDX] = X64_EXT | (edx1), [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM | (ecx1),        \
+                    [FEAT_D1_EAX] = (d1), INTEL64_NO_FLAWS } }
+/* A 64-bit model of AMD's. */
+#define AMD64(n, d, b, fa, mo, st, lv, xlv, ecx, edx1, ecx1)                                                           \
+    .name = (n), .desc = (d), .vendor = "AuthenticAMD", .brand = (b), .family = (fa), .model = (mo), .stepping = (st), \
+    .level = (lv), .xlevel = (xlv), .phys_bits = 40, .features[FEAT_1_EDX] = X64_EDX & ~CPUID_VME,                     \
+    .features[FEAT_1_ECX] = (ecx), .features[FEAT_8000_0001_EDX] = X64_EXT | (edx1),                                   \
+    .features[FEAT_8000_0001_ECX] = (ecx1)
 
 static const CpuModel builtin_models[] = {
     { .name = "max", .desc = "everything this program emulates (default)", .vendor = "GenuineIntel",
@@ -119,6 +143,25 @@ static const CpuModel builtin_models[] = {
       .features = { [FEAT_1_EDX] = P3_EDX & ~CPUID_SSE, [FEAT_1_ECX] = CPUID_HYPERVISOR } },
     { .name = "pentium3", .desc = "Intel Pentium III", .vendor = "GenuineIntel", .family = 6, .model = 8, .stepping = 3,
       .level = 3, .phys_bits = 36, .features = { [FEAT_1_EDX] = P3_EDX, [FEAT_1_ECX] = CPUID_HYPERVISOR } },
+    { .name = "kvm32", .desc = "plain 32-bit CPU, Intel-flavoured", .vendor = "GenuineIntel",
+      .brand = "Common 32-bit KVM processor", .family = 15, .model = 6, .stepping = 1, .level = 5,
+      .xlevel = 0x80000008, .phys_bits = 36,
+      .features = { [FEAT_1_EDX] = X64_EDX, [FEAT_1_ECX] = CPUID_SSE3 | CPUID_HYPERVISOR } },
+    { .name = "athlon", .desc = "AMD Athlon", .vendor = "AuthenticAMD", .brand = "QEMU Virtual CPU version 2.5+",
+      .family = 6, .model = 2, .stepping = 3, .level = 2, .xlevel = 0x80000008, .phys_bits = 36,
+      .features = { [FEAT_1_EDX] = P3_EDX & ~CPUID_SSE, [FEAT_1_ECX] = CPUID_HYPERVISOR,
+                    [FEAT_8000_0001_EDX] = CPUID_EXT_MMXEXT | CPUID_EXT_3DNOW | CPUID_EXT_3DNOWEXT } },
+    { .name = "coreduo", .desc = "Intel Core Duo T2600", .vendor = "GenuineIntel",
+      .brand = "Genuine Intel(R) CPU           T2600  @ 2.16GHz", .family = 6, .model = 14, .stepping = 8, .level = 10,
+      .xlevel = 0x80000008, .phys_bits = 36,
+      .features = { [FEAT_1_EDX] = X64_EDX | CPUID_SS, [FEAT_1_ECX] = CPUID_SSE3 | CPUID_MONITOR | CPUID_HYPERVISOR,
+                    [FEAT_8000_0001_EDX] = CPUID_EXT_NX } },
+    { .name = "n270", .desc = "Intel Atom N270", .vendor = "GenuineIntel",
+      .brand = "Intel(R) Atom(TM) CPU N270   @ 1.60GHz", .family = 6, .model = 28, .stepping = 2, .level = 10,
+      .xlevel = 0x80000008, .phys_bits = 36,
+      .features = { [FEAT_1_EDX] = X64_EDX | CPUID_SS,
+                    [FEAT_1_ECX] = CPUID_SSE3 | CPUID_SSSE3 | CPUID_MONITOR | CPUID_MOVBE | CPUID_HYPERVISOR,
+                    [FEAT_8000_0001_EDX] = CPUID_EXT_NX, [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM } },
     { .name = "kvm64", .desc = "plain 64-bit CPU, Intel-flavoured", .vendor = "GenuineIntel",
       .brand = "Common KVM processor",
       .family = 15, .model = 6, .stepping = 1, .level = 0xd, .xlevel = 0x80000008, .phys_bits = 40,
@@ -129,39 +172,61 @@ static const CpuModel builtin_models[] = {
       .xlevel = 0x80000008, .phys_bits = 40,
       .features = { [FEAT_1_EDX] = X64_EDX | CPUID_SS | CPUID_HT, [FEAT_1_ECX] = CORE2_ECX | CPUID_MONITOR,
                     [FEAT_8000_0001_EDX] = X64_EXT, [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM, INTEL64_NO_FLAWS } },
-    { .name = "Nehalem", .desc = "Intel Core i7 9xx (Nehalem)", .vendor = "GenuineIntel",
-      .brand = "Intel Core i7 9xx (Nehalem Class Core i7)", .family = 6, .model = 26, .stepping = 3, .level = 11,
-      .xlevel = 0x80000008, .phys_bits = 40,
-      .features = { [FEAT_1_EDX] = X64_EDX, [FEAT_1_ECX] = NEHALEM_ECX, [FEAT_8000_0001_EDX] = X64_EXT,
-                    [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM, INTEL64_NO_FLAWS } },
-    { .name = "Westmere", .desc = "Intel Westmere E56xx/L56xx/X56xx", .vendor = "GenuineIntel",
-      .brand = "Westmere E56xx/L56xx/X56xx (Nehalem-C)", .family = 6, .model = 44, .stepping = 1, .level = 11,
-      .xlevel = 0x80000008, .phys_bits = 40,
-      .features = { [FEAT_1_EDX] = X64_EDX, [FEAT_1_ECX] = WESTMERE_ECX, [FEAT_6_EAX] = CPUID_ARAT,
-                    [FEAT_8000_0001_EDX] = X64_EXT, [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM, INTEL64_NO_FLAWS } },
-    { .name = "Haswell", .desc = "Intel Core Processor (Haswell)", .vendor = "GenuineIntel",
-      .brand = "Intel Core Processor (Haswell)", .family = 6, .model = 60, .stepping = 4, .level = 0xd,
-      .xlevel = 0x80000008, .phys_bits = 40,
-      .features = { [FEAT_1_EDX] = X64_EDX, [FEAT_1_ECX] = HASWELL_ECX, [FEAT_6_EAX] = CPUID_ARAT,
-                    [FEAT_7_EBX] = CPUID_FSGSBASE | CPUID_BMI1 | CPUID_AVX2 | CPUID_SMEP | CPUID_BMI2 | CPUID_ERMS |
-                                   CPUID_INVPCID, [FEAT_D1_EAX] = CPUID_XSAVEOPT,
-                    [FEAT_8000_0001_EDX] = X64_EXT | CPUID_EXT_RDTSCP,
-                    [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM | CPUID_EXT_ABM, INTEL64_NO_FLAWS } },
-    { .name = "Opteron_G3", .desc = "AMD Opteron 23xx (Gen 3 Class Opteron)", .vendor = "AuthenticAMD",
-      .brand = "AMD Opteron 23xx (Gen 3 Class Opteron)", .family = 16, .model = 2, .stepping = 3, .level = 5,
-      .xlevel = 0x80000008, .phys_bits = 40,
-      .features = { [FEAT_1_EDX] = X64_EDX & ~CPUID_VME,
-                    [FEAT_1_ECX] = CPUID_SSE3 | CPUID_CX16 | CPUID_POPCNT | CPUID_MONITOR | CPUID_HYPERVISOR,
-                    [FEAT_8000_0001_EDX] = X64_EXT | CPUID_EXT_RDTSCP,
-                    [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM | CPUID_EXT_ABM | CPUID_EXT_SSE4A } },
+    INTEL64("Nehalem", "Intel Core i7 9xx (Nehalem)", "Intel Core i7 9xx (Nehalem Class Core i7)", 26, 3, 11,
+            NEHALEM_ECX, 0, 0, 0, 0),
+    INTEL64("Westmere", "Intel Westmere E56xx/L56xx/X56xx", "Westmere E56xx/L56xx/X56xx (Nehalem-C)", 44, 1, 11,
+            WESTMERE_ECX, 0, 0, 0, 0),
+    INTEL64("SandyBridge", "Intel Xeon E312xx (Sandy Bridge)", "Intel Xeon E312xx (Sandy Bridge)", 42, 1, 0xd,
+            SANDYBRIDGE_ECX, 0, CPUID_EXT_RDTSCP, 0, CPUID_XSAVEOPT),
+    INTEL64("IvyBridge", "Intel Xeon E3-12xx v2 (Ivy Bridge)", "Intel Xeon E3-12xx v2 (Ivy Bridge)", 58, 9, 0xd,
+            IVYBRIDGE_ECX, IVYBRIDGE_7, CPUID_EXT_RDTSCP, 0, CPUID_XSAVEOPT),
+    INTEL64("Haswell", "Intel Core Processor (Haswell)", "Intel Core Processor (Haswell)", 60, 4, 0xd,
+            HASWELL_ECX, HASWELL_7 | TSX, CPUID_EXT_RDTSCP, CPUID_EXT_ABM, CPUID_XSAVEOPT),
+    INTEL64("Haswell-noTSX", "Intel Core Processor (Haswell, no TSX)", "Intel Core Processor (Haswell, no TSX)", 60, 1,
+            0xd, HASWELL_ECX, HASWELL_7, CPUID_EXT_RDTSCP, CPUID_EXT_ABM, CPUID_XSAVEOPT),
+    INTEL64("Broadwell", "Intel Core Processor (Broadwell)", "Intel Core Processor (Broadwell)", 61, 2, 0xd,
+            HASWELL_ECX, BROADWELL_7 | TSX, CPUID_EXT_RDTSCP, CPUID_EXT_ABM | CPUID_EXT_3DNOWPREFETCH, CPUID_XSAVEOPT),
+    INTEL64("Broadwell-noTSX", "Intel Core Processor (Broadwell, no TSX)", "Intel Core Processor (Broadwell, no TSX)",
+            61, 2, 0xd, HASWELL_ECX, BROADWELL_7, CPUID_EXT_RDTSCP, CPUID_EXT_ABM | CPUID_EXT_3DNOWPREFETCH,
+            CPUID_XSAVEOPT),
+    INTEL64("Skylake-Client", "Intel Core Processor (Skylake)", "Intel Core Processor (Skylake)", 94, 3, 0xd,
+            HASWELL_ECX, BROADWELL_7 | TSX | CPUID_MPX, CPUID_EXT_RDTSCP, CPUID_EXT_ABM | CPUID_EXT_3DNOWPREFETCH,
+            CPUID_XSAVEOPT | CPUID_XSAVEC | CPUID_XGETBV1),
+    INTEL64("Skylake-Client-noTSX-IBRS", "Intel Core Processor (Skylake, no TSX)", "Intel Core Processor (Skylake)",
+            94, 3, 0xd, HASWELL_ECX, BROADWELL_7, CPUID_EXT_RDTSCP, CPUID_EXT_ABM | CPUID_EXT_3DNOWPREFETCH,
+            CPUID_XSAVEOPT | CPUID_XSAVEC | CPUID_XGETBV1),
+    { AMD64("phenom", "AMD Phenom 9550", "AMD Phenom(tm) 9550 Quad-Core Processor", 16, 2, 3, 5, 0x8000001a,
+            K10_ECX | CPUID_MONITOR,
+            CPUID_EXT_MMXEXT | CPUID_EXT_FFXSR | CPUID_EXT_PDPE1GB | CPUID_EXT_RDTSCP | CPUID_EXT_3DNOWEXT |
+                CPUID_EXT_3DNOW, CPUID_EXT_LAHF_LM | CPUID_EXT_CR8LEG | CPUID_EXT_ABM | CPUID_EXT_SSE4A) },
+    { AMD64("Opteron_G1", "AMD Opteron 240 (Gen 1 Class Opteron)", "AMD Opteron 240 (Gen 1 Class Opteron)", 15, 6, 1, 5,
+            0x80000008, K8_ECX, 0, 0) },
+    { AMD64("Opteron_G2", "AMD Opteron 22xx (Gen 2 Class Opteron)", "AMD Opteron 22xx (Gen 2 Class Opteron)", 15, 6, 1,
+            5, 0x80000008, K8_ECX | CPUID_CX16, 0, CPUID_EXT_LAHF_LM) },
+    { AMD64("Opteron_G3", "AMD Opteron 23xx (Gen 3 Class Opteron)", "AMD Opteron 23xx (Gen 3 Class Opteron)", 16, 2, 3,
+            5, 0x80000008, K10_ECX | CPUID_MONITOR, CPUID_EXT_RDTSCP,
+            CPUID_EXT_LAHF_LM | CPUID_EXT_ABM | CPUID_EXT_SSE4A | CPUID_EXT_MISALIGNSSE) },
+    { AMD64("Opteron_G4", "AMD Opteron 62xx class CPU", "AMD Opteron 62xx class CPU", 21, 1, 2, 0xd, 0x8000001a,
+            BULLDOZER_ECX, CPUID_EXT_PDPE1GB | CPUID_EXT_RDTSCP, BULLDOZER_EXT) },
+    { AMD64("Opteron_G5", "AMD Opteron 63xx class CPU", "AMD Opteron 63xx class CPU", 21, 2, 0, 0xd, 0x8000001a,
+            BULLDOZER_ECX | CPUID_FMA | CPUID_F16C, CPUID_EXT_PDPE1GB | CPUID_EXT_RDTSCP,
+            BULLDOZER_EXT | CPUID_EXT_TBM) },
+    { AMD64("EPYC", "AMD EPYC Processor", "AMD EPYC Processor", 23, 1, 2, 0xd, 0x8000001e,
+            BULLDOZER_ECX | CPUID_FMA | CPUID_F16C | CPUID_MOVBE | CPUID_RDRAND,
+            CPUID_EXT_MMXEXT | CPUID_EXT_FFXSR | CPUID_EXT_PDPE1GB | CPUID_EXT_RDTSCP,
+            (BULLDOZER_EXT & ~(CPUID_EXT_XOP | CPUID_EXT_FMA4)) | CPUID_EXT_CR8LEG | CPUID_EXT_OSVW |
+                CPUID_EXT_TOPOEXT),
+      .features[FEAT_7_EBX] = CPUID_FSGSBASE | CPUID_BMI1 | CPUID_AVX2 | CPUID_SMEP | CPUID_BMI2 | CPUID_RDSEED |
+                              CPUID_ADX | CPUID_SMAP | CPUID_CLFLUSHOPT | CPUID_SHA,
+      .features[FEAT_D1_EAX] = CPUID_XSAVEOPT | CPUID_XSAVEC | CPUID_XGETBV1, .features[FEAT_6_EAX] = CPUID_ARAT },
 };
 
 static const struct {
     const char *alias, *name;
 } model_aliases[] = {
-    { "base", "qemu64" }, { "kvm32", "qemu32" }, { "qemu64-v1", "qemu64" }, { "qemu32-v1", "qemu32" },
-    { "Nehalem-v1", "Nehalem" }, { "Haswell-v1", "Haswell" }, { "Haswell-noTSX", "Haswell" },
-    { "Opteron_G3-v1", "Opteron_G3" },
+    { "base", "qemu64" }, { "qemu64-v1", "qemu64" }, { "qemu32-v1", "qemu32" },
+    { "Nehalem-v1", "Nehalem" }, { "Haswell-v1", "Haswell" }, { "SandyBridge-v1", "SandyBridge" },
+    { "Opteron_G3-v1", "Opteron_G3" }, { "EPYC-v1", "EPYC" },
 };
 
 uint32_t model_signature(const CpuModel *m)
@@ -411,18 +476,21 @@ static void drop_orphans(CpuModel *m)
     if (!(f[FEAT_1_EDX] & CPUID_APIC)) {
         f[FEAT_1_ECX] &= ~(CPUID_X2APIC | CPUID_TSC_DEADLINE);
     }
+    if (!model_is_amd(m) || m->xlevel < 0x8000001e) {
+        f[FEAT_8000_0001_ECX] &= ~CPUID_EXT_TOPOEXT;
+    }
     if (!(f[FEAT_7_EDX] & CPUID_ARCH_CAPABILITIES)) {
         f[FEAT_ARCH_CAP] = 0;
     }
 }
 
-/* Reduces to what is emulated. One line names what the user asked for in vain; a model's own gaps: "-cpu help". */
+/* Reduces to what is emulated. One line names what was asked for in vain, by the model or by name. */
 static bool reduce(CpuModel *m, const uint32_t wanted[FEAT__COUNT], bool enforce, Error **errp)
 {
     g_autoptr(GString) missing = g_string_new(NULL);
 
     for (unsigned w = 0; w < FEAT__COUNT; w++) {
-        uint32_t lost = (enforce ? m->features[w] : wanted[w]) & ~emulated[w];
+        uint32_t lost = (m->features[w] | wanted[w]) & ~emulated[w];
 
         for (unsigned b = 0; b < 32; b++) {
             if (lost >> b & 1) {
