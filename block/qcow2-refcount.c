@@ -91,6 +91,18 @@ int qcow2_get_refcount(Qcow2 *q, uint64_t cluster, uint64_t *value)
     return ret;
 }
 
+/* A cluster without references is nobody's: neither metadata, nor the place for more compressed data. */
+static void cluster_is_free(Qcow2 *q, uint64_t cluster)
+{
+    uint64_t offset = cluster << q->cluster_bits;
+
+    q->free_hint = MIN(q->free_hint, cluster);
+    g_hash_table_remove(q->metadata, &offset);
+    if (q->compressed_at >> q->cluster_bits == cluster) {
+        q->compressed_at = 0;
+    }
+}
+
 static int change_refcount(Qcow2 *q, uint64_t cluster, int64_t delta)
 {
     uint64_t index, old, max;
@@ -111,7 +123,7 @@ static int change_refcount(Qcow2 *q, uint64_t cluster, int64_t delta)
         qcow2_refcount_put(s->data, q->refcount_order, index, old + delta);
         qcow2_mark_dirty(&q->ref_cache, s);
         if (!(old + delta)) {
-            q->free_hint = MIN(q->free_hint, cluster);
+            cluster_is_free(q, cluster);
         }
     }
     qcow2_put(s);
@@ -426,11 +438,7 @@ int qcow2_apply_frees(Qcow2 *q)
             if (qcow2_get_refcount(q, c, &refs) || refs) {
                 continue;
             }
-            g_hash_table_remove(q->metadata, &offset);
             qcow2_forget(&q->l2_cache, offset, q->cluster_size);
-            if (q->compressed_at && q->compressed_at >> q->cluster_bits == c) {
-                q->compressed_at = 0;
-            }
             discard_free(q, c);
         }
     }
