@@ -564,7 +564,7 @@ static void sequence_prefix(const Chooser *c, const Instance *in, GString *s)
         g_string_append(s, c->f->op[0].size == 1 ? "movzx eax, al; " : rng_one_in(c->r, 2) ? "xor edx, edx; " : "mov eax, eax; mov edx, 0; ");
     }
     if (c->f->attr & FORM_RAXMEM) {
-        g_string_append_printf(s, "lea rdi, [rbx + %#x]; ", rng_below(c->r, 0x200));
+        g_string_append_printf(s, b64 ? "lea rdi, [rbx + %#x]; " : "lea edi, [ebx + %#x]; ", rng_below(c->r, 0x200));
     }
 }
 
