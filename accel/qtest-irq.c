@@ -11,6 +11,7 @@
 typedef struct Watch {
     IrqLine behind;         /* what the line did before; a line without a handler had none */
     bool level;             /* as last reported */
+    Irq line;               /* an output's own line, kept for the device's end */
 } Watch;
 
 static Device *watched;     /* big lock */
@@ -68,7 +69,7 @@ static void watch_outputs(Device *dev)
     for (int i = 0; i < dev->n_irq_out && i < LINES_MAX; i++) {
         Irq *slot = dev->irq_out[i];
 
-        watches[i] = (Watch) { .behind = *slot ? **slot : (IrqLine) { 0 } };
+        watches[i] = (Watch) { .behind = *slot ? **slot : (IrqLine) { 0 }, .line = *slot };
         *slot = irq_new(watched_line_set, &watches[i], i);
     }
 }

@@ -176,14 +176,16 @@ bool smbios_option(const KeyList *l, Error **errp)
         settings = g_array_new(FALSE, FALSE, sizeof(Setting));
     }
     for (size_t i = 0; i < l->n; i++) {
-        Setting set = { (uint8_t)keylist_get_uint(l, "type", 0), g_strdup(l->items[i].key),
-                        g_strdup(l->items[i].value) };
-        g_autofree char *word = g_strdup_printf(" %s ", set.key);
+        uint8_t type = (uint8_t)keylist_get_uint(l, "type", 0);
+        const char *key = l->items[i].key;
+        g_autofree char *word = g_strdup_printf(" %s ", key);
+        Setting set;
 
-        if (strcmp(set.key, "type") && !strstr(keys, word)) {
-            error_set(errp, "type %u has no '%s'", set.type, set.key);
+        if (strcmp(key, "type") && !strstr(keys, word)) {
+            error_set(errp, "type %u has no '%s'", type, key);
             return false;
         }
+        set = (Setting) { type, g_strdup(key), g_strdup(l->items[i].value) };
         g_array_append_val(settings, set);
     }
     return true;

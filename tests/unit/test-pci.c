@@ -20,6 +20,11 @@ static VCpu the_vcpu;
 __thread VCpu *current_vcpu;
 VCpu *vcpus = &the_vcpu;
 
+void vcpu_run_on_async(VCpu *v, VCpuWorkFn *fn, void *opaque)
+{
+    fn(v, opaque);
+}
+
 void tb_invalidate_phys_range(ram_addr_t start, ram_addr_t end)
 {
 }
