@@ -224,6 +224,7 @@ GET(name)                                                                       
                                                                                                        \
     for (unsigned i = 0; i < 256 / (bits) && i < len * 8 / (bits); i++) {                              \
         mask |= (uint32_t)(((const XmmReg *)b)->field[i] >> ((bits) - 1)) << i;                        \
+        asm("" : "+r"(mask));   /* no vector arithmetic of the compiler's: the guest's MXCSR is loaded */ \
     }                                                                                                  \
     return mask;                                                                                       \
 }

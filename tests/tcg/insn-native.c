@@ -129,7 +129,7 @@ static void take_ymm(CpuState *s, const void *fpregs)
 }
 
 /* Takes the registers as the exception found them and resumes behind the test. */
-static void on_signal(int sig, siginfo_t *info, void *context)
+static void __attribute__((noinline)) take_state(int sig, siginfo_t *info, void *context)
 {
     static const uint8_t order[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9,
                                        REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
@@ -159,6 +159,13 @@ static void on_signal(int sig, siginfo_t *info, void *context)
     g[REG_RIP] = (greg_t)(uintptr_t)native_leave;
     g[REG_RSP] = (greg_t)native_host_rsp;
     g[REG_CSGSFS] = (g[REG_CSGSFS] & 0x0000ffffffff0000ll) | CS_64 | (greg_t)DS_USER << 48;
+}
+
+/* A signal does not clear AC as it clears TF and DF, and a compiler may access what it likes unaligned. */
+static void on_signal(int sig, siginfo_t *info, void *context)
+{
+    asm volatile("pushfq; andl $0xfffbffff, (%%rsp); popfq" : : : "cc", "memory");
+    take_state(sig, info, context);
 }
 
 /* A test that does not come to an end is left like one that faults; its state means nothing. */

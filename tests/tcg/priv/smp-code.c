@@ -165,7 +165,7 @@ static void send_ipi(unsigned id, unsigned vector)
     apic_write(0x300, 0x4000 | vector);
 }
 
-static volatile uint32_t reader_value, reader_go, reader_done;
+static volatile uint32_t reader_go, reader_done;
 
 /* Processor 1 reads a page with interrupts open; processor 0 maps it elsewhere and shoots the translation down. */
 static void shoot_or_read(unsigned cpu)
@@ -263,7 +263,6 @@ TEST(no_interrupt_between_halting_processors_is_lost)
 }
 
 /* Broadcasts are received by all but the sender. */
-static volatile unsigned broadcast_from;
 static volatile bool broadcast_over;
 
 static void broadcast(unsigned cpu)
