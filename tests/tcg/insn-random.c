@@ -192,7 +192,8 @@ static char *try_sequence(Sequence *s, unsigned bits, const CpuState *in, uint8_
     return diff;
 }
 
-static void report_small(Sequence *s, unsigned bits, const CpuState *in)
+/* first: what differed where the sequence stood among others. */
+static void report_small(Sequence *s, unsigned bits, const CpuState *in, const char *first)
 {
     g_autofree uint8_t *arena = g_malloc0(CODE_SIZE);
     g_autofree char *diff = NULL, *text = NULL, *what = NULL;
@@ -213,10 +214,13 @@ static void report_small(Sequence *s, unsigned bits, const CpuState *in)
     }
     g_free(diff);
     diff = try_sequence(s, bits, in, arena, &code);
+    if (!diff) {
+        diff = g_strdup_printf("    only together with the sequences before it:\n%s", first);
+    }
     text = sequence_text(s);
     what = g_strdup_printf("sequence; all of it: --random --seed %" PRIu64 " --count 1", s->seed);
     report_failure(&(Failure) { .what = what, .text = text, .code = &code, .bytes = arena + code.off, .in = in,
-                                .differences = diff ? diff : "    only together with the sequences before it\n" });
+                                .differences = diff });
 }
 
 static unsigned run_batch(GPtrArray *sequences, unsigned bits)
@@ -252,7 +256,7 @@ static unsigned run_batch(GPtrArray *sequences, unsigned bits)
                 diff = run_sequence(s, &codes[i], &in);
                 if (*diff) {
                     if (failures++ < opt.max_failures) {
-                        report_small(s, bits, &in);
+                        report_small(s, bits, &in, diff);
                         load_code(arena, codes, fit);
                     }
                     break;
