@@ -319,6 +319,8 @@ static void write_exit(uint8_t *p, unsigned bits)
     memcpy(p + 1, &target, 4);
 }
 
+static uint8_t loaded_code[CODE_SIZE];
+
 void native_load_code(const uint8_t *arena, size_t size, const Code *codes, unsigned n)
 {
     memcpy((void *)(uintptr_t)CODE_BASE, arena, size);
@@ -329,6 +331,12 @@ void native_load_code(const uint8_t *arena, size_t size, const Code *codes, unsi
             write_exit((uint8_t *)(uintptr_t)CODE_BASE + codes[i].off + codes[i].len, codes[i].bits);
         }
     }
+    memcpy(loaded_code, (const void *)(uintptr_t)CODE_BASE, MIN(size + EXIT_BYTES, CODE_SIZE));
+}
+
+bool native_code_intact(const Code *code)
+{
+    return !memcmp(loaded_code + code->off, (const uint8_t *)(uintptr_t)CODE_BASE + code->off, code->len + EXIT_BYTES);
 }
 
 uint8_t *native_area(void)
@@ -379,6 +387,7 @@ bool native_is_intel(void)
 bool native_init(void) { return false; }
 bool native_has_mode(unsigned bits) { return false; }
 void native_load_code(const uint8_t *arena, size_t size, const Code *codes, unsigned n) { }
+bool native_code_intact(const Code *code) { return true; }
 uint8_t *native_area(void) { return NULL; }
 void native_run(const Code *code, const CpuState *in, CpuState *out) { }
 bool native_is_intel(void) { return false; }

@@ -253,6 +253,9 @@ static unsigned run_batch(GPtrArray *sequences, unsigned bits)
                 g_autofree char *diff = NULL;
 
                 state_for_sequence(&in, &r, s->attrs, bits);
+                if (!native_code_intact(&codes[i])) {
+                    load_code(arena, codes, fit);   /* what flags may differ is known of this code only */
+                }
                 diff = run_sequence(s, &codes[i], &in);
                 if (*diff) {
                     if (failures++ < opt.max_failures) {

@@ -115,6 +115,8 @@ void guest_run(const Code *code, const CpuState *in, CpuState *out);
 
 bool native_init(void);
 void native_load_code(const uint8_t *arena, size_t size, const Code *codes, unsigned n);
+/* A segment may reach the code: is what was loaded still there, with its way out? */
+bool native_code_intact(const Code *code);
 uint8_t *native_area(void);
 void native_run(const Code *code, const CpuState *in, CpuState *out);
 bool native_is_intel(void);
