@@ -394,10 +394,22 @@ FN(cvtsi2sd) { *(a_f64 *)dst = f64_from_i32(*(const a_s32 *)src); }
 FN(cvtsi2ss_q) { *(a_f32 *)dst = f32_from_i64(*(const a_u64 *)src); }
 FN(cvtsi2sd_q) { *(a_f64 *)dst = f64_from_i64(*(const a_u64 *)src); }
 
-void put_cvtsi2ss(void *env QEMU_UNUSED, void *dst, uint64_t v, uint32_t imm QEMU_UNUSED) { *(a_f32 *)dst = f32_from_i32((int32_t)v); }
-void put_cvtsi2sd(void *env QEMU_UNUSED, void *dst, uint64_t v, uint32_t imm QEMU_UNUSED) { *(a_f64 *)dst = f64_from_i32((int32_t)v); }
-void put_cvtsi2ss_q(void *env QEMU_UNUSED, void *dst, uint64_t v, uint32_t imm QEMU_UNUSED) { *(a_f32 *)dst = f32_from_i64((int64_t)v); }
-void put_cvtsi2sd_q(void *env QEMU_UNUSED, void *dst, uint64_t v, uint32_t imm QEMU_UNUSED) { *(a_f64 *)dst = f64_from_i64((int64_t)v); }
+void put_cvtsi2ss(void *env QEMU_UNUSED, void *dst, uint64_t v, uint32_t imm QEMU_UNUSED)
+{
+    *(a_f32 *)dst = f32_from_i32((int32_t)v);
+}
+void put_cvtsi2sd(void *env QEMU_UNUSED, void *dst, uint64_t v, uint32_t imm QEMU_UNUSED)
+{
+    *(a_f64 *)dst = f64_from_i32((int32_t)v);
+}
+void put_cvtsi2ss_q(void *env QEMU_UNUSED, void *dst, uint64_t v, uint32_t imm QEMU_UNUSED)
+{
+    *(a_f32 *)dst = f32_from_i64((int64_t)v);
+}
+void put_cvtsi2sd_q(void *env QEMU_UNUSED, void *dst, uint64_t v, uint32_t imm QEMU_UNUSED)
+{
+    *(a_f64 *)dst = f64_from_i64((int64_t)v);
+}
 
 /* To general registers: sse-helpers.c calls these. */
 uint64_t sse_to_int(SseToInt kind, uint64_t v)

@@ -62,9 +62,9 @@ VEX_FNS(VEX_FN_PROTO)
 
 /* From vectors to general values (sse-helpers.c), and the reverse. */
 #define GET_FNS(F) \
-    F(movd) F(movq) F(pextrb) F(pextrw) F(pextrd) F(pextrq) F(movmskps) F(movmskpd) F(pmovmskb) F(ptest) F(cvtss2si)      \
-    F(cvtsd2si) F(cvtss2si_q) F(cvtsd2si_q) F(cvttss2si) F(cvttsd2si) F(cvttss2si_q) F(cvttsd2si_q) F(ucomiss) F(comiss) \
-    F(ucomisd) F(comisd)
+    F(movd) F(movq) F(pextrb) F(pextrw) F(pextrd) F(pextrq) F(movmskps) F(movmskpd) F(pmovmskb) F(ptest) \
+    F(cvtss2si) F(cvtsd2si) F(cvtss2si_q) F(cvtsd2si_q) F(cvttss2si) F(cvttsd2si) F(cvttss2si_q)         \
+    F(cvttsd2si_q) F(ucomiss) F(comiss) F(ucomisd) F(comisd)
 #define GET_FN_PROTO(name) uint64_t get_##name(void *env, const void *a, const void *b, unsigned len, uint32_t imm);
 GET_FNS(GET_FN_PROTO)
 #undef GET_FN_PROTO

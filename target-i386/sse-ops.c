@@ -26,19 +26,21 @@ enum { P_NONE, P_66, P_F3, P_F2, P__COUNT };
     { .name = #n, .prefix = p, .map = m, .opcode = o, .src_bytes = sbytes, .dst_bytes = 16, .host_feature = host, \
       .fn = fn_##n, ##__VA_ARGS__ }
 #define ROW_OF(i, membytes, vecop, ...) { .vec = vecop, .kind = K_VEC, .isa = ISA_##i, .mem = membytes, ##__VA_ARGS__ }
-/* The VEX form of 256 bits (avx-ops.c): integer operations came with AVX2, floating point with AVX; n bytes of source. */
+/* The VEX form of 256 bits (avx-ops.c): integers came with AVX2, floating point with AVX; n bytes of source. */
 #define I256 .src_bytes256 = 32, .host_feature256 = IR_VEC_AVX2
 #define F256 .src_bytes256 = 32, .host_feature256 = IR_VEC_AVX
 #define N256(n, i) .src_bytes256 = n, .host_feature256 = IR_VEC_##i
 
-/* 16 bytes with 16 bytes: X integers, F floating point that may raise, B its moves and logic; U: old destination unread */
+/* 16 bytes with 16: X integers, F floating point that may raise, B its moves and logic; U: destination unread */
 #define X(n, p, m, o, i)          ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, I256))
 #define X_U(n, p, m, o, i)        ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, I256, .dst_unread = true))
 #define X_I(n, p, m, o, i)        ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, I256, .has_imm = true))
-#define X_UI(n, p, m, o, i)       ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, I256, .has_imm = true, .dst_unread = true))
+#define X_UI(n, p, m, o, i)                                                                                            \
+    ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, I256, .has_imm = true, .dst_unread = true))
 #define B(n, p, m, o, i)          ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, F256))
 #define B_U(n, p, m, o, i)        ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, F256, .dst_unread = true))
-#define B_I(n, p, m, o, i, shift) ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, F256, .has_imm = true, .imm_shift256 = shift))
+#define B_I(n, p, m, o, i, shift)                                                                                      \
+    ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, F256, .has_imm = true, .imm_shift256 = shift))
 #define F(n, p, m, o, i)          ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, F256), .fp = true)
 #define F_U(n, p, m, o, i)        ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, F256, .dst_unread = true), .fp = true)
 #define F_I(n, p, m, o, i)        ROW_OF(i, 16, VEC(n, p, m, o, 16, HOST_##i, F256, .has_imm = true), .fp = true)
@@ -77,7 +79,8 @@ enum { P_NONE, P_66, P_F3, P_F2, P__COUNT };
 /* both, in the columns "none" and "66": MMX by host or by fn; second ISA is that of the XMM form */
 #define INT(o, n, im, ix)         [o] = { M(n, 1, o, im), X(n, 0x66, 1, o, ix) }
 /* shifts: one count for all */
-#define SHIFT(o, n)               [o] = { M(n, 1, o, MMX), ROW_OF(SSE2, 16, VEC(n, 0x66, 1, o, 16, IR_VEC_SSE2, N256(16, AVX2))) }
+#define SHIFT(o, n)                                                                                                    \
+    [o] = { M(n, 1, o, MMX), ROW_OF(SSE2, 16, VEC(n, 0x66, 1, o, 16, IR_VEC_SSE2, N256(16, AVX2))) }
 #define INTC(o, n, im, ix)        [o] = { MC(n, 1, o, im), X(n, 0x66, 1, o, ix) }
 #define INT_SSSE3(o, n)           [o] = { M(n, 2, o, SSSE3), X(n, 0x66, 2, o, SSSE3) }
 #define INTC_SSSE3(o, n)          [o] = { MC(n, 2, o, SSSE3), X(n, 0x66, 2, o, SSSE3) }
@@ -96,9 +99,9 @@ enum { P_NONE, P_66, P_F3, P_F2, P__COUNT };
 #define KM(k, i, b)               { .kind = k, .isa = ISA_##i, .mem = b }
 #define KA(k, i, b, a)            { .kind = k, .isa = ISA_##i, .mem = b, .arg = a }
 /* flags by get_NAME */
-#define KF(k, i, b, a, n, p, o)                                                                        \
-    { .vec = { .name = #n, .prefix = p, .map = 1, .opcode = o, .src_bytes = b, .host_feature = IR_VEC_SSE2, .is_flags = true, \
-               .get = get_##n }, .kind = k, .isa = ISA_##i, .mem = b, .arg = a }
+#define KF(k, i, b, a, n, p, o)                                                                              \
+    { .vec = { .name = #n, .prefix = p, .map = 1, .opcode = o, .src_bytes = b, .host_feature = IR_VEC_SSE2,  \
+               .is_flags = true, .get = get_##n }, .kind = k, .isa = ISA_##i, .mem = b, .arg = a }
 #define KV(k, i, b, vecop, isfp)  { .vec = vecop, .kind = k, .isa = ISA_##i, .mem = b, .fp = isfp }
 
 static const SseRow map_0f[256][P__COUNT] = {
@@ -124,36 +127,51 @@ static const SseRow map_0f[256][P__COUNT] = {
     [0x2d] = { KV(K_XMM2PI, SSE, 8, VEC(cvtps2pi, 0, 1, 0x2d, 8, IR_VEC_FN_ONLY, .dst_unread = true), true),
                KV(K_XMM2PI, SSE2, 16, VEC(cvtpd2pi, 0x66, 1, 0x2d, 16, IR_VEC_FN_ONLY, .dst_unread = true), true),
                KA(K_CVT2SI, SSE, 4, SSE_SS2SI), KA(K_CVT2SI, SSE2, 8, SSE_SD2SI) },
-    [0x2e] = { KF(K_COMIS, SSE, 4, SSE_UCOMISS, ucomiss, 0, 0x2e), KF(K_COMIS, SSE2, 8, SSE_UCOMISD, ucomisd, 0x66, 0x2e) },
+    [0x2e] = { KF(K_COMIS, SSE, 4, SSE_UCOMISS, ucomiss, 0, 0x2e),
+               KF(K_COMIS, SSE2, 8, SSE_UCOMISD, ucomisd, 0x66, 0x2e) },
     [0x2f] = { KF(K_COMIS, SSE, 4, SSE_COMISS, comiss, 0, 0x2f), KF(K_COMIS, SSE2, 8, SSE_COMISD, comisd, 0x66, 0x2f) },
     [0x50] = { KA(K_MOVMSK, SSE, 0, 0), KA(K_MOVMSK, SSE2, 0, 1) },
     [0x51] = { F_U(sqrtps, 0, 1, 0x51, SSE), F_U(sqrtpd, 0x66, 1, 0x51, SSE2), S(sqrtss, 0xf3, 1, 0x51, SSE, 4),
                S(sqrtsd, 0xf2, 1, 0x51, SSE2, 8) },
     [0x52] = { B_U(rsqrtps, 0, 1, 0x52, SSE), [P_F3] = P(rsqrtss, 0xf3, 1, 0x52, SSE, 4) },
     [0x53] = { B_U(rcpps, 0, 1, 0x53, SSE), [P_F3] = P(rcpss, 0xf3, 1, 0x53, SSE, 4) },
-    BITS(0x54, pand), BITS(0x55, pandn),
-    BITS(0x56, por), BITS(0x57, pxor),
-    FLOAT(0x58, add), FLOAT(0x59, mul), FLOAT(0x5c, sub), FLOAT(0x5d, min), FLOAT(0x5e, div), FLOAT(0x5f, max),
+    BITS(0x54, pand),
+    BITS(0x55, pandn),
+    BITS(0x56, por),
+    BITS(0x57, pxor),
+    FLOAT(0x58, add),
+    FLOAT(0x59, mul),
+    FLOAT(0x5c, sub),
+    FLOAT(0x5d, min),
+    FLOAT(0x5e, div),
+    FLOAT(0x5f, max),
     [0x5a] = { PF_U(cvtps2pd, 0, 1, 0x5a, SSE2, 8, N256(16, AVX)), F_NARROW(cvtpd2ps, 0x66, 1, 0x5a, SSE2),
-               S(cvtss2sd, 0xf3, 1, 0x5a, SSE2, 4),
-               S(cvtsd2ss, 0xf2, 1, 0x5a, SSE2, 8) },
+               S(cvtss2sd, 0xf3, 1, 0x5a, SSE2, 4), S(cvtsd2ss, 0xf2, 1, 0x5a, SSE2, 8) },
     [0x5b] = { F_U(cvtdq2ps, 0, 1, 0x5b, SSE2), F_U(cvtps2dq, 0x66, 1, 0x5b, SSE2),
                F_U(cvttps2dq, 0xf3, 1, 0x5b, SSE2) },
     [0x60] = { M_ROW(MMX, 4, MVEC(punpcklbw, 0x66, 1, 0x60, IR_VEC_SSE2)), X(punpcklbw, 0x66, 1, 0x60, SSE2) },
     [0x61] = { M_ROW(MMX, 4, MVEC(punpcklwd, 0x66, 1, 0x61, IR_VEC_SSE2)), X(punpcklwd, 0x66, 1, 0x61, SSE2) },
     [0x62] = { M_ROW(MMX, 4, MVEC(punpckldq, 0x66, 1, 0x62, IR_VEC_SSE2)), X(punpckldq, 0x66, 1, 0x62, SSE2) },
     INTC(0x63, packsswb, MMX, SSE2),
-    INT(0x64, pcmpgtb, MMX, SSE2), INT(0x65, pcmpgtw, MMX, SSE2), INT(0x66, pcmpgtd, MMX, SSE2),
-    INTC(0x67, packuswb, MMX, SSE2), INTC(0x68, punpckhbw, MMX, SSE2), INTC(0x69, punpckhwd, MMX, SSE2),
-    INTC(0x6a, punpckhdq, MMX, SSE2), INTC(0x6b, packssdw, MMX, SSE2),
-    XMM_66(0x6c, punpcklqdq, SSE2), XMM_66(0x6d, punpckhqdq, SSE2),
+    INT(0x64, pcmpgtb, MMX, SSE2),
+    INT(0x65, pcmpgtw, MMX, SSE2),
+    INT(0x66, pcmpgtd, MMX, SSE2),
+    INTC(0x67, packuswb, MMX, SSE2),
+    INTC(0x68, punpckhbw, MMX, SSE2),
+    INTC(0x69, punpckhwd, MMX, SSE2),
+    INTC(0x6a, punpckhdq, MMX, SSE2),
+    INTC(0x6b, packssdw, MMX, SSE2),
+    XMM_66(0x6c, punpcklqdq, SSE2),
+    XMM_66(0x6d, punpckhqdq, SSE2),
     [0x6e] = { K(K_MOVD_TO_MM, MMX), K(K_MOVD_TO_XMM, SSE2) },
     [0x6f] = { K(K_MOVQ_MM_LD, MMX), K(K_LOAD_A, SSE2), K(K_LOAD, SSE2) },
     [0x70] = { M_ROW(SSE, 8, MVEC(pshufw, 0xf2, 1, 0x70, IR_VEC_SSE2, .has_imm = true, .dst_unread = true)),
                X_UI(pshufd, 0x66, 1, 0x70, SSE2), X_UI(pshufhw, 0xf3, 1, 0x70, SSE2),
                X_UI(pshuflw, 0xf2, 1, 0x70, SSE2) },
     [0x71 ... 0x73] = { K(K_SHIFT_MMX, MMX), K(K_SHIFT_XMM, SSE2) },
-    INT(0x74, pcmpeqb, MMX, SSE2), INT(0x75, pcmpeqw, MMX, SSE2), INT(0x76, pcmpeqd, MMX, SSE2),
+    INT(0x74, pcmpeqb, MMX, SSE2),
+    INT(0x75, pcmpeqw, MMX, SSE2),
+    INT(0x76, pcmpeqd, MMX, SSE2),
     [0x77] = { K(K_EMMS, MMX) },
     [0x78] = { [P_66] = K(K_EXTRQ_I, SSE4A), [P_F2] = K(K_INSERTQ_I, SSE4A) },
     [0x79] = { [P_66] = K(K_EXTRQ, SSE4A), [P_F2] = K(K_INSERTQ, SSE4A) },
@@ -170,28 +188,54 @@ static const SseRow map_0f[256][P__COUNT] = {
     [0xc6] = { B_I(shufps, 0, 1, 0xc6, SSE, 0), B_I(shufpd, 0x66, 1, 0xc6, SSE2, 2) },
     [0xc7] = { K(K_XSAVEC, NONE) },
     [0xd0] = { [P_66] = F(addsubpd, 0x66, 1, 0xd0, SSE3), [P_F2] = F(addsubps, 0xf2, 1, 0xd0, SSE3) },
-    SHIFT(0xd1, psrlw), SHIFT(0xd2, psrld), SHIFT(0xd3, psrlq),
-    INT(0xd4, paddq, SSE2, SSE2), INT(0xd5, pmullw, MMX, SSE2),
+    SHIFT(0xd1, psrlw),
+    SHIFT(0xd2, psrld),
+    SHIFT(0xd3, psrlq),
+    INT(0xd4, paddq, SSE2, SSE2),
+    INT(0xd5, pmullw, MMX, SSE2),
     [0xd6] = { [P_66] = K(K_MOVQ_ST, SSE2), [P_F3] = K(K_MOVQ2DQ, SSE2), [P_F2] = K(K_MOVDQ2Q, SSE2) },
     [0xd7] = { K(K_PMOVMSKB_MM, SSE), K(K_PMOVMSKB, SSE2) },
-    INT(0xd8, psubusb, MMX, SSE2), INT(0xd9, psubusw, MMX, SSE2), INT(0xda, pminub, SSE, SSE2),
+    INT(0xd8, psubusb, MMX, SSE2),
+    INT(0xd9, psubusw, MMX, SSE2),
+    INT(0xda, pminub, SSE, SSE2),
     INT(0xdb, pand, MMX, SSE2),
-    INT(0xdc, paddusb, MMX, SSE2), INT(0xdd, paddusw, MMX, SSE2), INT(0xde, pmaxub, SSE, SSE2),
+    INT(0xdc, paddusb, MMX, SSE2),
+    INT(0xdd, paddusw, MMX, SSE2),
+    INT(0xde, pmaxub, SSE, SSE2),
     INT(0xdf, pandn, MMX, SSE2),
-    INT(0xe0, pavgb, SSE, SSE2), SHIFT(0xe1, psraw), SHIFT(0xe2, psrad), INT(0xe3, pavgw, SSE, SSE2),
-    INT(0xe4, pmulhuw, SSE, SSE2), INT(0xe5, pmulhw, MMX, SSE2),
-    [0xe6] = { [P_66] = F_NARROW(cvttpd2dq, 0x66, 1, 0xe6, SSE2), [P_F3] = P_U(cvtdq2pd, 0xf3, 1, 0xe6, SSE2, 8, N256(16, AVX)),
+    INT(0xe0, pavgb, SSE, SSE2),
+    SHIFT(0xe1, psraw),
+    SHIFT(0xe2, psrad),
+    INT(0xe3, pavgw, SSE, SSE2),
+    INT(0xe4, pmulhuw, SSE, SSE2),
+    INT(0xe5, pmulhw, MMX, SSE2),
+    [0xe6] = { [P_66] = F_NARROW(cvttpd2dq, 0x66, 1, 0xe6, SSE2),
+               [P_F3] = P_U(cvtdq2pd, 0xf3, 1, 0xe6, SSE2, 8, N256(16, AVX)),
                [P_F2] = F_NARROW(cvtpd2dq, 0xf2, 1, 0xe6, SSE2) },
     [0xe7] = { K(K_MOVNTQ, SSE), K(K_STORE_NT, SSE2) },
-    INT(0xe8, psubsb, MMX, SSE2), INT(0xe9, psubsw, MMX, SSE2), INT(0xea, pminsw, SSE, SSE2), INT(0xeb, por, MMX, SSE2),
-    INT(0xec, paddsb, MMX, SSE2), INT(0xed, paddsw, MMX, SSE2), INT(0xee, pmaxsw, SSE, SSE2),
+    INT(0xe8, psubsb, MMX, SSE2),
+    INT(0xe9, psubsw, MMX, SSE2),
+    INT(0xea, pminsw, SSE, SSE2),
+    INT(0xeb, por, MMX, SSE2),
+    INT(0xec, paddsb, MMX, SSE2),
+    INT(0xed, paddsw, MMX, SSE2),
+    INT(0xee, pmaxsw, SSE, SSE2),
     INT(0xef, pxor, MMX, SSE2),
     [0xf0] = { [P_F2] = K(K_LOAD, SSE3) },
-    SHIFT(0xf1, psllw), SHIFT(0xf2, pslld), SHIFT(0xf3, psllq),
-    INT(0xf4, pmuludq, SSE2, SSE2), INT(0xf5, pmaddwd, MMX, SSE2), INT(0xf6, psadbw, SSE, SSE2),
+    SHIFT(0xf1, psllw),
+    SHIFT(0xf2, pslld),
+    SHIFT(0xf3, psllq),
+    INT(0xf4, pmuludq, SSE2, SSE2),
+    INT(0xf5, pmaddwd, MMX, SSE2),
+    INT(0xf6, psadbw, SSE, SSE2),
     [0xf7] = { K(K_MASKMOV_MM, SSE), K(K_MASKMOV, SSE2) },
-    INT(0xf8, psubb, MMX, SSE2), INT(0xf9, psubw, MMX, SSE2), INT(0xfa, psubd, MMX, SSE2), INT(0xfb, psubq, SSE2, SSE2),
-    INT(0xfc, paddb, MMX, SSE2), INT(0xfd, paddw, MMX, SSE2), INT(0xfe, paddd, MMX, SSE2),
+    INT(0xf8, psubb, MMX, SSE2),
+    INT(0xf9, psubw, MMX, SSE2),
+    INT(0xfa, psubd, MMX, SSE2),
+    INT(0xfb, psubq, SSE2, SSE2),
+    INT(0xfc, paddb, MMX, SSE2),
+    INT(0xfd, paddw, MMX, SSE2),
+    INT(0xfe, paddd, MMX, SSE2),
 };
 
 #define SSE41(o, n)        [o] = { [P_66] = X(n, 0x66, 2, o, SSE41) }
@@ -220,8 +264,10 @@ static const SseRow map_0f38[256][P__COUNT] = {
     [0xcb] = { SHA(sha256rnds2, 2, 0xcb, .c_is_first = true) }, [0xcc] = { SHA(sha256msg1, 2, 0xcc) },
     [0xcd] = { SHA(sha256msg2, 2, 0xcd) },
     [0xdb] = { [P_66] = X_U128(aesimc, 0x66, 2, 0xdb, AES) },
-    [0xdc] = { [P_66] = ROW_OF(AES, 16, VEC(aesenc, 0x66, 2, 0xdc, 16, IR_VEC_AES, N256(32, VAES))) }, [0xdd] = { [P_66] = ROW_OF(AES, 16, VEC(aesenclast, 0x66, 2, 0xdd, 16, IR_VEC_AES, N256(32, VAES))) },
-    [0xde] = { [P_66] = ROW_OF(AES, 16, VEC(aesdec, 0x66, 2, 0xde, 16, IR_VEC_AES, N256(32, VAES))) }, [0xdf] = { [P_66] = ROW_OF(AES, 16, VEC(aesdeclast, 0x66, 2, 0xdf, 16, IR_VEC_AES, N256(32, VAES))) },
+    [0xdc] = { [P_66] = ROW_OF(AES, 16, VEC(aesenc, 0x66, 2, 0xdc, 16, IR_VEC_AES, N256(32, VAES))) },
+    [0xdd] = { [P_66] = ROW_OF(AES, 16, VEC(aesenclast, 0x66, 2, 0xdd, 16, IR_VEC_AES, N256(32, VAES))) },
+    [0xde] = { [P_66] = ROW_OF(AES, 16, VEC(aesdec, 0x66, 2, 0xde, 16, IR_VEC_AES, N256(32, VAES))) },
+    [0xdf] = { [P_66] = ROW_OF(AES, 16, VEC(aesdeclast, 0x66, 2, 0xdf, 16, IR_VEC_AES, N256(32, VAES))) },
 };
 
 static const SseRow map_0f3a[256][P__COUNT] = {
@@ -234,17 +280,20 @@ static const SseRow map_0f3a[256][P__COUNT] = {
     [0x0e] = { [P_66] = X_I(pblendw, 0x66, 3, 0x0e, SSE41) },
     [0x0f] = { M_ROW(SSSE3, 8, MVEC(palignr, 0x66, 3, 0x0f, IR_VEC_FN_ONLY, .has_imm = true)),
                X_I(palignr, 0x66, 3, 0x0f, SSSE3) },
-    [0x14] = { [P_66] = KA(K_PEXTR, SSE41, 0, 1) },     /* arg: bytes; 4 may become 8 by REX.W */
+    [0x14] = { [P_66] = KA(K_PEXTR, SSE41, 0, 1) }, /* arg: bytes; 4 may become 8 by REX.W */
     [0x15] = { [P_66] = KA(K_PEXTR, SSE41, 0, 2) },
     [0x16] = { [P_66] = KA(K_PEXTR, SSE41, 0, 4) },
-    [0x17] = { [P_66] = KA(K_PEXTR, SSE41, 0, 4) },     /* EXTRACTPS */
+    [0x17] = { [P_66] = KA(K_PEXTR, SSE41, 0, 4) }, /* EXTRACTPS */
     [0x20] = { [P_66] = KA(K_PINSR, SSE41, 0, 1) },
     [0x21] = { [P_66] = K(K_INSERTPS, SSE41) },
     [0x22] = { [P_66] = KA(K_PINSR, SSE41, 0, 4) },
     [0x40] = { [P_66] = F_I(dpps, 0x66, 3, 0x40, SSE41) },
     [0x41] = { [P_66] = ROW_OF(SSE41, 16, VEC(dppd, 0x66, 3, 0x41, 16, IR_VEC_SSE41, .has_imm = true), .fp = true) },
-    [0x42] = { [P_66] = ROW_OF(SSE41, 16, VEC(mpsadbw, 0x66, 3, 0x42, 16, IR_VEC_SSE41, I256, .has_imm = true, .imm_shift256 = 3)) },
-    [0x44] = { [P_66] = ROW_OF(PCLMUL, 16, VEC(pclmulqdq, 0x66, 3, 0x44, 16, IR_VEC_PCLMUL, N256(32, VPCLMUL), .has_imm = true)) },
+    [0x42] = { [P_66] =
+                   ROW_OF(SSE41, 16,
+                          VEC(mpsadbw, 0x66, 3, 0x42, 16, IR_VEC_SSE41, I256, .has_imm = true, .imm_shift256 = 3)) },
+    [0x44] = { [P_66] = ROW_OF(PCLMUL, 16,
+                               VEC(pclmulqdq, 0x66, 3, 0x44, 16, IR_VEC_PCLMUL, N256(32, VPCLMUL), .has_imm = true)) },
     [0x60 ... 0x63] = { [P_66] = K(K_PCMPSTR, SSE42) },
     [0xcc] = { SHA(sha1rnds4, 3, 0xcc, .has_imm = true) },
     [0xdf] = { [P_66] = X_UI128(aeskeygenassist, 0x66, 3, 0xdf, AES) },
@@ -314,10 +363,12 @@ const IrVecOp vec_ptest = GET(ptest, 0x66, 2, 0x17, 16, IR_VEC_SSE41, .is_flags 
 
 /* Indexed by SseToInt. */
 const IrVecOp vec_cvt2si[] = {
-    [SSE_SS2SI] = GET(cvtss2si, 0xf3, 1, 0x2d, 4, IR_VEC_SSE2), [SSE_SD2SI] = GET(cvtsd2si, 0xf2, 1, 0x2d, 8, IR_VEC_SSE2),
+    [SSE_SS2SI] = GET(cvtss2si, 0xf3, 1, 0x2d, 4, IR_VEC_SSE2),
+    [SSE_SD2SI] = GET(cvtsd2si, 0xf2, 1, 0x2d, 8, IR_VEC_SSE2),
     [SSE_SS2SI_Q] = GET(cvtss2si_q, 0xf3, 1, 0x2d, 4, IR_VEC_SSE2, .w = true),
     [SSE_SD2SI_Q] = GET(cvtsd2si_q, 0xf2, 1, 0x2d, 8, IR_VEC_SSE2, .w = true),
-    [SSE_SS2SI_T] = GET(cvttss2si, 0xf3, 1, 0x2c, 4, IR_VEC_SSE2), [SSE_SD2SI_T] = GET(cvttsd2si, 0xf2, 1, 0x2c, 8, IR_VEC_SSE2),
+    [SSE_SS2SI_T] = GET(cvttss2si, 0xf3, 1, 0x2c, 4, IR_VEC_SSE2),
+    [SSE_SD2SI_T] = GET(cvttsd2si, 0xf2, 1, 0x2c, 8, IR_VEC_SSE2),
     [SSE_SS2SI_TQ] = GET(cvttss2si_q, 0xf3, 1, 0x2c, 4, IR_VEC_SSE2, .w = true),
     [SSE_SD2SI_TQ] = GET(cvttsd2si_q, 0xf2, 1, 0x2c, 8, IR_VEC_SSE2, .w = true),
 };

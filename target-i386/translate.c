@@ -267,7 +267,9 @@ void gen_exit_if(Translator *t, const Insn *in, IrCond c, IrTemp a, IrTemp b, ui
     } else if (steps(t) || (t->mk & (MK_INHIBIT | MK_RF))) {
         IrTemp how = ir_movcond(ir, c, a, b, step_how(t, true), step_how(t, false));
 
-        leave_for(t, ir_movcond(ir, c, a, b, ir_const(ir, IR_I64, (int64_t)eip), ir_const(ir, IR_I64, (int64_t)in->next)), how);
+        leave_for(t,
+                  ir_movcond(ir, c, a, b, ir_const(ir, IR_I64, (int64_t)eip), ir_const(ir, IR_I64, (int64_t)in->next)),
+                  how);
     } else {
         ir_exit_chain_if(ir, c, a, b, eip, exit_flags(t, eip), flags_dead_mask(t, eip, in_first_page(t, eip)));
     }
@@ -585,7 +587,8 @@ void x86_translate_block(const TranslateRequest *rq, TranslateResult *res)
 {
     uint32_t mk = (uint32_t)rq->mode_key;
     Translator t = {
-        .rq = rq, .res = res, .ir = rq->ir, .env = rq->env, .mk = mk, .cs_base = rq->mode_key >> 32, .cpl = mk & MK_CPL_MASK,
+        .rq = rq, .res = res, .ir = rq->ir, .env = rq->env, .mk = mk, .cs_base = rq->mode_key >> 32,
+        .cpl = mk & MK_CPL_MASK,
         .code64 = mk & MK_CS64, .code32 = mk & MK_CS32, .ss32 = mk & MK_SS32,
         .first_pc = rq->eip, .lo = ~0ull, .max_insns = rq->max_insns, .cs_limit = rq->env->segs[R_CS].limit,
     };

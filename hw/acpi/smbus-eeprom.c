@@ -16,9 +16,26 @@
 #define WIDTH_BITS  3           /* 64 bits are 8 bytes */
 
 enum {
-    SPD_USED = 0, SPD_TOTAL = 1, SPD_TYPE = 2, SPD_ROWS = 3, SPD_COLUMNS = 4, SPD_RANKS = 5, SPD_WIDTH = 6, SPD_LEVEL = 8,
-    SPD_CYCLE = 9, SPD_ACCESS = 10, SPD_REFRESH = 12, SPD_CHIP_WIDTH = 13, SPD_BURST = 16, SPD_BANKS = 17, SPD_CAS = 18,
-    SPD_MODULE = 20, SPD_DENSITY = 31, SPD_REVISION = 62, SPD_CHECKSUM = 63, SPD_PART = 73,
+    SPD_USED = 0,
+    SPD_TOTAL = 1,
+    SPD_TYPE = 2,
+    SPD_ROWS = 3,
+    SPD_COLUMNS = 4,
+    SPD_RANKS = 5,
+    SPD_WIDTH = 6,
+    SPD_LEVEL = 8,
+    SPD_CYCLE = 9,
+    SPD_ACCESS = 10,
+    SPD_REFRESH = 12,
+    SPD_CHIP_WIDTH = 13,
+    SPD_BURST = 16,
+    SPD_BANKS = 17,
+    SPD_CAS = 18,
+    SPD_MODULE = 20,
+    SPD_DENSITY = 31,
+    SPD_REVISION = 62,
+    SPD_CHECKSUM = 63,
+    SPD_PART = 73,
 };
 
 /* Byte 31: 1 GiB is bit 0, 2 GiB bit 1, ... 16 GiB bit 4, then 128, 256 and 512 MiB. */

@@ -2,8 +2,8 @@
 /*
  * Text to bytes through the GNU assembler: one call for as many tests as fit into the arena.
  *
- * Each text becomes a line of its own, so that the assembler's messages name it. A second section lists where each begins
- * and how long it is; all differences are within one section, and the object needs no linking.
+ * Each text becomes a line of its own, so that the assembler's messages name it. A second section lists where each
+ * begins and how long it is; all differences are within one section, and the object needs no linking.
  */
 #include "insn-test.h"
 #include <elf.h>
@@ -31,8 +31,9 @@ static char *source_text(char *const *texts, unsigned n, unsigned bits, const bo
 
     g_string_append_printf(s, ".code%u\n", test_mode(bits)->bits);
     for (unsigned i = 0; i < n; i++) {
-        g_string_append_printf(s, ".p2align 4; 771: %s; 772: .skip %d, 0xcc; .section tab; .long 771b - base, 772b - 771b; .text\n",
-                               bad[i] ? "" : texts[i], EXIT_BYTES);
+        g_string_append_printf(
+            s, ".p2align 4; 771: %s; 772: .skip %d, 0xcc; .section tab; .long 771b - base, 772b - 771b; .text\n",
+            bad[i] ? "" : texts[i], EXIT_BYTES);
     }
     return g_string_free(s, FALSE);
 }

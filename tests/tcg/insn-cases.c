@@ -7,7 +7,8 @@
  *   initial state   REG=hex (al, ax, eax, rax; xmm0=32 digits, ymm0 its upper half; st0=se:mantissa; cf pf af zf sf
  *                   df of, mxcsr fcw fsw ftw),
  *                   SYMBOL=bytes or @address=bytes in memory order (mem, mem2, edge, readonly, data2, stack)
- *   expected        native: everything equals the host. Besides or instead: #PF, #UD, ... and REG=hex, checked of the translated
+ *   expected        native: everything equals the host. Besides or instead: #PF, #UD, ... and REG=hex, checked of the
+ *   translated
  *                   run alone; "-of" leaves a flag out of the comparison
  *
  * A line "bits 32" switches to 32-bit code for those that follow; likewise the other modes of insn-mode.c. "needs avx2"
@@ -17,16 +18,17 @@
 
 typedef struct Field { const char *name; uint16_t off; uint8_t size; } Field;
 #define GPR(n, r) { n, (uint16_t)(offsetof(CpuState, gpr) + 8 * (r)), 0 }
-static const char *const gprs[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
-                                      "r14", "r15" };
+static const char *const gprs[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                      "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15" };
 static const struct { const char *name; uint32_t bit; } flag_names[] = {
     { "cf", F_C }, { "pf", F_P }, { "af", F_A }, { "zf", F_Z }, { "sf", F_S }, { "df", F_D }, { "of", F_O },
 };
 static const struct { const char *name; uint32_t addr; } symbols[] = {
-    { "mem2", DATA_BASE + 0x800 }, { "mem", MEM_OPERAND }, { "edge", DATA_BASE + PAGE }, { "data2", DATA2_BASE }, { "stack", STACK_BASE },
+    { "mem2", DATA_BASE + 0x800 }, { "mem", MEM_OPERAND }, { "edge", DATA_BASE + PAGE }, { "data2", DATA2_BASE },
+    { "stack", STACK_BASE },
 };
-static const char *const exceptions[20] = { "#DE", "#DB", "#NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "#9", "#TS", "#NP", "#SS",
-                                            "#GP", "#PF", "#15", "#MF", "#AC", "#MC", "#XM" };
+static const char *const exceptions[20] = { "#DE", "#DB", "#NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "#9",
+                                            "#TS", "#NP", "#SS",  "#GP", "#PF", "#15", "#MF", "#AC", "#MC", "#XM" };
 
 typedef struct Case {
     char *text;
@@ -168,8 +170,8 @@ static bool part_is(const CpuState *s, const char *name, const char *val)
     if (!set_part(&want, name, val)) {
         return false;
     }
-    return !memcmp(want.gpr, s->gpr, sizeof(want.gpr)) && want.flags == s->flags && !memcmp(&want.fx, &s->fx, sizeof(want.fx)) &&
-           !memcmp(want.ymm_high, s->ymm_high, sizeof(want.ymm_high));
+    return !memcmp(want.gpr, s->gpr, sizeof(want.gpr)) && want.flags == s->flags &&
+           !memcmp(&want.fx, &s->fx, sizeof(want.fx)) && !memcmp(want.ymm_high, s->ymm_high, sizeof(want.ymm_high));
 }
 
 static void append_flags(GString *t, uint64_t flags)
@@ -369,8 +371,12 @@ static unsigned run_cases(GPtrArray *cases, unsigned bits, const char *path)
             if (problems->len && failures++ < opt.max_failures) {
                 g_autofree char *what = g_strdup_printf("%s:%u", path, c->line);
 
-                report_failure(&(Failure) { .what = what, .text = c->text, .differences = problems->str, .code = &codes[i],
-                                            .bytes = arena + codes[i].off, .in = &in });
+                report_failure(&(Failure){ .what = what,
+                                           .text = c->text,
+                                           .differences = problems->str,
+                                           .code = &codes[i],
+                                           .bytes = arena + codes[i].off,
+                                           .in = &in });
             }
             g_string_free(problems, TRUE);
         }

@@ -6,8 +6,8 @@
 
 unsigned long undefined_differences;
 
-static const char *const gpr_names[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11",
-                                           "r12", "r13", "r14", "r15" };
+static const char *const gpr_names[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                           "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15" };
 
 static void differ(GString *s, const char *what, uint64_t native, uint64_t guest)
 {
@@ -18,8 +18,8 @@ static void differ(GString *s, const char *what, uint64_t native, uint64_t guest
 
 static char *flags_text(uint32_t f)
 {
-    return g_strdup_printf("%c%c%c%c%c%c%c", f & F_O ? 'O' : '-', f & F_D ? 'D' : '-', f & F_S ? 'S' : '-', f & F_Z ? 'Z' : '-',
-                           f & F_A ? 'A' : '-', f & F_P ? 'P' : '-', f & F_C ? 'C' : '-');
+    return g_strdup_printf("%c%c%c%c%c%c%c", f & F_O ? 'O' : '-', f & F_D ? 'D' : '-', f & F_S ? 'S' : '-',
+                           f & F_Z ? 'Z' : '-', f & F_A ? 'A' : '-', f & F_P ? 'P' : '-', f & F_C ? 'C' : '-');
 }
 
 static void compare_flags(GString *s, uint64_t native, uint64_t guest, uint32_t undefined)
@@ -43,8 +43,8 @@ static void compare_x87(GString *s, const FxImage *n, const FxImage *g)
     differ(s, "ftw", n->ftw, g->ftw);
     for (unsigned i = 0; i < 8; i++) {
         if (n->st[i].mant != g->st[i].mant || n->st[i].se != g->st[i].se) {
-            g_string_append_printf(s, "    st%u      host %04x %016" PRIx64 "  translated %04x %016" PRIx64 "\n", i, n->st[i].se,
-                                   n->st[i].mant, g->st[i].se, g->st[i].mant);
+            g_string_append_printf(s, "    st%u      host %04x %016" PRIx64 "  translated %04x %016" PRIx64 "\n", i,
+                                   n->st[i].se, n->st[i].mant, g->st[i].se, g->st[i].mant);
         }
     }
 }
@@ -53,8 +53,9 @@ static void compare_xmm(GString *s, const FxImage *n, const FxImage *g)
 {
     for (unsigned i = 0; i < 16; i++) {
         if (memcmp(&n->xmm[i], &g->xmm[i], 16)) {
-            g_string_append_printf(s, "    xmm%-2u    host %016" PRIx64 "_%016" PRIx64 "  translated %016" PRIx64 "_%016" PRIx64 "\n", i,
-                                   n->xmm[i].q[1], n->xmm[i].q[0], g->xmm[i].q[1], g->xmm[i].q[0]);
+            g_string_append_printf(
+                s, "    xmm%-2u    host %016" PRIx64 "_%016" PRIx64 "  translated %016" PRIx64 "_%016" PRIx64 "\n", i,
+                n->xmm[i].q[1], n->xmm[i].q[0], g->xmm[i].q[1], g->xmm[i].q[0]);
         }
     }
 }
@@ -73,7 +74,9 @@ static void compare_ymm(GString *s, const CpuState *n, const CpuState *g)
 /* Unmasked overflow and underflow: Intel says that the result was inexact, too. */
 static void compare_mxcsr(GString *s, const CpuState *n, const CpuState *g, const Checks *c)
 {
-    uint32_t ignore = c->ignore_simd_flags ? 0x3f : n->vector == 19 && g->vector == 19 && !native_is_intel() && (n->fx.mxcsr & 0x18) ? 0x20 : 0;
+    uint32_t ignore = c->ignore_simd_flags                                                               ? 0x3f
+                      : n->vector == 19 && g->vector == 19 && !native_is_intel() && (n->fx.mxcsr & 0x18) ? 0x20
+                                                                                                         : 0;
 
     differ(s, "mxcsr", n->fx.mxcsr | ignore, g->fx.mxcsr | ignore);
 }
@@ -89,7 +92,8 @@ static void compare_memory(GString *s)
         }
         for (unsigned i = off; i < off + PAGE && shown < 32; i++) {
             if (n[i] != g[i]) {
-                g_string_append_printf(s, "    [%08x] host %02x  translated %02x  (was %02x)\n", DATA_BASE + i, n[i], g[i], initial_area[i]);
+                g_string_append_printf(s, "    [%08x] host %02x  translated %02x  (was %02x)\n", DATA_BASE + i, n[i],
+                                       g[i], initial_area[i]);
                 shown++;
             }
         }
@@ -99,8 +103,8 @@ static void compare_memory(GString *s)
 /* #UD, #GP, ... as in the manuals. */
 static const char *vector_name(int v)
 {
-    static const char *const names[20] = { "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "9", "#TS", "#NP", "#SS",
-                                           "#GP", "#PF", "15", "#MF", "#AC", "#MC", "#XM" };
+    static const char *const names[20] = { "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "9",
+                                           "#TS", "#NP", "#SS", "#GP", "#PF", "15",  "#MF", "#AC", "#MC", "#XM" };
 
     return v == ENDED ? "end" : v >= 0 && v < 20 ? names[v] : "?";
 }
@@ -113,8 +117,8 @@ static void compare_end(GString *s, const CpuState *n, const CpuState *g)
         error_mask = ~1u;       /* of its own addresses Linux says that all are present */
     }
     if (n->vector != g->vector || (n->vector != ENDED && (n->error ^ g->error) & error_mask)) {
-        g_string_append_printf(s, "    stop     host %s(%x)  translated %s(%x)\n", vector_name(n->vector), n->error, vector_name(g->vector),
-                               g->error);
+        g_string_append_printf(s, "    stop     host %s(%x)  translated %s(%x)\n", vector_name(n->vector), n->error,
+                               vector_name(g->vector), g->error);
     }
     if (n->vector == 14 && g->vector == 14) {
         differ(s, "cr2", n->cr2, g->cr2);
@@ -157,19 +161,22 @@ void state_print(FILE *f, const char *title, const CpuState *s)
 {
     g_autofree char *flags = flags_text((uint32_t)s->flags);
 
-    fprintf(f, "  %s: flags %s mxcsr %04x fcw %04x fsw %04x ftw %02x\n", title, flags, s->fx.mxcsr, s->fx.fcw, s->fx.fsw, s->fx.ftw);
+    fprintf(f, "  %s: flags %s mxcsr %04x fcw %04x fsw %04x ftw %02x\n", title, flags, s->fx.mxcsr, s->fx.fcw,
+            s->fx.fsw, s->fx.ftw);
     for (unsigned i = 0; i < 16; i++) {
         fprintf(f, "  %s%3s=%016" PRIx64 "%s", i % 4 ? "" : "  ", gpr_names[i], s->gpr[i], i % 4 == 3 ? "\n" : "");
     }
     for (unsigned i = 0; i < 16; i++) {
-        fprintf(f, "  %sxmm%-2u=%016" PRIx64 "_%016" PRIx64 "%s", i % 2 ? "" : "  ", i, s->fx.xmm[i].q[1], s->fx.xmm[i].q[0], i % 2 ? "\n" : "");
+        fprintf(f, "  %sxmm%-2u=%016" PRIx64 "_%016" PRIx64 "%s", i % 2 ? "" : "  ", i, s->fx.xmm[i].q[1],
+                s->fx.xmm[i].q[0], i % 2 ? "\n" : "");
     }
     for (unsigned i = 0; i < 16; i++) {
         fprintf(f, "  %sh%-2u=%016" PRIx64 "_%016" PRIx64 "%s", i % 2 ? "" : "  ", i, s->ymm_high[i][1],
                 s->ymm_high[i][0], i % 2 ? "\n" : "");
     }
     for (unsigned i = 0; i < 8; i++) {
-        fprintf(f, "  %sst%u=%04x_%016" PRIx64 "%s", i % 4 ? "" : "  ", i, s->fx.st[i].se, s->fx.st[i].mant, i % 4 == 3 ? "\n" : "");
+        fprintf(f, "  %sst%u=%04x_%016" PRIx64 "%s", i % 4 ? "" : "  ", i, s->fx.st[i].se, s->fx.st[i].mant,
+                i % 4 == 3 ? "\n" : "");
     }
 }
 

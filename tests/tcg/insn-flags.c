@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What instructions do to the status flags, by mnemonic: which they define, which they leave undefined, which they read.
- * Follows SDM vol. 1, appendix A ("EFLAGS Cross-Reference") and the sections of vol. 2.
+ * What instructions do to the status flags, by mnemonic: which they define, which they leave undefined, which they
+ * read. Follows SDM vol. 1, appendix A ("EFLAGS Cross-Reference") and the sections of vol. 2.
  */
 #include "insn-test.h"
 
@@ -73,7 +73,10 @@ static bool word_in(const char *word, const char *list)
 
 static uint32_t condition_reads(const char *m)
 {
-    const char *cond = g_str_has_prefix(m, "set") ? m + 3 : g_str_has_prefix(m, "cmov") ? m + 4 : *m == 'j' ? m + 1 : "";
+    const char *cond = g_str_has_prefix(m, "set")    ? m + 3
+                       : g_str_has_prefix(m, "cmov") ? m + 4
+                       : *m == 'j'                   ? m + 1
+                                                     : "";
 
     for (unsigned i = 0; *cond && i < ARRAY_SIZE(conditions); i++) {
         if (word_in(cond, conditions[i].names)) {
@@ -86,7 +89,8 @@ static uint32_t condition_reads(const char *m)
 /* The mnemonic behind labels and prefixes; rest: what follows it. */
 static char *mnemonic_of(const char *insn, const char **rest)
 {
-    static const char prefixes[] = "lock rep repe repne repz repnz xacquire xrelease bnd data16 addr32 rex.w rex64 cs ds es ss fs gs";
+    static const char prefixes[] =
+        "lock rep repe repne repz repnz xacquire xrelease bnd data16 addr32 rex.w rex64 cs ds es ss fs gs";
     g_autofree char *word = NULL;
 
     for (;;) {
@@ -147,7 +151,10 @@ static unsigned operand_width(const char *op, char size_hint)
     }
     op += strspn(op, " \t");
     if (*op == 'r') {
-        return strchr(op, 'd') && g_ascii_isdigit(op[1]) ? 32 : strchr(op, 'w') ? 16 : g_ascii_isdigit(op[1]) && strchr(op, 'b') ? 8 : 64;
+        return strchr(op, 'd') && g_ascii_isdigit(op[1])   ? 32
+               : strchr(op, 'w')                           ? 16
+               : g_ascii_isdigit(op[1]) && strchr(op, 'b') ? 8
+                                                           : 64;
     }
     if (*op == 'e') {
         return 32;
@@ -168,7 +175,9 @@ uint32_t flags_undefined_after(const char *text, const CpuState *in)
     ops = g_strsplit(rest, ",", -1);
     n = g_strv_length(ops);
     width = operand_width(ops[0], 0);
-    count = n < 2 ? 1 : strstr(ops[n - 1], "cl") ? (unsigned)in->gpr[RCX] & 0xff : (unsigned)strtoul(ops[n - 1], NULL, 0);
+    count = n < 2                      ? 1
+            : strstr(ops[n - 1], "cl") ? (unsigned)in->gpr[RCX] & 0xff
+                                       : (unsigned)strtoul(ops[n - 1], NULL, 0);
     count &= width == 64 ? 63 : 31;
     if (!count) {
         return 0;
@@ -179,5 +188,6 @@ uint32_t flags_undefined_after(const char *text, const CpuState *in)
     if (strchr("r", *m)) {
         return count > 1 ? F_O : 0;
     }
-    return F_A | (count > 1 && *m == 's' && strcmp(m, "sar") ? F_O : 0) | (count >= width && strcmp(m, "sar") ? F_C : 0);
+    return F_A | (count > 1 && *m == 's' && strcmp(m, "sar") ? F_O : 0) |
+           (count >= width && strcmp(m, "sar") ? F_C : 0);
 }

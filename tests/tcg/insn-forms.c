@@ -11,7 +11,7 @@
  *   Y Y32            YMM register; or memory of that many bytes
  *   M8 .. M256       memory, bits              N4 .. N512     memory without a size keyword, bytes
  *   VX VY            memory whose index is an XMM or YMM register
- *   I8 I16 I32 I64   immediate of that many bits; Iz: 16, or 32 sign-extended; Is: 8 sign-extended; U5: unsigned, 5 bits
+ *   I8 I16 I32 I64   immediate of that many bits; Iz: 16, or 32 sign-extended; Is: 8 sign-extended; U5: 5, unsigned
  *   S1 S2            the same register as operand 1, 2
  *   mem              any absolute symbol known to the assembler stands as it is
  *
@@ -20,8 +20,10 @@
 #include "insn-test.h"
 
 static const struct { const char *name; unsigned bit; } attr_names[] = {
-    { "bitofs", FORM_BITOFS }, { "cmpxchg", FORM_CMPXCHG }, { "div", FORM_DIV }, { "string", FORM_STRING }, { "stack", FORM_STACK },
-    { "align", FORM_ALIGN }, { "float", FORM_FLOAT }, { "x87", FORM_X87 }, { "raxmem", FORM_RAXMEM }, { "noseq", FORM_NOSEQ },
+    { "bitofs", FORM_BITOFS }, { "cmpxchg", FORM_CMPXCHG }, { "div", FORM_DIV }, { "string", FORM_STRING },
+    { "stack", FORM_STACK },
+    { "align", FORM_ALIGN }, { "float", FORM_FLOAT }, { "x87", FORM_X87 }, { "raxmem", FORM_RAXMEM },
+    { "noseq", FORM_NOSEQ },
     { "approx", FORM_APPROX }, { "gather4", FORM_GATHER4 }, { "gather8", FORM_GATHER8 }, { "amdany", FORM_AMD_ANY },
 };
 
@@ -301,14 +303,14 @@ void forms_free(FormList *list)
 
 /* ---- instances ---- */
 
-static const char *const names64[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
-                                         "r13", "r14", "r15" };
-static const char *const names32[16] = { "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "r8d", "r9d", "r10d", "r11d",
-                                         "r12d", "r13d", "r14d", "r15d" };
-static const char *const names16[16] = { "ax", "cx", "dx", "bx", "sp", "bp", "si", "di", "r8w", "r9w", "r10w", "r11w", "r12w",
-                                         "r13w", "r14w", "r15w" };
-static const char *const names8[16] = { "al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil", "r8b", "r9b", "r10b", "r11b", "r12b",
-                                        "r13b", "r14b", "r15b" };
+static const char *const names64[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                         "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15" };
+static const char *const names32[16] = { "eax", "ecx", "edx",  "ebx",  "esp",  "ebp",  "esi",  "edi",
+                                         "r8d", "r9d", "r10d", "r11d", "r12d", "r13d", "r14d", "r15d" };
+static const char *const names16[16] = { "ax",  "cx",  "dx",   "bx",   "sp",   "bp",   "si",   "di",
+                                         "r8w", "r9w", "r10w", "r11w", "r12w", "r13w", "r14w", "r15w" };
+static const char *const names8[16] = { "al",  "cl",  "dl",   "bl",   "spl",  "bpl",  "sil",  "dil",
+                                        "r8b", "r9b", "r10b", "r11b", "r12b", "r13b", "r14b", "r15b" };
 static const char *const names8_legacy[8] = { "al", "cl", "dl", "bl", "ah", "ch", "dh", "bh" };
 
 typedef struct Chooser {
@@ -368,7 +370,8 @@ static void choose_mem_sequence(const Chooser *c, MemRef *m)
     static const int8_t bases[] = { RBX, RBP, 13 };
 
     if (rng_one_in(c->r, 40)) {     /* somewhere that may fault */
-        static const uint32_t at[] = { MISSING_BASE, READONLY_BASE, DATA2_BASE, MISSING_BASE + 0x800, READONLY_BASE + 0x800 };
+        static const uint32_t at[] = { MISSING_BASE, READONLY_BASE, DATA2_BASE, MISSING_BASE + 0x800,
+                                       READONLY_BASE + 0x800 };
 
         m->disp = (int32_t)at[rng_below(c->r, ARRAY_SIZE(at))];
         m->disp -= c->f->attr & FORM_ALIGN ? 0 : (int32_t)rng_below(c->r, MAX(m->size, 2u));
@@ -420,7 +423,8 @@ static void choose_mem_single(const Chooser *c, MemRef *m)
 /* 16-bit addressing: ModRM's eight combinations. */
 static void choose_mem16(const Chooser *c, MemRef *m)
 {
-    static const int8_t base[8] = { RBX, RBX, RBP, RBP, RSI, RDI, RBP, RBX }, index[8] = { RSI, RDI, RSI, RDI, -1, -1, -1, -1 };
+    static const int8_t base[8] = { RBX, RBX, RBP, RBP, RSI, RDI, RBP, RBX },
+                        index[8] = { RSI, RDI, RSI, RDI, -1, -1, -1, -1 };
     unsigned rm = rng_below(c->r, 9);
 
     m->addr16 = true;
@@ -553,15 +557,18 @@ static void sequence_prefix(const Chooser *c, const Instance *in, GString *s)
     bool b64 = c->f->bits == 64;
 
     if (c->f->attr & FORM_STRING) {
-        g_string_append_printf(s, "lea %s, [%s + %#x]; lea %s, [%s + %#x]; mov ecx, %u; ", b64 ? "rsi" : "esi", b64 ? "rbx" : "ebx",
-                               rng_below(c->r, 0x200), b64 ? "rdi" : "edi", b64 ? (rng_one_in(c->r, 2) ? "rbp" : "rbx") : "ebp",
-                               rng_below(c->r, 0x200), rng_below(c->r, 20));
+        g_string_append_printf(s, "lea %s, [%s + %#x]; lea %s, [%s + %#x]; mov ecx, %u; ", b64 ? "rsi" : "esi",
+                               b64 ? "rbx" : "ebx", rng_below(c->r, 0x200), b64 ? "rdi" : "edi",
+                               b64 ? (rng_one_in(c->r, 2) ? "rbp" : "rbx") : "ebp", rng_below(c->r, 0x200),
+                               rng_below(c->r, 20));
     }
     if ((c->f->attr & FORM_BITOFS) && in->mem.used) {
         g_string_append_printf(s, "and %s, 0x1ff; ", names32[in->reg[1] >= 0 ? in->reg[1] : 0]);
     }
     if ((c->f->attr & FORM_DIV) && !rng_one_in(c->r, 4)) {
-        g_string_append(s, c->f->op[0].size == 1 ? "movzx eax, al; " : rng_one_in(c->r, 2) ? "xor edx, edx; " : "mov eax, eax; mov edx, 0; ");
+        g_string_append(s, c->f->op[0].size == 1 ? "movzx eax, al; "
+                           : rng_one_in(c->r, 2) ? "xor edx, edx; "
+                                                 : "mov eax, eax; mov edx, 0; ");
     }
     if (c->f->attr & FORM_RAXMEM) {
         g_string_append_printf(s, b64 ? "lea rdi, [rbx + %#x]; " : "lea edi, [ebx + %#x]; ", rng_below(c->r, 0x200));

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Random bytes as instructions: prefixes in any number and order, VEX, every opcode, any ModRM. What the decoder takes
- * for an instruction must be one on the host, of the same length and with the same effect; what it refuses, the host must
- * refuse with the same exception.
+ * for an instruction must be one on the host, of the same length and with the same effect; what it refuses, the host
+ * must refuse with the same exception.
  *
- * Left out: what would leave the test (system calls, far transfers, FS), what two runs cannot agree on (time, random numbers,
- * CPUID), jumps (they are in the sweeps), and instruction sets that the emulator does not have.
+ * Left out: what would leave the test (system calls, far transfers, FS), what two runs cannot agree on (time, random
+ * numbers, CPUID), jumps (they are in the sweeps), and instruction sets that the emulator does not have.
  */
 #include "insn-test.h"
 #include "target-i386/decode.h"
@@ -48,7 +48,8 @@ static bool have_vex(void)
     static int known = -1;
 
     if (known < 0) {
-        known = native_has("avx2") && native_has("fma") && native_has("f16c") && native_has("vaes") && native_has("vpclmulqdq");
+        known = native_has("avx2") && native_has("fma") && native_has("f16c") && native_has("vaes") &&
+                native_has("vpclmulqdq");
     }
     return known;
 }
@@ -135,7 +136,8 @@ static bool unwanted_1b(const Fuzz *f, unsigned bits)
     unsigned op = f->opcode, reg = f->modrm >> 3 & 7;
 
     /* FS prefix, BOUND/EVEX, jumps, POPF, far RET and IRET, VEX, INT n, ICEBP, CALL and JMP */
-    if (in_list(op, "0f 26 2e 36 3e 62 64-67 70-7f 9a 9d c4 c5 ca cb cd cf e0-e3 e8-eb ea f0 f1 f2 f3") || (bits == 64 && (op & 0xf0) == 0x40)) {
+    if (in_list(op, "0f 26 2e 36 3e 62 64-67 70-7f 9a 9d c4 c5 ca cb cd cf e0-e3 e8-eb ea f0 f1 f2 f3") ||
+        (bits == 64 && (op & 0xf0) == 0x40)) {
         return true;
     }
     if (bits != 64 && in_list(op, "07 17 1f")) {
@@ -147,7 +149,8 @@ static bool unwanted_1b(const Fuzz *f, unsigned bits)
     }
     /* MOV to a segment register; XOP; far and near indirect transfers; RET */
     /* and FNSTENV, FNSAVE: the pointers they store differ between vendors */
-    return op == 0x8e || ((op == 0xd9 || op == 0xdd) && reg == 6 && f->modrm < 0xc0) || (op == 0x8f && reg) || (op == 0xff && reg >= 2 && reg <= 5) || op == 0xc2 || op == 0xc3 || op == 0xd6 ||
+    return op == 0x8e || ((op == 0xd9 || op == 0xdd) && reg == 6 && f->modrm < 0xc0) || (op == 0x8f && reg) ||
+           (op == 0xff && reg >= 2 && reg <= 5) || op == 0xc2 || op == 0xc3 || op == 0xd6 ||
            (op == 0xc7 && f->modrm == 0xf8) || (op == 0xc6 && f->modrm == 0xf8);
 }
 
@@ -156,11 +159,14 @@ static bool unwanted_0f(const Fuzz *f, unsigned bits)
     unsigned op = f->opcode, reg = f->modrm >> 3 & 7;
 
     /* system calls, time, CPUID, jumps, POP FS/GS, LSS and LFS, 3DNow!, SSE4a, EVEX remains, UD0 */
-    if (in_list(op, "00 01 02 03 05 07 0e 0f 1a 1b 1c 1e 31 33 34 35 37 77 78 79 80-8f a1 a2 a6 a7 a9 b2 b4 b5 b9 ff")) {
+    if (in_list(op,
+                "00 01 02 03 05 07 0e 0f 1a 1b 1c 1e 31 33 34 35 37 77 78 79 80-8f a1 a2 a6 a7 a9 b2 b4 b5 b9 ff")) {
         return true;
     }
-    return (op == 0xc7 && reg != 1) || op == 0xae || (op == 0x2b && f->rep) || (op == 0x0d) || (op == 0x18) || op == 0x38 || op == 0x3a ||
-           (op >= 0x20 && op <= 0x23) || (f->p66 != (bits == 16) && in_list(op, "a4 a5 ac ad")) || (op == 0xbc && f->rep == 0xf2) || (op == 0xbd && f->rep == 0xf2) || (op == 0xb8 && f->rep != 0xf3);
+    return (op == 0xc7 && reg != 1) || op == 0xae || (op == 0x2b && f->rep) || (op == 0x0d) || (op == 0x18) ||
+           op == 0x38 || op == 0x3a || (op >= 0x20 && op <= 0x23) ||
+           (f->p66 != (bits == 16) && in_list(op, "a4 a5 ac ad")) || (op == 0xbc && f->rep == 0xf2) ||
+           (op == 0xbd && f->rep == 0xf2) || (op == 0xb8 && f->rep != 0xf3);
 }
 
 /*
@@ -185,7 +191,8 @@ static bool unwanted(const Fuzz *f, unsigned bits)
     switch (f->map) {
     case 0: return unwanted_1b(f, bits);
     case 1: return unwanted_0f(f, bits);
-    case 2: return in_list(f->opcode, "80-82 c8-cf d8 dc-df f2-f5 f7-ff 50-5f 8a-8b");   /* SHA, GFNI, key locker, MOVDIR, INVPCID */
+    /* SHA, GFNI, key locker, MOVDIR, INVPCID */
+    case 2: return in_list(f->opcode, "80-82 c8-cf d8 dc-df f2-f5 f7-ff 50-5f 8a-8b");
     default: return in_list(f->opcode, "cc ce cf f0");
     }
 }
@@ -271,7 +278,8 @@ static uint32_t fuzz_undefined(const char *mnemonic, const CpuState *native)
 static bool faults_in_other_order(const Fuzz *f, const CpuState *native, const CpuState *guest)
 {
     return (f->map && native->vector == 13 && guest->vector == 12) ||
-           (!f->map && in_list(f->opcode, "a4-a7") && native->vector >= 12 && guest->vector >= 12 && native->vector != guest->vector);
+           (!f->map && in_list(f->opcode, "a4-a7") && native->vector >= 12 && guest->vector >= 12 &&
+            native->vector != guest->vector);
 }
 
 static bool fuzz_one(const Fuzz *f, const Code *code, unsigned *failures)
@@ -298,7 +306,8 @@ static bool fuzz_one(const Fuzz *f, const Code *code, unsigned *failures)
         }
         diff = g_string_free(states_compare(&native, &guest, &checks), FALSE);
         if (*diff && memcmp((void *)(uintptr_t)(CODE_BASE + code->off), f->bytes, f->len)) {
-            return true;        /* a test before it has written here: what runs now is not what the flags are known of */
+            /* a test before it has written here: what runs now is not what the flags are known of */
+            return true;
         }
         if (*diff) {
             if ((*failures)++ < opt.max_failures) {

@@ -2,9 +2,10 @@
 /*
  * Runs test code translated: one CPU without a board, in user mode of a small 64-bit "kernel".
  *
- * The kernel is data only: page tables, a GDT with Linux's selectors, an IDT whose handlers are HLT, and a TSS. Test code
- * ends with INT3; that and every exception arrive at a HLT of their own, whose address tells the vector, with the registers
- * in the frame on the kernel's stack. Nothing of the emulator is replaced or looked into besides the CPU state.
+ * The kernel is data only: page tables, a GDT with Linux's selectors, an IDT whose handlers are HLT, and a TSS. Test
+ * code ends with INT3; that and every exception arrive at a HLT of their own, whose address tells the vector, with the
+ * registers in the frame on the kernel's stack. Nothing of the emulator is replaced or looked into besides the CPU
+ * state.
  */
 #include "insn-test.h"
 #include "exec/cpu-exec.h"
@@ -116,7 +117,8 @@ static void make_ldt(void)
     for (unsigned i = 0; i < n_test_modes; i++) {
         for (unsigned k = 0; test_modes[i].ldt && k < SEG_COUNT; k++) {
             const TestSegment *s = &test_modes[i].seg[k];
-            uint64_t hi = segment_attr(s, false) | (s->base & 0xff000000) | (s->base >> 16 & 0xff) | (s->limit & 0xf0000);
+            uint64_t hi =
+                segment_attr(s, false) | (s->base & 0xff000000) | (s->base >> 16 & 0xff) | (s->limit & 0xf0000);
 
             put64(P_LDT + (s->selector & ~7u), hi << 32 | (s->base & 0xffff) << 16 | (s->limit & 0xffff));
         }
@@ -154,8 +156,8 @@ static void set_mode(void)
 /* Instruction sets are tested from the day they work, whether or not a CPU model shows them. */
 static void show_all_instructions(void)
 {
-    env->features[FEAT_1_ECX] |= CPUID_SSE3 | CPUID_SSSE3 | CPUID_SSE41 | CPUID_SSE42 | CPUID_PCLMULQDQ | CPUID_AES | CPUID_MOVBE |
-                                 CPUID_POPCNT | CPUID_CX16;
+    env->features[FEAT_1_ECX] |= CPUID_SSE3 | CPUID_SSSE3 | CPUID_SSE41 | CPUID_SSE42 | CPUID_PCLMULQDQ | CPUID_AES |
+                                 CPUID_MOVBE | CPUID_POPCNT | CPUID_CX16;
     env->features[FEAT_7_EBX] |= CPUID_BMI1 | CPUID_BMI2 | CPUID_ADX | CPUID_FSGSBASE;
     env->features[FEAT_8000_0001_ECX] |= CPUID_EXT_LAHF_LM | CPUID_EXT_ABM;
 }

@@ -5,8 +5,9 @@
  *   64   64-bit                 16   16-bit code and stack in small segments
  *   32   32-bit, flat           33   32-bit code in small segments; ES and SS expand down
  *
- * The segments of 16 and 33 are entries of a local descriptor table, the same on both sides: modify_ldt() makes them on the
- * host. Bases are odd multiples of 16, limits end inside of pages: an access may violate the one, the other or both.
+ * The segments of 16 and 33 are entries of a local descriptor table, the same on both sides: modify_ldt() makes them on
+ * the host. Bases are odd multiples of 16, limits end inside of pages: an access may violate the one, the other or
+ * both.
  */
 #include "insn-test.h"
 
@@ -14,22 +15,52 @@
 #define FLAT .limit = 0xffffffff, .big = true
 
 const TestMode test_modes[] = {
-    { .id = 64, .bits = 64, .code_size = CODE_SIZE, .sp = STACK_BASE + 0x800,
-      .seg = { [SEG_CS] = { .selector = 0x33, FLAT, .code = true }, [SEG_SS] = { .selector = 0x2b, FLAT },
-               [SEG_DS] = { .selector = 0x2b, FLAT }, [SEG_ES] = { .selector = 0x2b, FLAT } } },
-    { .id = 32, .bits = 32, .code_size = CODE_SIZE, .sp = STACK_BASE + 0x800,
-      .seg = { [SEG_CS] = { .selector = 0x23, FLAT, .code = true }, [SEG_SS] = { .selector = 0x2b, FLAT },
-               [SEG_DS] = { .selector = 0x2b, FLAT }, [SEG_ES] = { .selector = 0x2b, FLAT } } },
-    { .id = 16, .bits = 16, .code_size = 0xf000, .sp = 0x800, .ldt = true,
+    { .id = 64,
+      .bits = 64,
+      .code_size = CODE_SIZE,
+      .sp = STACK_BASE + 0x800,
+      .seg = { [SEG_CS] = { .selector = 0x33, FLAT, .code = true },
+               [SEG_SS] = { .selector = 0x2b, FLAT },
+               [SEG_DS] = { .selector = 0x2b, FLAT },
+               [SEG_ES] = { .selector = 0x2b, FLAT } } },
+    { .id = 32,
+      .bits = 32,
+      .code_size = CODE_SIZE,
+      .sp = STACK_BASE + 0x800,
+      .seg = { [SEG_CS] = { .selector = 0x23, FLAT, .code = true },
+               [SEG_SS] = { .selector = 0x2b, FLAT },
+               [SEG_DS] = { .selector = 0x2b, FLAT },
+               [SEG_ES] = { .selector = 0x2b, FLAT } } },
+    { .id = 16,
+      .bits = 16,
+      .code_size = 0xf000,
+      .sp = 0x800,
+      .ldt = true,
       .seg = { [SEG_CS] = { .selector = LDT(0), .base = CODE_BASE, .limit = 0xffff, .code = true },
                [SEG_DS] = { .selector = LDT(1), .base = DATA_BASE + 0x10, .limit = 0x1fdf },
                [SEG_ES] = { .selector = LDT(2), .base = DATA2_BASE, .limit = 0xfff },
                [SEG_SS] = { .selector = LDT(3), .base = STACK_BASE, .limit = 0xfff } } },
-    { .id = 33, .bits = 32, .code_size = 0xf0000, .sp = 0x20800, .ldt = true,
-      .seg = { [SEG_CS] = { .selector = LDT(4), .base = CODE_BASE - 0x1000, .limit = 0xfffff, .big = true, .code = true },
+    { .id = 33,
+      .bits = 32,
+      .code_size = 0xf0000,
+      .sp = 0x20800,
+      .ldt = true,
+      .seg = { [SEG_CS] = { .selector = LDT(4),
+                            .base = CODE_BASE - 0x1000,
+                            .limit = 0xfffff,
+                            .big = true,
+                            .code = true },
                [SEG_DS] = { .selector = LDT(5), .base = DATA_BASE + 0x30, .limit = 0x1fa7, .big = true },
-               [SEG_ES] = { .selector = LDT(6), .base = DATA2_BASE - 0x20000, .limit = 0x1ffff, .big = true, .down = true },
-               [SEG_SS] = { .selector = LDT(7), .base = STACK_BASE - 0x20000, .limit = 0x1ffff, .big = true, .down = true } } },
+               [SEG_ES] = { .selector = LDT(6),
+                            .base = DATA2_BASE - 0x20000,
+                            .limit = 0x1ffff,
+                            .big = true,
+                            .down = true },
+               [SEG_SS] = { .selector = LDT(7),
+                            .base = STACK_BASE - 0x20000,
+                            .limit = 0x1ffff,
+                            .big = true,
+                            .down = true } } },
 };
 const unsigned n_test_modes = ARRAY_SIZE(test_modes);
 
@@ -55,6 +86,8 @@ uint32_t segment_offset(const TestSegment *seg, unsigned size, bool align, Rng *
     case 2: return lo + len - size;
     case 3: return rng_one_in(r, 2) ? lo : lo + len + rng_below(r, 0x100);
     case 4: return ((seg->base + lo + PAGE) & ~(PAGE - 1)) - seg->base - inside;
-    default: return align ? lo + ((0x20 + rng_below(r, len - 0x80)) & ~15u) - base_misaligned : lo + rng_below(r, len - 0x40);
+    default:
+        return align ? lo + ((0x20 + rng_below(r, len - 0x80)) & ~15u) - base_misaligned
+                     : lo + rng_below(r, len - 0x40);
     }
 }

@@ -2,9 +2,10 @@
 /*
  * Runs test code on the host's CPU, in this process.
  *
- * The area and the code arena are mapped at the addresses they have in the guest. native_enter() loads every register the
- * test program sees, jumps to the code, and the code's way out stores them again. Exceptions arrive as signals: Linux gives
- * vector, error code and CR2 in the signal frame. 32-bit code runs in the compatibility segment every Linux process has.
+ * The area and the code arena are mapped at the addresses they have in the guest. native_enter() loads every register
+ * the test program sees, jumps to the code, and the code's way out stores them again. Exceptions arrive as signals:
+ * Linux gives vector, error code and CR2 in the signal frame. 32-bit code runs in the compatibility segment every Linux
+ * process has.
  */
 #include "insn-test.h"
 
@@ -131,8 +132,8 @@ static void take_ymm(CpuState *s, const void *fpregs)
 /* Takes the registers as the exception found them and resumes behind the test. */
 static void __attribute__((noinline)) take_state(int sig, siginfo_t *info, void *context)
 {
-    static const uint8_t order[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9,
-                                       REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
+    static const uint8_t order[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+                                       REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
     ucontext_t *uc = context;
     greg_t *g = uc->uc_mcontext.gregs;
     CpuState *s = fault_state;
@@ -262,8 +263,13 @@ static void make_ldt(void)
         for (unsigned k = 0; test_modes[i].ldt && k < SEG_COUNT; k++) {
             const TestSegment *seg = &test_modes[i].seg[k];
             struct user_desc d = {
-                .entry_number = seg->selector >> 3, .base_addr = seg->base, .limit = seg->limit, .seg_32bit = seg->big,
-                .contents = seg->code ? MODIFY_LDT_CONTENTS_CODE : seg->down ? MODIFY_LDT_CONTENTS_STACK : MODIFY_LDT_CONTENTS_DATA,
+                .entry_number = seg->selector >> 3,
+                .base_addr = seg->base,
+                .limit = seg->limit,
+                .seg_32bit = seg->big,
+                .contents = seg->code   ? MODIFY_LDT_CONTENTS_CODE
+                            : seg->down ? MODIFY_LDT_CONTENTS_STACK
+                                        : MODIFY_LDT_CONTENTS_DATA,
                 .useable = 1,
             };
 
@@ -367,7 +373,8 @@ void native_run(const Code *code, const CpuState *in, CpuState *out)
     native_enter(in, out);
     in_test = 0;
     if (m->bits != 64) {
-        out->gpr[RSP] = (uint32_t)out->gpr[RSP];    /* above, Linux leaves a trace of itself when SS is a 16-bit segment */
+        /* above, Linux leaves a trace of itself when SS is a 16-bit segment */
+        out->gpr[RSP] = (uint32_t)out->gpr[RSP];
     }
     if (code->trap && out->vector == 3 && out->rip == offset + code->len + 1) {
         out->vector = ENDED;

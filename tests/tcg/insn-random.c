@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Random sequences: instructions in one block see what the ones before left in registers, flags and the optimiser's mind.
- * A sequence that differs is made smaller by leaving instructions out while it still does.
+ * Random sequences: instructions in one block see what the ones before left in registers, flags and the optimiser's
+ * mind. A sequence that differs is made smaller by leaving instructions out while it still does.
  */
 #include "insn-test.h"
 
@@ -88,7 +88,8 @@ static void insert_two(Sequence *s, Rng *r, const char *first, const char *secon
 
 static void add_jumps(Sequence *s, Rng *r, unsigned bits)
 {
-    static const char *const cc[] = { "o", "no", "b", "nb", "z", "nz", "be", "nbe", "s", "ns", "p", "np", "l", "nl", "le", "nle" };
+    static const char *const cc[] = { "o", "no", "b", "nb", "z", "nz", "be", "nbe",
+                                      "s", "ns", "p", "np", "l", "nl", "le", "nle" };
     bool in_memory = bits != 64 || rng_one_in(r, 2);
 
     if (rng_one_in(r, 2)) {
@@ -201,7 +202,8 @@ static void report_small(Sequence *s, unsigned bits, const CpuState *in, const c
 
     diff = try_sequence(s, bits, in, arena, &code);
     for (int i = (int)s->texts->len - 1; diff && i >= 0 && s->texts->len > 1; i--) {
-        char *left_out = g_ptr_array_steal_index(s->texts, (unsigned)i), *again = try_sequence(s, bits, in, arena, &code);
+        char *left_out = g_ptr_array_steal_index(s->texts, (unsigned)i),
+             *again = try_sequence(s, bits, in, arena, &code);
 
         if (again) {
             g_free(diff);
@@ -294,5 +296,6 @@ void random_sequences(const FormList *forms, const char *what, unsigned attrs_al
         }
         failures += run_batch(batch, bits);
     }
-    tap(!failures, "random %s, mode %u: %u sequences from seed %" PRIu64 ", %u differ", what, bits, opt.count, opt.seed, failures);
+    tap(!failures, "random %s, mode %u: %u sequences from seed %" PRIu64 ", %u differ", what, bits, opt.count, opt.seed,
+        failures);
 }

@@ -14,10 +14,11 @@ uint64_t rng64(Rng *r)
 }
 
 static const uint64_t edges[] = {
-    0, 1, 2, 3, 7, 8, 0xf, 0x10, 0x1f, 0x20, 0x3f, 0x40, 0x7e, 0x7f, 0x80, 0x81, 0xfe, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x10000,
-    0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x7fffffffffffffff, 0x8000000000000000, 0xfffffffffffffffe, 0xffffffffffffffff,
-    0x8080808080808080, 0x7f7f7f7f7f7f7f7f, 0x5555555555555555, 0xaaaaaaaaaaaaaaaa, 0x7fff7fff7fff7fff, 0x8000800080008000,
-    0xffffffff80000000, 0xffffffffffffff80, 0xffffffffffff8000, 0x0f0f0f0ff0f0f0f0, 0x7fffffff80000000,
+    0, 1, 2, 3, 7, 8, 0xf, 0x10, 0x1f, 0x20, 0x3f, 0x40, 0x7e, 0x7f, 0x80, 0x81, 0xfe, 0xff, 0x100, 0x7fff, 0x8000,
+    0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x7fffffffffffffff, 0x8000000000000000,
+    0xfffffffffffffffe, 0xffffffffffffffff, 0x8080808080808080, 0x7f7f7f7f7f7f7f7f, 0x5555555555555555,
+    0xaaaaaaaaaaaaaaaa, 0x7fff7fff7fff7fff, 0x8000800080008000, 0xffffffff80000000, 0xffffffffffffff80,
+    0xffffffffffff8000, 0x0f0f0f0ff0f0f0f0, 0x7fffffff80000000,
 };
 
 uint64_t rng_interesting(Rng *r)
@@ -39,18 +40,20 @@ uint64_t rng_interesting(Rng *r)
 /* ---- floating point ---- */
 
 static const uint32_t floats[] = {
-    0, 0x80000000, 0x3f800000, 0xbf800000, 0x3f800001, 0x3f7fffff, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000, 0x7fc12345,
-    0x7f800001, 0xff812345, 0x00000001, 0x80000001, 0x007fffff, 0x00800000, 0x80800000, 0x7f7fffff, 0xff7fffff, 0x4f000000,
-    0xcf000000, 0x4effffff, 0x5f000000, 0xdf000000, 0x3f000000, 0x3fc00000, 0x40200000, 0x40490fdb, 0x34000000, 0x4b000000,
-    0x4b000001, 0x20000000, 0x1fffffff, 0x5f7fffff,
+    0, 0x80000000, 0x3f800000, 0xbf800000, 0x3f800001, 0x3f7fffff, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000,
+    0x7fc12345, 0x7f800001, 0xff812345, 0x00000001, 0x80000001, 0x007fffff, 0x00800000, 0x80800000, 0x7f7fffff,
+    0xff7fffff, 0x4f000000, 0xcf000000, 0x4effffff, 0x5f000000, 0xdf000000, 0x3f000000, 0x3fc00000, 0x40200000,
+    0x40490fdb, 0x34000000, 0x4b000000, 0x4b000001, 0x20000000, 0x1fffffff, 0x5f7fffff,
 };
 static const uint64_t doubles[] = {
-    0, 0x8000000000000000, 0x3ff0000000000000, 0xbff0000000000000, 0x3ff0000000000001, 0x3fefffffffffffff, 0x7ff0000000000000,
-    0xfff0000000000000, 0x7ff8000000000000, 0xfff8000000000000, 0x7ff8123456789abc, 0x7ff0000000000001, 0xfff0123456789abc, 1,
-    0x8000000000000001, 0x000fffffffffffff, 0x0010000000000000, 0x7fefffffffffffff, 0xffefffffffffffff, 0x41e0000000000000,
-    0xc1e0000000000000, 0x41dfffffffc00000, 0x41dfffffffe00000, 0x43e0000000000000, 0xc3e0000000000000, 0x3fe0000000000000,
-    0x3ff8000000000000, 0x4004000000000000, 0x400921fb54442d18, 0x3cb0000000000000, 0x4330000000000000, 0x4330000000000001,
-    0x380fffffffffffff, 0x36a0000000000000, 0x47efffffe0000000, 0x47f0000000000000, 0x2000000000000000, 0x5fe0000000000000,
+    0, 0x8000000000000000, 0x3ff0000000000000, 0xbff0000000000000, 0x3ff0000000000001, 0x3fefffffffffffff,
+    0x7ff0000000000000, 0xfff0000000000000, 0x7ff8000000000000, 0xfff8000000000000, 0x7ff8123456789abc,
+    0x7ff0000000000001, 0xfff0123456789abc, 1, 0x8000000000000001, 0x000fffffffffffff, 0x0010000000000000,
+    0x7fefffffffffffff, 0xffefffffffffffff, 0x41e0000000000000, 0xc1e0000000000000, 0x41dfffffffc00000,
+    0x41dfffffffe00000, 0x43e0000000000000, 0xc3e0000000000000, 0x3fe0000000000000, 0x3ff8000000000000,
+    0x4004000000000000, 0x400921fb54442d18, 0x3cb0000000000000, 0x4330000000000000, 0x4330000000000001,
+    0x380fffffffffffff, 0x36a0000000000000, 0x47efffffe0000000, 0x47f0000000000000, 0x2000000000000000,
+    0x5fe0000000000000,
 };
 
 static uint32_t random_float(Rng *r)
@@ -94,10 +97,22 @@ static void random_vector(uint8_t *p, unsigned len, Rng *r, bool fp)
 /* 80-bit: every class, unsupported ones included. */
 static void random_x87(uint64_t *mant, uint16_t *se, Rng *r)
 {
-    static const uint16_t exps[] = { 0, 1, 0x3ffe, 0x3fff, 0x4000, 0x403d, 0x403e, 0x403f, 0x7ffe, 0x7fff, 0x3fbf, 0x4001, 0x3c01, 0x43fe };
-    static const uint64_t mants[] = { 0, 1, 0x8000000000000000, 0x8000000000000001, 0xc000000000000000, 0xffffffffffffffff,
-                                      0x7fffffffffffffff, 0x4000000000000000, 0xc90fdaa22168c235, 0xa000000000000000, 0xfffffffffffff800,
-                                      0xffffffffffffffff, 0x8000000000000400, 0xffffff0000000000 };
+    static const uint16_t exps[] = { 0,      1,      0x3ffe, 0x3fff, 0x4000, 0x403d, 0x403e,
+                                     0x403f, 0x7ffe, 0x7fff, 0x3fbf, 0x4001, 0x3c01, 0x43fe };
+    static const uint64_t mants[] = { 0,
+                                      1,
+                                      0x8000000000000000,
+                                      0x8000000000000001,
+                                      0xc000000000000000,
+                                      0xffffffffffffffff,
+                                      0x7fffffffffffffff,
+                                      0x4000000000000000,
+                                      0xc90fdaa22168c235,
+                                      0xa000000000000000,
+                                      0xfffffffffffff800,
+                                      0xffffffffffffffff,
+                                      0x8000000000000400,
+                                      0xffffff0000000000 };
     uint16_t sign = (uint16_t)(rng64(r) & 0x8000);
 
     if (rng_one_in(r, 4)) {     /* an ordinary number */
@@ -264,7 +279,8 @@ static void solve_address(CpuState *s, const MemRef *m, uint32_t *target, Rng *r
 
 static bool in_area(uint32_t addr, unsigned size)
 {
-    return addr >= DATA_BASE && addr + size <= DATA_BASE + AREA_SIZE && !(addr < DATA2_BASE && addr + size > MISSING_BASE);
+    return addr >= DATA_BASE && addr + size <= DATA_BASE + AREA_SIZE &&
+           !(addr < DATA2_BASE && addr + size > MISSING_BASE);
 }
 
 static bool writable(uint32_t addr, unsigned size)
@@ -306,7 +322,8 @@ static void divisible(CpuState *s, Rng *r, unsigned size)
         return;
     }
     if (size == 1) {
-        s->gpr[RAX] = (s->gpr[RAX] & ~0xffffull) | (rng_one_in(r, 2) ? s->gpr[RAX] & 0xff : (uint16_t)(int8_t)s->gpr[RAX]);
+        s->gpr[RAX] =
+            (s->gpr[RAX] & ~0xffffull) | (rng_one_in(r, 2) ? s->gpr[RAX] & 0xff : (uint16_t)(int8_t)s->gpr[RAX]);
     } else if (rng_one_in(r, 2)) {
         s->gpr[RDX] = rng_below(r, 3);
     } else {
@@ -458,9 +475,12 @@ void state_for_instance(CpuState *s, uint8_t *area, const Instance *in, Rng *r, 
         s->gpr[RDI] = target;
         s->gpr[RBX] = target - (s->gpr[RAX] & 0xff);
     }
-    if ((f->attr & FORM_CMPXCHG) && rng_one_in(r, 2) && m->used && in_area(target, m->size) && m->base != RAX && m->index != RAX &&
-        m->base != RDX && m->index != RDX) {
-        memcpy(&s->gpr[RAX], area + (target - DATA_BASE), m->size >= 16 ? 8 : m->size == 8 && f->n_ops == 1 ? 4 : m->size);
+    if ((f->attr & FORM_CMPXCHG) && rng_one_in(r, 2) && m->used && in_area(target, m->size) && m->base != RAX &&
+        m->index != RAX && m->base != RDX && m->index != RDX) {
+        memcpy(&s->gpr[RAX], area + (target - DATA_BASE),
+               m->size >= 16                   ? 8
+               : m->size == 8 && f->n_ops == 1 ? 4
+                                               : m->size);
         if (f->n_ops == 1) {
             memcpy(&s->gpr[RDX], area + (target - DATA_BASE) + m->size / 2, m->size / 2);
         }

@@ -122,8 +122,8 @@ static void sweep_bits(const FormList *forms, const char *group, unsigned bits)
     }
     if (w.n_forms) {
         run_instances(&w, bits);
-        tap(g_hash_table_size(w.failed) == 0, "%s, mode %u: %u forms, %lu runs, %u forms differ", group, bits, w.n_forms,
-            tests_run - before, g_hash_table_size(w.failed));
+        tap(g_hash_table_size(w.failed) == 0, "%s, mode %u: %u forms, %lu runs, %u forms differ", group, bits,
+            w.n_forms, tests_run - before, g_hash_table_size(w.failed));
     }
     for (unsigned i = 0; i < w.instances->len; i++) {
         instance_clear(&g_array_index(w.instances, Instance, i));

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Instruction tests against the host CPU: command line, and the one run that all kinds of tests share. See insn-test.h. */
+/*
+ * Instruction tests against the host CPU: command line, and the one run that all kinds of tests share. See
+ * insn-test.h.
+ */
 #include "insn-test.h"
 #include <getopt.h>
 #include "exec/translate-all.h"
@@ -34,7 +37,8 @@ void load_code(const uint8_t *arena, const Code *codes, unsigned n)
         size = MAX(size, (size_t)codes[i].off + codes[i].len + EXIT_BYTES);
     }
     if (n && test_mode(codes[0].bits)->ldt) {
-        size = CODE_SIZE;       /* the small modes' segments reach what other batches have left there: the same on both sides */
+        /* the small modes' segments reach what other batches have left there: the same on both sides */
+        size = CODE_SIZE;
     }
     guest_load_code(arena, size, codes, n);
     native_load_code(arena, size, codes, n);
@@ -108,13 +112,35 @@ static const char usage[] =
     "  --no-passes      translate without optimising\n"
     "  --old-host       translate as for a host with SSE2 and no more\n";
 
-enum { O_DIR = 256, O_SWEEP, O_RANDOM, O_FUZZ, O_CASES, O_LIST, O_MISSING, O_ONLY, O_GROUP, O_SEED, O_COUNT, O_LENGTH, O_STATES, O_INSTANCES, O_FAILURES,
-       O_VERBOSE, O_SINGLESTEP, O_NO_PASSES, O_OLD_HOST };
+enum {
+    O_DIR = 256,
+    O_SWEEP,
+    O_RANDOM,
+    O_FUZZ,
+    O_CASES,
+    O_LIST,
+    O_MISSING,
+    O_ONLY,
+    O_GROUP,
+    O_SEED,
+    O_COUNT,
+    O_LENGTH,
+    O_STATES,
+    O_INSTANCES,
+    O_FAILURES,
+    O_VERBOSE,
+    O_SINGLESTEP,
+    O_NO_PASSES,
+    O_OLD_HOST
+};
 static const struct option options[] = {
-    { "dir", 1, NULL, O_DIR }, { "sweep", 0, NULL, O_SWEEP }, { "random", 0, NULL, O_RANDOM }, { "fuzz", 0, NULL, O_FUZZ }, { "cases", 0, NULL, O_CASES },
-    { "list-forms", 0, NULL, O_LIST }, { "list-missing", 0, NULL, O_MISSING }, { "only", 1, NULL, O_ONLY }, { "group", 1, NULL, O_GROUP }, { "seed", 1, NULL, O_SEED },
+    { "dir", 1, NULL, O_DIR }, { "sweep", 0, NULL, O_SWEEP }, { "random", 0, NULL, O_RANDOM },
+    { "fuzz", 0, NULL, O_FUZZ }, { "cases", 0, NULL, O_CASES },
+    { "list-forms", 0, NULL, O_LIST }, { "list-missing", 0, NULL, O_MISSING }, { "only", 1, NULL, O_ONLY },
+    { "group", 1, NULL, O_GROUP }, { "seed", 1, NULL, O_SEED },
     { "count", 1, NULL, O_COUNT }, { "length", 1, NULL, O_LENGTH }, { "states", 1, NULL, O_STATES },
-    { "instances", 1, NULL, O_INSTANCES }, { "failures", 1, NULL, O_FAILURES }, { "verbose", 0, NULL, O_VERBOSE }, { "singlestep", 0, NULL, O_SINGLESTEP },
+    { "instances", 1, NULL, O_INSTANCES }, { "failures", 1, NULL, O_FAILURES }, { "verbose", 0, NULL, O_VERBOSE },
+    { "singlestep", 0, NULL, O_SINGLESTEP },
     { "no-passes", 0, NULL, O_NO_PASSES }, { "old-host", 0, NULL, O_OLD_HOST }, { 0 },
 };
 

@@ -12,8 +12,8 @@
  *   insn-coverage.c encodings that no form reaches                 insn-host.c     code for old hosts
  *   insn-mode.c     64-bit, 32-bit, 16-bit, segments
  *
- * Addresses are the same on both sides, so that results compare bit by bit. All of it lies in the low 4 GiB: addresses of
- * 32-bit code reach it too.
+ * Addresses are the same on both sides, so that results compare bit by bit. All of it lies in the low 4 GiB: addresses
+ * of 32-bit code reach it too.
  */
 #ifndef TESTS_TCG_INSN_TEST_H
 #define TESTS_TCG_INSN_TEST_H
@@ -136,7 +136,9 @@ FlagUse flag_use(const char *text);
 uint32_t flags_undefined_after(const char *text, const CpuState *in);
 
 /* ---- insn-forms.c ---- */
-typedef enum OpKind { OP_NONE, OP_REG8, OP_REG16, OP_REG32, OP_REG64, OP_MEM, OP_IMM, OP_XMM, OP_YMM, OP_MM, OP_ST, OP_FIXED } OpKind;
+typedef enum OpKind {
+    OP_NONE, OP_REG8, OP_REG16, OP_REG32, OP_REG64, OP_MEM, OP_IMM, OP_XMM, OP_YMM, OP_MM, OP_ST, OP_FIXED
+} OpKind;
 typedef struct OpPattern {
     uint8_t kind;
     uint8_t size;               /* of memory, or bits of an immediate */

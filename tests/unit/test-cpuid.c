@@ -94,7 +94,8 @@ static void test_default_model_is_x86_64_v3(void)
     guest_reset(NULL);
     g_assert_cmphex(cpuid(1, 0).ecx & v3_1_ecx, ==, v3_1_ecx);
     g_assert_cmphex(cpuid(7, 0).ebx & v3_7_ebx, ==, v3_7_ebx);
-    g_assert_cmphex(cpuid(0x80000001, 0).ecx & (CPUID_EXT_LAHF_LM | CPUID_EXT_ABM), ==, CPUID_EXT_LAHF_LM | CPUID_EXT_ABM);
+    g_assert_cmphex(cpuid(0x80000001, 0).ecx & (CPUID_EXT_LAHF_LM | CPUID_EXT_ABM), ==,
+                    CPUID_EXT_LAHF_LM | CPUID_EXT_ABM);
     g_assert_cmphex(cpuid(0xd, 0).eax & 7, ==, 7);
     g_assert_cmphex(cpuid(0xd, 0).ecx, >=, 832);
     g_assert_cmphex(cpuid(0xd, 2).eax, ==, 256);

@@ -4,7 +4,8 @@
  * 2010).
  *
  * Each round runs SLOTS instances of a test, every instance on locations of its own. The processors meet before each
- * instance; a small skew that changes from round to round lets them start in different order. What must not happen is counted.
+ * instance; a small skew that changes from round to round lets them start in different order. What must not happen is
+ * counted.
  */
 #include "arch64.h"
 
