@@ -10,7 +10,7 @@
  */
 #include "qemu/osdep.h"
 #include "chardev/char.h"
-#include "hw/char/parallel.h"
+#include "hw/isa/isa.h"
 #include "qemu/log.h"
 #include "trace/hw-char.h"
 
@@ -153,11 +153,11 @@ static bool parallel_realize(Device *dev, Error **errp)
     static const struct {
         uint16_t iobase;
         uint8_t irq;
-    } places[PARALLEL_PORTS] = { { 0x378, 7 }, { 0x278, 5 }, { 0x3bc, 7 } };
+    } places[] = { { 0x378, 7 }, { 0x278, 5 }, { 0x3bc, 7 } };
     Parallel *s = container_of(dev, Parallel, parent);
 
-    if (s->index >= PARALLEL_PORTS) {
-        error_set(errp, "isa-parallel: index %u is outside 0 to %d", s->index, PARALLEL_PORTS - 1);
+    if (s->index >= ARRAY_SIZE(places)) {
+        error_set(errp, "isa-parallel: index %u is outside 0 to %zu", s->index, ARRAY_SIZE(places) - 1);
         return false;
     }
     s->iobase = s->iobase == FROM_INDEX ? places[s->index].iobase : s->iobase;
@@ -220,16 +220,3 @@ static const DeviceType parallel_type = {
     .vmstate = &parallel_vmstate,
 };
 DEVICE_TYPE(parallel_type)
-
-Device *parallel_isa_create(unsigned index, Chardev *chr, Error **errp)
-{
-    Device *dev = device_new("isa-parallel");
-
-    device_set_prop_uint(dev, "index", index);
-    device_set_prop_ptr(dev, "chardev", chr);
-    if (!device_realize(dev, NULL, errp)) {
-        device_unref(dev);
-        return NULL;
-    }
-    return dev;
-}

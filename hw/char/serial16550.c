@@ -14,7 +14,7 @@
  */
 #include "qemu/osdep.h"
 #include "chardev/char.h"
-#include "hw/char/serial.h"
+#include "hw/isa/isa.h"
 #include "qemu/bitops.h"
 #include "qemu/log.h"
 #include "trace/hw-char.h"
@@ -621,16 +621,3 @@ static const DeviceType serial_type = {
     .realize = serial_realize, .unrealize = serial_unrealize, .reset = serial_reset, .vmstate = &serial_vmstate,
 };
 DEVICE_TYPE(serial_type)
-
-Device *serial_isa_create(unsigned index, Chardev *chr, Error **errp)
-{
-    Device *dev = device_new("isa-serial");
-
-    device_set_prop_uint(dev, "index", index);
-    device_set_prop_ptr(dev, "chardev", chr);
-    if (!device_realize(dev, NULL, errp)) {
-        device_unref(dev);
-        return NULL;
-    }
-    return dev;
-}

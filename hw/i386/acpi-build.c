@@ -9,7 +9,7 @@
  * Left out: hot-plug of CPUs and cards, NUMA tables, \_S1 and \_S2.
  */
 #include "qemu/osdep.h"
-#include "qemu/bitops.h"
+#include "qemu/put.h"
 #include "hw/acpi/aml.h"
 #include "hw/i386/acpi-dsdt.h"
 #include "hw/i386/pc-firmware.h"
@@ -77,41 +77,6 @@ static void script_checksum(AcpiBlob *b, const char *file, uint32_t at, uint32_t
 #define HEADER_LEN      36
 #define HEADER_LENGTH   4
 #define HEADER_CHECKSUM 9
-
-static void put(GByteArray *t, const void *p, size_t len)
-{
-    g_byte_array_append(t, p, len);
-}
-
-static void put8(GByteArray *t, uint8_t v)
-{
-    put(t, &v, 1);
-}
-
-static void put16(GByteArray *t, uint16_t v)
-{
-    v = GUINT16_TO_LE(v);
-    put(t, &v, sizeof(v));
-}
-
-static void put32(GByteArray *t, uint32_t v)
-{
-    v = GUINT32_TO_LE(v);
-    put(t, &v, sizeof(v));
-}
-
-static void put64(GByteArray *t, uint64_t v)
-{
-    v = GUINT64_TO_LE(v);
-    put(t, &v, sizeof(v));
-}
-
-static void put_zeros(GByteArray *t, unsigned n)
-{
-    while (n--) {
-        put8(t, 0);
-    }
-}
 
 /* Names as on the machine whose guests we take over: some systems match drivers and licences by them. */
 static uint32_t table_begin(AcpiBlob *b, const char signature[4])

@@ -8,7 +8,7 @@
  * Type".
  */
 #include "qemu/osdep.h"
-#include "qemu/bitops.h"
+#include "qemu/put.h"
 #include "hw/acpi/aml.h"
 
 #define OP_ZERO         0x00
@@ -74,34 +74,6 @@ GByteArray *aml_take(Aml *a)
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------ */
 
-static void put(Aml *a, const void *p, size_t len)
-{
-    g_byte_array_append(a->out, p, len);
-}
-
-static void put8(Aml *a, uint8_t v)
-{
-    put(a, &v, 1);
-}
-
-static void put16(Aml *a, uint16_t v)
-{
-    v = GUINT16_TO_LE(v);
-    put(a, &v, sizeof(v));
-}
-
-static void put32(Aml *a, uint32_t v)
-{
-    v = GUINT32_TO_LE(v);
-    put(a, &v, sizeof(v));
-}
-
-static void put64(Aml *a, uint64_t v)
-{
-    v = GUINT64_TO_LE(v);
-    put(a, &v, sizeof(v));
-}
-
 static void insert(Aml *a, guint at, const uint8_t *p, guint len)
 {
     guint tail = a->out->len - at;
@@ -147,8 +119,8 @@ void aml_end(Aml *a)
     if (open.template) {
         uint8_t size[3] = { OP_WORD };
 
-        put8(a, END_TAG);
-        put8(a, 0);         /* checksum 0: not checked */
+        put8(a->out, END_TAG);
+        put8(a->out, 0);         /* checksum 0: not checked */
         store_le16(size + 1, a->out->len - open.at);
         insert(a, open.at, size, sizeof(size));
     }
@@ -163,7 +135,7 @@ static void put_name_seg(Aml *a, const char *seg, size_t len)
 
     assert(len >= 1 && len <= NAME_SEG_LEN);
     memcpy(padded, seg, len);
-    put(a, padded, sizeof(padded));
+    put(a->out, padded, sizeof(padded));
 }
 
 void aml_path(Aml *a, const char *path)
@@ -172,17 +144,17 @@ void aml_path(Aml *a, const char *path)
     unsigned count;
 
     while (*path == '\\' || *path == '^') {
-        put8(a, *path++);
+        put8(a->out, *path++);
     }
     segs = g_strsplit(path, ".", -1);
     count = g_strv_length(segs);
     if (count == 0) {       /* the root itself */
-        put8(a, 0);
+        put8(a->out, 0);
     } else if (count == 2) {
-        put8(a, OP_DUAL_NAME);
+        put8(a->out, OP_DUAL_NAME);
     } else if (count > 2) {
-        put8(a, OP_MULTI_NAME);
-        put8(a, count);
+        put8(a->out, OP_MULTI_NAME);
+        put8(a->out, count);
     }
     for (unsigned i = 0; i < count; i++) {
         put_name_seg(a, segs[i], strlen(segs[i]));
@@ -194,26 +166,26 @@ void aml_path(Aml *a, const char *path)
 void aml_int(Aml *a, uint64_t v)
 {
     if (v <= 1) {
-        put8(a, v ? OP_ONE : OP_ZERO);
+        put8(a->out, v ? OP_ONE : OP_ZERO);
     } else if (v <= UINT8_MAX) {
-        put8(a, OP_BYTE);
-        put8(a, v);
+        put8(a->out, OP_BYTE);
+        put8(a->out, v);
     } else if (v <= UINT16_MAX) {
-        put8(a, OP_WORD);
-        put16(a, v);
+        put8(a->out, OP_WORD);
+        put16(a->out, v);
     } else if (v <= UINT32_MAX) {
-        put8(a, OP_DWORD);
-        put32(a, v);
+        put8(a->out, OP_DWORD);
+        put32(a->out, v);
     } else {
-        put8(a, OP_QWORD);
-        put64(a, v);
+        put8(a->out, OP_QWORD);
+        put64(a->out, v);
     }
 }
 
 void aml_string(Aml *a, const char *text)
 {
-    put8(a, OP_STRING);
-    put(a, text, strlen(text) + 1);
+    put8(a->out, OP_STRING);
+    put(a->out, text, strlen(text) + 1);
 }
 
 /* Three letters of 5 bits and four hexadecimal digits, most significant byte first (ACPI, "_HID", EISA ID). */
@@ -226,102 +198,102 @@ void aml_eisaid(Aml *a, const char *id)
         v = v << 5 | ((id[i] - 0x40) & 0x1f);
     }
     v = v << 16 | (uint32_t)strtoul(id + 3, NULL, 16);
-    put8(a, OP_DWORD);
-    put32(a, GUINT32_SWAP_LE_BE(v));
+    put8(a->out, OP_DWORD);
+    put32(a->out, GUINT32_SWAP_LE_BE(v));
 }
 
 void aml_buffer(Aml *a, const void *data, size_t len)
 {
-    put8(a, OP_BUFFER);
+    put8(a->out, OP_BUFFER);
     begin(a);
     aml_int(a, len);
-    put(a, data, len);
+    put(a->out, data, len);
     aml_end(a);
 }
 
 void aml_op(Aml *a, unsigned op)
 {
-    put8(a, op);
+    put8(a->out, op);
 }
 
 void aml_arg(Aml *a, unsigned n)
 {
     assert(n < 7);
-    put8(a, AML_ARG0 + n);
+    put8(a->out, AML_ARG0 + n);
 }
 
 void aml_local(Aml *a, unsigned n)
 {
     assert(n < 8);
-    put8(a, AML_LOCAL0 + n);
+    put8(a->out, AML_LOCAL0 + n);
 }
 
 /* ---- containers ------------------------------------------------------------------------------------------------- */
 
 void aml_scope(Aml *a, const char *path)
 {
-    put8(a, OP_SCOPE);
+    put8(a->out, OP_SCOPE);
     begin(a);
     aml_path(a, path);
 }
 
 void aml_device(Aml *a, const char *name)
 {
-    put8(a, OP_EXT);
-    put8(a, EXT_DEVICE);
+    put8(a->out, OP_EXT);
+    put8(a->out, EXT_DEVICE);
     begin(a);
     aml_path(a, name);
 }
 
 void aml_processor(Aml *a, const char *name, uint8_t id)
 {
-    put8(a, OP_EXT);
-    put8(a, EXT_PROCESSOR);
+    put8(a->out, OP_EXT);
+    put8(a->out, EXT_PROCESSOR);
     begin(a);
     aml_path(a, name);
-    put8(a, id);
-    put32(a, 0);            /* no P_BLK: no throttling, no C2/C3 */
-    put8(a, 0);
+    put8(a->out, id);
+    put32(a->out, 0);            /* no P_BLK: no throttling, no C2/C3 */
+    put8(a->out, 0);
 }
 
 void aml_method(Aml *a, const char *name, unsigned argc, bool serialized)
 {
     assert(argc < 8);
-    put8(a, OP_METHOD);
+    put8(a->out, OP_METHOD);
     begin(a);
     aml_path(a, name);
-    put8(a, argc | (serialized ? METHOD_SERIALIZED : 0));
+    put8(a->out, argc | (serialized ? METHOD_SERIALIZED : 0));
 }
 
 void aml_if(Aml *a)
 {
-    put8(a, OP_IF);
+    put8(a->out, OP_IF);
     begin(a);
 }
 
 void aml_else(Aml *a)
 {
-    put8(a, OP_ELSE);
+    put8(a->out, OP_ELSE);
     begin(a);
 }
 
 void aml_while(Aml *a)
 {
-    put8(a, OP_WHILE);
+    put8(a->out, OP_WHILE);
     begin(a);
 }
 
 void aml_package(Aml *a, unsigned count)
 {
     assert(count <= UINT8_MAX);
-    put8(a, OP_PACKAGE);
+    put8(a->out, OP_PACKAGE);
     begin(a);
-    put8(a, count);
+    put8(a->out, count);
 }
 
 void aml_resource_template(Aml *a)
 {
-    put8(a, OP_BUFFER);
+    put8(a->out, OP_BUFFER);
     begin(a);
     g_array_index(a->open, AmlOpen, a->open->len - 1).template = true;
 }
@@ -330,7 +302,7 @@ void aml_resource_template(Aml *a)
 
 void aml_name(Aml *a, const char *name)
 {
-    put8(a, OP_NAME);
+    put8(a->out, OP_NAME);
     aml_path(a, name);
 }
 
@@ -362,10 +334,10 @@ void aml_method_return_int(Aml *a, const char *name, uint64_t v)
 
 void aml_region(Aml *a, const char *name, enum AmlSpace space, uint64_t offset, uint64_t len)
 {
-    put8(a, OP_EXT);
-    put8(a, EXT_REGION);
+    put8(a->out, OP_EXT);
+    put8(a->out, EXT_REGION);
     aml_path(a, name);
-    put8(a, space);
+    put8(a->out, space);
     aml_int(a, offset);
     aml_int(a, len);
 }
@@ -374,26 +346,26 @@ void aml_region(Aml *a, const char *name, enum AmlSpace space, uint64_t offset, 
 static void put_field_bits(Aml *a, unsigned bits)
 {
     if (bits < 1u << 6) {
-        put8(a, bits);
+        put8(a->out, bits);
         return;
     }
     assert(bits < 1u << 12);
-    put8(a, 1u << 6 | (bits & 0xf));
-    put8(a, bits >> 4);
+    put8(a->out, 1u << 6 | (bits & 0xf));
+    put8(a->out, bits >> 4);
 }
 
 void aml_field(Aml *a, const char *region, enum AmlAccess access, const AmlField *fields, unsigned count)
 {
-    put8(a, OP_EXT);
-    put8(a, EXT_FIELD);
+    put8(a->out, OP_EXT);
+    put8(a->out, EXT_FIELD);
     begin(a);
     aml_path(a, region);
-    put8(a, access | FIELD_PRESERVE);
+    put8(a->out, access | FIELD_PRESERVE);
     for (unsigned i = 0; i < count; i++) {
         if (fields[i].name) {
             put_name_seg(a, fields[i].name, strlen(fields[i].name));
         } else {
-            put8(a, 0);
+            put8(a->out, 0);
         }
         put_field_bits(a, fields[i].bits);
     }
@@ -402,7 +374,7 @@ void aml_field(Aml *a, const char *region, enum AmlAccess access, const AmlField
 
 void aml_create_dword_field_path(Aml *a, const char *buffer, unsigned offset, const char *name)
 {
-    put8(a, OP_CREATE_DWORD);
+    put8(a->out, OP_CREATE_DWORD);
     aml_path(a, buffer);
     aml_int(a, offset);
     aml_path(a, name);
@@ -410,7 +382,7 @@ void aml_create_dword_field_path(Aml *a, const char *buffer, unsigned offset, co
 
 void aml_create_dword_field_arg(Aml *a, unsigned arg, unsigned offset, const char *name)
 {
-    put8(a, OP_CREATE_DWORD);
+    put8(a->out, OP_CREATE_DWORD);
     aml_arg(a, arg);
     aml_int(a, offset);
     aml_path(a, name);
@@ -437,44 +409,44 @@ void aml_create_dword_field_arg(Aml *a, unsigned arg, unsigned offset, const cha
 
 void aml_res_io(Aml *a, uint16_t min, uint16_t max, uint8_t align, uint8_t len)
 {
-    put8(a, SMALL_IO);
-    put8(a, 1);
-    put16(a, min);
-    put16(a, max);
-    put8(a, align);
-    put8(a, len);
+    put8(a->out, SMALL_IO);
+    put8(a->out, 1);
+    put16(a->out, min);
+    put16(a->out, max);
+    put8(a->out, align);
+    put8(a->out, len);
 }
 
 void aml_res_irq(Aml *a, uint16_t mask)
 {
-    put8(a, SMALL_IRQ);
-    put16(a, mask);
+    put8(a->out, SMALL_IRQ);
+    put16(a->out, mask);
 }
 
 void aml_res_dma(Aml *a, uint8_t mask)
 {
-    put8(a, SMALL_DMA);
-    put8(a, mask);
-    put8(a, 0);
+    put8(a->out, SMALL_DMA);
+    put8(a->out, mask);
+    put8(a->out, 0);
 }
 
 void aml_res_memory32_fixed(Aml *a, uint32_t base, uint32_t len, bool writable)
 {
-    put8(a, LARGE_MEMORY32_FIXED);
-    put16(a, 9);
-    put8(a, writable);
-    put32(a, base);
-    put32(a, len);
+    put8(a->out, LARGE_MEMORY32_FIXED);
+    put16(a->out, 9);
+    put8(a->out, writable);
+    put32(a->out, base);
+    put32(a->out, len);
 }
 
 void aml_res_interrupt(Aml *a, const uint32_t *irqs, unsigned count, bool shared)
 {
-    put8(a, LARGE_INTERRUPT);
-    put16(a, 2 + 4 * count);
-    put8(a, 0x01 | (shared ? 0x08 : 0));    /* consumer, level, active high */
-    put8(a, count);
+    put8(a->out, LARGE_INTERRUPT);
+    put16(a->out, 2 + 4 * count);
+    put8(a->out, 0x01 | (shared ? 0x08 : 0));    /* consumer, level, active high */
+    put8(a->out, count);
     for (unsigned i = 0; i < count; i++) {
-        put32(a, irqs[i]);
+        put32(a->out, irqs[i]);
     }
 }
 
@@ -484,15 +456,15 @@ static void address_space(Aml *a, unsigned width, uint8_t space, uint8_t flags, 
     uint64_t values[5] = { 0, min, max, 0, max - min + 1 };
     static const uint8_t tag[] = { [2] = LARGE_WORD, [4] = LARGE_DWORD, [8] = LARGE_QWORD };
 
-    put8(a, tag[width]);
-    put16(a, 3 + 5 * width);
-    put8(a, space);
-    put8(a, SPACE_FIXED);
-    put8(a, flags);
+    put8(a->out, tag[width]);
+    put16(a->out, 3 + 5 * width);
+    put8(a->out, space);
+    put8(a->out, SPACE_FIXED);
+    put8(a->out, flags);
     for (unsigned i = 0; i < ARRAY_SIZE(values); i++) {
         uint64_t v = GUINT64_TO_LE(values[i]);
 
-        put(a, &v, width);
+        put(a->out, &v, width);
     }
 }
 

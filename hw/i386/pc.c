@@ -14,8 +14,6 @@
 #include "hw/acpi/piix4.h"
 #include "hw/block/fdc.h"
 #include "hw/char/debugcon.h"
-#include "hw/char/parallel.h"
-#include "hw/char/serial.h"
 #include "hw/i386/pc-firmware.h"
 #include "hw/i386/x86-board.h"
 #include "hw/ide/ide.h"
@@ -238,7 +236,7 @@ static bool create_serial_ports(PcState *pc, Error **errp)
         if (!pc->opts->serial[i]) {
             continue;
         }
-        if (!serial_isa_create(i, pc->opts->serial[i], errp)) {
+        if (!isa_port_create("isa-serial", i, pc->opts->serial[i], errp)) {
             return false;
         }
         pc->serial_mask |= 1u << i;
@@ -249,7 +247,7 @@ static bool create_serial_ports(PcState *pc, Error **errp)
 static bool create_parallel_ports(PcState *pc, Error **errp)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(pc->opts->parallel); i++) {
-        if (pc->opts->parallel[i] && !parallel_isa_create(i, pc->opts->parallel[i], errp)) {
+        if (pc->opts->parallel[i] && !isa_port_create("isa-parallel", i, pc->opts->parallel[i], errp)) {
             return false;
         }
     }

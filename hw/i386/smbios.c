@@ -8,7 +8,7 @@
  * Left out: values only real hardware has (serial numbers, slots, caches, sensors).
  */
 #include "qemu/osdep.h"
-#include "qemu/bitops.h"
+#include "qemu/put.h"
 #include "hw/i386/pc.h"
 #include "hw/i386/x86-board.h"
 
@@ -42,37 +42,14 @@ typedef struct Smbios {
     uint16_t count, max_len;
 } Smbios;
 
-static void put8(Smbios *s, uint8_t v)
-{
-    g_byte_array_append(s->out, &v, 1);
-}
-
-static void put16(Smbios *s, uint16_t v)
-{
-    v = GUINT16_TO_LE(v);
-    g_byte_array_append(s->out, (uint8_t *)&v, sizeof(v));
-}
-
-static void put32(Smbios *s, uint32_t v)
-{
-    v = GUINT32_TO_LE(v);
-    g_byte_array_append(s->out, (uint8_t *)&v, sizeof(v));
-}
-
-static void put64(Smbios *s, uint64_t v)
-{
-    v = GUINT64_TO_LE(v);
-    g_byte_array_append(s->out, (uint8_t *)&v, sizeof(v));
-}
-
 static void put_string(Smbios *s, const char *text)
 {
     if (!text) {
-        put8(s, 0);
+        put8(s->out, 0);
         return;
     }
     g_string_append_len(s->strings, text, strlen(text) + 1);
-    put8(s, ++s->n_strings);
+    put8(s->out, ++s->n_strings);
 }
 
 static void begin(Smbios *s, uint8_t type, uint16_t handle)
@@ -80,9 +57,9 @@ static void begin(Smbios *s, uint8_t type, uint16_t handle)
     s->start = s->out->len;
     s->n_strings = 0;
     g_string_truncate(s->strings, 0);
-    put8(s, type);
-    put8(s, 0);
-    put16(s, handle);
+    put8(s->out, type);
+    put8(s->out, 0);
+    put16(s->out, handle);
 }
 
 /* The strings follow the structure; an empty one ends them, two when there are none. */
@@ -90,9 +67,9 @@ static void end(Smbios *s)
 {
     s->out->data[s->start + 1] = s->out->len - s->start;
     g_byte_array_append(s->out, (uint8_t *)s->strings->str, s->strings->len);
-    put8(s, 0);
+    put8(s->out, 0);
     if (!s->n_strings) {
-        put8(s, 0);
+        put8(s->out, 0);
     }
     s->count++;
     s->max_len = MAX(s->max_len, s->out->len - s->start);
@@ -104,7 +81,7 @@ static void put_uuid(Smbios *s, const uint8_t uuid[16])
     static const uint8_t order[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
 
     for (unsigned i = 0; i < 16; i++) {
-        put8(s, uuid[order[i]]);
+        put8(s->out, uuid[order[i]]);
     }
 }
 
@@ -225,16 +202,16 @@ static void add_firmware(Smbios *s)
     begin(s, 0, HANDLE_FIRMWARE);
     put_setting(s, 0, "vendor", NULL);
     put_setting(s, 0, "version", NULL);
-    put16(s, 0xe800);       /* segment of the firmware */
+    put16(s->out, 0xe800);       /* segment of the firmware */
     put_setting(s, 0, "date", NULL);
-    put8(s, 0);             /* size: 64 KiB */
-    put64(s, 0x08);         /* characteristics are not given */
-    put8(s, 0);
-    put8(s, 0x14 | (g_str_equal(uefi, "on") ? 0x08 : 0));   /* virtual machine, targeted content distribution */
-    put8(s, (uint8_t)major);
-    put8(s, (uint8_t)minor);
-    put8(s, 0xff);          /* no embedded controller */
-    put8(s, 0xff);
+    put8(s->out, 0);             /* size: 64 KiB */
+    put64(s->out, 0x08);         /* characteristics are not given */
+    put8(s->out, 0);
+    put8(s->out, 0x14 | (g_str_equal(uefi, "on") ? 0x08 : 0));   /* virtual machine, targeted content distribution */
+    put8(s->out, (uint8_t)major);
+    put8(s->out, (uint8_t)minor);
+    put8(s->out, 0xff);          /* no embedded controller */
+    put8(s->out, 0xff);
     end(s);
 }
 
@@ -246,7 +223,7 @@ static void add_system(Smbios *s, PcState *pc)
     put_setting(s, 1, "version", PC_MACHINE_VERSION);
     put_setting(s, 1, "serial", NULL);
     put_uuid(s, pc->uuid);
-    put8(s, 0x06);          /* woken by the power switch */
+    put8(s->out, 0x06);          /* woken by the power switch */
     put_setting(s, 1, "sku", NULL);
     put_setting(s, 1, "family", NULL);
     end(s);
@@ -263,11 +240,11 @@ static void add_base_board(Smbios *s)
     put_setting(s, 2, "version", PC_MACHINE_VERSION);
     put_setting(s, 2, "serial", NULL);
     put_setting(s, 2, "asset", NULL);
-    put8(s, 0x01);          /* hosting board */
+    put8(s->out, 0x01);          /* hosting board */
     put_setting(s, 2, "location", NULL);
-    put16(s, HANDLE_CHASSIS);
-    put8(s, 0x0a);          /* motherboard */
-    put8(s, 0);
+    put16(s->out, HANDLE_CHASSIS);
+    put8(s->out, 0x0a);          /* motherboard */
+    put8(s->out, 0);
     end(s);
 }
 
@@ -289,7 +266,7 @@ static void add_oem_strings(Smbios *s)
         }
         if (!pass && n) {
             begin(s, 11, HANDLE_STRINGS);
-            put8(s, (uint8_t)MIN(n, 255u));
+            put8(s->out, (uint8_t)MIN(n, 255u));
         } else if (!pass) {
             return;
         }
@@ -301,19 +278,19 @@ static void add_chassis(Smbios *s)
 {
     begin(s, 3, HANDLE_CHASSIS);
     put_setting(s, 3, "manufacturer", MANUFACTURER);
-    put8(s, 0x01);          /* other */
+    put8(s->out, 0x01);          /* other */
     put_setting(s, 3, "version", PC_MACHINE_VERSION);
     put_setting(s, 3, "serial", NULL);
     put_setting(s, 3, "asset", NULL);
-    put8(s, 0x03);          /* boot-up, power supply and thermal state: safe */
-    put8(s, 0x03);
-    put8(s, 0x03);
-    put8(s, 0x02);          /* security status: unknown */
-    put32(s, 0);
-    put8(s, 0);
-    put8(s, 0);
-    put8(s, 0);
-    put8(s, 0);
+    put8(s->out, 0x03);          /* boot-up, power supply and thermal state: safe */
+    put8(s->out, 0x03);
+    put8(s->out, 0x03);
+    put8(s->out, 0x02);          /* security status: unknown */
+    put32(s->out, 0);
+    put8(s->out, 0);
+    put8(s->out, 0);
+    put8(s->out, 0);
+    put8(s->out, 0);
     put_setting(s, 3, "sku", NULL);
     end(s);
 }
@@ -325,29 +302,29 @@ static void add_processor(Smbios *s, unsigned socket)
 
     begin(s, 4, HANDLE_CPU + socket);
     put_string(s, name);
-    put8(s, 0x03);          /* central processor */
-    put8(s, 0x01);          /* family: other */
+    put8(s->out, 0x03);          /* central processor */
+    put8(s->out, 0x01);          /* family: other */
     put_setting(s, 4, "manufacturer", MANUFACTURER);
-    put32(s, x86_cpu_cpuid_signature());
-    put32(s, x86_cpu_cpuid_features());
+    put32(s->out, x86_cpu_cpuid_signature());
+    put32(s->out, x86_cpu_cpuid_features());
     put_setting(s, 4, "version", PC_MACHINE_VERSION);
-    put8(s, 0);
-    put16(s, 0);            /* external clock unknown */
-    put16(s, 2000);
-    put16(s, 2000);
-    put8(s, 0x41);          /* socket populated, CPU enabled */
-    put8(s, 0x01);
-    put16(s, NOT_PROVIDED); /* caches */
-    put16(s, NOT_PROVIDED);
-    put16(s, NOT_PROVIDED);
+    put8(s->out, 0);
+    put16(s->out, 0);            /* external clock unknown */
+    put16(s->out, 2000);
+    put16(s->out, 2000);
+    put8(s->out, 0x41);          /* socket populated, CPU enabled */
+    put8(s->out, 0x01);
+    put16(s->out, NOT_PROVIDED); /* caches */
+    put16(s->out, NOT_PROVIDED);
+    put16(s->out, NOT_PROVIDED);
     put_setting(s, 4, "serial", NULL);
     put_setting(s, 4, "asset", NULL);
     put_setting(s, 4, "part", NULL);
-    put8(s, MIN(smp_cores, 0xff));
-    put8(s, MIN(smp_cores, 0xff));
-    put8(s, MIN(smp_cores * smp_threads, 0xff));
-    put16(s, 0x0002);       /* characteristics: unknown */
-    put16(s, 0x0001);
+    put8(s->out, MIN(smp_cores, 0xff));
+    put8(s->out, MIN(smp_cores, 0xff));
+    put8(s->out, MIN(smp_cores * smp_threads, 0xff));
+    put16(s->out, 0x0002);       /* characteristics: unknown */
+    put16(s->out, 0x0001);
     end(s);
 }
 
@@ -356,13 +333,13 @@ static void add_memory_array(Smbios *s, uint64_t ram, unsigned dimms)
     uint64_t kib = ram / KiB;
 
     begin(s, 16, HANDLE_ARRAY);
-    put8(s, 0x01);
-    put8(s, 0x03);          /* system memory */
-    put8(s, 0x06);          /* multi-bit ECC */
-    put32(s, kib < SIZE_UNKNOWN32 ? kib : SIZE_UNKNOWN32);
-    put16(s, 0xfffe);
-    put16(s, dimms);
-    put64(s, kib < SIZE_UNKNOWN32 ? 0 : ram);
+    put8(s->out, 0x01);
+    put8(s->out, 0x03);          /* system memory */
+    put8(s->out, 0x06);          /* multi-bit ECC */
+    put32(s->out, kib < SIZE_UNKNOWN32 ? kib : SIZE_UNKNOWN32);
+    put16(s->out, 0xfffe);
+    put16(s->out, dimms);
+    put64(s->out, kib < SIZE_UNKNOWN32 ? 0 : ram);
     end(s);
 }
 
@@ -373,28 +350,28 @@ static void add_dimm(Smbios *s, unsigned n, uint64_t size)
     uint64_t mib = size / MiB;
 
     begin(s, 17, HANDLE_DIMM + n);
-    put16(s, HANDLE_ARRAY);
-    put16(s, 0xfffe);
-    put16(s, NOT_PROVIDED);
-    put16(s, NOT_PROVIDED);
-    put16(s, mib < 0x7fff ? mib : 0x7fff);
-    put8(s, 0x09);          /* DIMM */
-    put8(s, 0);
+    put16(s->out, HANDLE_ARRAY);
+    put16(s->out, 0xfffe);
+    put16(s->out, NOT_PROVIDED);
+    put16(s->out, NOT_PROVIDED);
+    put16(s->out, mib < 0x7fff ? mib : 0x7fff);
+    put8(s->out, 0x09);          /* DIMM */
+    put8(s->out, 0);
     put_string(s, name);
     put_setting(s, 17, "bank", NULL);
-    put8(s, 0x07);          /* RAM */
-    put16(s, 0x0002);
-    put16(s, 0);
+    put8(s->out, 0x07);          /* RAM */
+    put16(s->out, 0x0002);
+    put16(s->out, 0);
     put_setting(s, 17, "manufacturer", MANUFACTURER);
     put_setting(s, 17, "serial", NULL);
     put_setting(s, 17, "asset", NULL);
     put_setting(s, 17, "part", NULL);
-    put8(s, 0);
-    put32(s, mib < 0x7fff ? 0 : mib);
-    put16(s, 0);
-    put16(s, 0);
-    put16(s, 0);
-    put16(s, 0);
+    put8(s->out, 0);
+    put32(s->out, mib < 0x7fff ? 0 : mib);
+    put16(s->out, 0);
+    put16(s->out, 0);
+    put16(s->out, 0);
+    put16(s->out, 0);
     end(s);
 }
 
@@ -404,12 +381,12 @@ static void add_mapped_range(Smbios *s, unsigned n, uint64_t start, uint64_t siz
     bool wide = last >= UINT32_MAX;
 
     begin(s, 19, HANDLE_MAPPED + n);
-    put32(s, wide ? UINT32_MAX : first);
-    put32(s, wide ? UINT32_MAX : last);
-    put16(s, HANDLE_ARRAY);
-    put8(s, 1);
-    put64(s, wide ? start : 0);
-    put64(s, wide ? start + size - 1 : 0);
+    put32(s->out, wide ? UINT32_MAX : first);
+    put32(s->out, wide ? UINT32_MAX : last);
+    put16(s->out, HANDLE_ARRAY);
+    put8(s->out, 1);
+    put64(s->out, wide ? start : 0);
+    put64(s->out, wide ? start + size - 1 : 0);
     end(s);
 }
 
@@ -456,7 +433,7 @@ void smbios_build(PcState *pc)
     add_memory(&s, pc);
     begin(&s, 32, HANDLE_BOOT);
     for (unsigned i = 0; i < 7; i++) {  /* six reserved bytes, then status 0: no errors */
-        put8(&s, 0);
+        put8(s.out, 0);
     }
     end(&s);
     begin(&s, 127, HANDLE_END);

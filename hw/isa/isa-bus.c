@@ -34,6 +34,19 @@ MemoryRegion *isa_address_space_io(void)
     return bus_io;
 }
 
+Device *isa_port_create(const char *type, unsigned index, Chardev *chr, Error **errp)
+{
+    Device *dev = device_new(type);
+
+    device_set_prop_uint(dev, "index", index);
+    device_set_prop_ptr(dev, "chardev", chr);
+    if (!device_realize(dev, NULL, errp)) {
+        device_unref(dev);
+        return NULL;
+    }
+    return dev;
+}
+
 static bool isa_bus_realize(Device *dev, Error **errp)
 {
     if (!bus_io) {

@@ -2,39 +2,13 @@
 /* The parallel port through its ports, with a character device the test holds in its hands. */
 #include "qemu/osdep.h"
 #include "device-harness.h"
-#include "chardev/char.h"
-#include "hw/char/parallel.h"
+#include "fake-chardev.h"
 
 #define LPT1    0x378
 enum { DATA, STATUS, CONTROL };
 
-struct Chardev {
-    ChardevFrontend fe;
-    GString *sent;
-    int room;
-};
-
 static Chardev chr;
 static Device *lpt;
-
-void chardev_attach(Chardev *c, const ChardevFrontend *fe)
-{
-    c->fe = *fe;
-}
-
-int chardev_write(Chardev *c, const uint8_t *buf, int len)
-{
-    int n = MIN(len, c->room);
-
-    c->room -= n;
-    g_string_append_len(c->sent, (const char *)buf, n);
-    return n;
-}
-
-Chardev *chardev_find(const char *label)
-{
-    return NULL;
-}
 
 static uint8_t get(unsigned reg)
 {
@@ -49,9 +23,7 @@ static void set(unsigned reg, uint8_t val)
 static void fresh(void)
 {
     lpt->type->reset(lpt);
-    chr.room = INT_MAX;
-    g_string_truncate(chr.sent, 0);
-    memset(line_edges, 0, sizeof(line_edges));
+    chardev_fresh(&chr);
 }
 
 static void print(uint8_t c, uint8_t control)
@@ -147,8 +119,8 @@ static void test_state_survives_savevm(void)
 int main(int argc, char **argv)
 {
     harness_init(&argc, &argv);
-    chr.sent = g_string_new(NULL);
-    lpt = parallel_isa_create(0, &chr, &error_abort);
+    chardev_fresh(&chr);
+    lpt = isa_port_create("isa-parallel", 0, &chr, &error_abort);
     g_test_add_func("/parallel/reset", test_registers_at_reset);
     g_test_add_func("/parallel/latches", test_latches_and_direction);
     g_test_add_func("/parallel/strobe", test_strobe_prints_once);

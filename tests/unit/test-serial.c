@@ -2,51 +2,14 @@
 /* The 16550A through its ports, with a character device the test holds in its hands. */
 #include "qemu/osdep.h"
 #include "device-harness.h"
-#include "chardev/char.h"
+#include "fake-chardev.h"
 #include "hw/char/debugcon.h"
-#include "hw/char/serial.h"
 
 #define COM1    0x3f8
 enum { DATA, IER, IIR, LCR, MCR, LSR, MSR, SCR };
 
-struct Chardev {
-    ChardevFrontend fe;
-    GString *sent;
-    int room;           /* bytes it takes before it blocks */
-    unsigned accepts;
-};
-
-static Chardev chr = { .room = INT_MAX };
+static Chardev chr;
 static Device *uart;
-
-void chardev_attach(Chardev *c, const ChardevFrontend *fe)
-{
-    c->fe = *fe;
-}
-
-int chardev_write(Chardev *c, const uint8_t *buf, int len)
-{
-    int n = MIN(len, c->room);
-
-    c->room -= n;
-    g_string_append_len(c->sent, (const char *)buf, n);
-    return n;
-}
-
-int chardev_write_all(Chardev *c, const uint8_t *buf, int len)
-{
-    return chardev_write(c, buf, len);
-}
-
-void chardev_accept_input(Chardev *c)
-{
-    c->accepts++;
-}
-
-Chardev *chardev_find(const char *label)
-{
-    return NULL;
-}
 
 static uint8_t get(unsigned reg)
 {
@@ -61,9 +24,7 @@ static void set(unsigned reg, uint8_t val)
 static void fresh(void)
 {
     uart->type->reset(uart);
-    chr.room = INT_MAX;
-    g_string_truncate(chr.sent, 0);
-    memset(line_edges, 0, sizeof(line_edges));
+    chardev_fresh(&chr);
 }
 
 static void type(const char *text)
@@ -285,7 +246,7 @@ static void test_state_survives_savevm(void)
 
 static void test_ports_by_index(void)
 {
-    Device *com2 = serial_isa_create(1, NULL, &error_abort);
+    Device *com2 = isa_port_create("isa-serial", 1, NULL, &error_abort);
     Device *next = device_new("isa-serial");
     Error *err = NULL;
 
@@ -297,7 +258,7 @@ static void test_ports_by_index(void)
     g_assert_true(device_realize(next, NULL, &error_abort));
     next->type->reset(next);
     g_assert_cmphex(in8(0x3e8 + LSR), ==, 0x60);
-    g_assert_null(serial_isa_create(7, NULL, &err));
+    g_assert_null(isa_port_create("isa-serial", 7, NULL, &err));
     error_free(err);
 }
 
@@ -316,8 +277,8 @@ static void test_debugcon(void)
 int main(int argc, char **argv)
 {
     harness_init(&argc, &argv);
-    chr.sent = g_string_new(NULL);
-    uart = serial_isa_create(0, &chr, &error_abort);
+    chardev_fresh(&chr);
+    uart = isa_port_create("isa-serial", 0, &chr, &error_abort);
     g_test_add_func("/serial/reset", test_reset_values);
     g_test_add_func("/serial/probe", test_looks_like_a_16550a);
     g_test_add_func("/serial/thre", test_thre_interrupt_follows_enable_and_write);

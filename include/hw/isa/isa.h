@@ -3,6 +3,7 @@
 #ifndef HW_ISA_ISA_H
 #define HW_ISA_ISA_H
 
+#include "chardev/char.h"
 #include "hw/core/device.h"
 
 #define ISA_NUM_IRQS 16
@@ -13,5 +14,11 @@ Irq isa_irq(int n);                                             /* 0..15 */
 void isa_map_port(Device *dev, uint16_t port, MemoryRegion *mr);   /* undone by unrealize through memory_region_del */
 MemoryRegion *isa_address_space(void);
 MemoryRegion *isa_address_space_io(void);
+
+/*
+ * A port, realized: type "isa-serial" (index 0..3, COM1..COM4) or "isa-parallel" (0..2, LPT1..LPT3); the index gives
+ * I/O port and interrupt. chr may be NULL: what is sent is lost and nothing ever comes. NULL with errp.
+ */
+Device *isa_port_create(const char *type, unsigned index, Chardev *chr, Error **errp);
 
 #endif
