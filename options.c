@@ -290,10 +290,11 @@ static bool opt_memory(void *dest, const char *arg, Error **errp)
     }
     /* The page tables of the architecture end at 52 bits; what the CPU model can do is checked later. */
     if (size > 1ull << 52) {
-        error_set(errp, "guest memory is too large: physical addresses have at most 52 bits");
+        error_set(errp, "guest memory is too large: at most 4 PiB, addresses have 52 bits");
         return false;
     }
     o->board.ram_size = ROUND_UP(size, 8 * KiB);
+    o->board.ram_text = arg;
     return true;
 }
 
@@ -908,7 +909,7 @@ bool vm_options_parse(VmOptions *o, int argc, char **argv, Error **errp)
 {
     *o = (VmOptions){
         .board = {
-            .ram_size = RAM_SIZE_DEFAULT,
+            .ram_size = RAM_SIZE_DEFAULT, .ram_text = "128M",
             .debugcon_port = 0xe9,
             .cpu_model = g_str_has_suffix(error_get_progname(), "i386") ? "qemu32" : NULL,
         },

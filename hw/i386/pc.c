@@ -156,7 +156,7 @@ static bool create_ram(PcState *pc, Error **errp)
     pc->below_4g = size < LOW_RAM_MAX ? size : LOW_RAM_SPLIT;
     pc->above_4g = size - pc->below_4g;
     if (!memory_region_init_ram(&pc->ram, NULL, "pc.ram", size, errp)) {
-        error_prepend(errp, "-m %lluM: ", size / MiB);
+        error_prepend(errp, "-m %s: ", pc->opts->ram_text);
         return false;
     }
     memory_region_init_alias(&pc->ram_low, NULL, "ram-below-4g", &pc->ram, 0, pc->below_4g);
@@ -176,8 +176,8 @@ static bool check_ram_is_addressable(PcState *pc, Error **errp)
         limit = MIN(limit, PC_HT_HOLE_START);
     }
     if (end > limit) {
-        error_set(errp, "-m %lluM: memory ends above what this CPU model can address (%llu MiB)",
-                  pc->opts->ram_size / MiB, limit / MiB);
+        error_set(errp, "-m %s: memory ends above what this CPU model can address (%llu MiB)",
+                  pc->opts->ram_text, limit / MiB);
         return false;
     }
     return true;

@@ -10,6 +10,7 @@
 
 typedef struct MachineOptions {     /* filled by the command line, read by the board */
     uint64_t ram_size;
+    const char *ram_text;       /* as the user wrote it, for messages */
     const char *machine, *cpu_model, *bios, *kernel, *initrd, *append, *name, *uuid;
     Chardev *serial[4];
     Chardev *debugcon; uint16_t debugcon_port;
