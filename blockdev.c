@@ -2,7 +2,7 @@
 /*
  * Drives from the command line: -drive, and the short forms -hda, -cdrom, -fda
  *
- * Left out: throttling, copy-on-read.
+ * Left out: copy-on-read, groups of drives that share their limits.
  */
 #include "qemu/osdep.h"
 #include "sysemu/blockdev.h"
@@ -15,16 +15,16 @@ static const struct {
 } interfaces[DRIVE_IF__COUNT] = { [DRIVE_IDE] = { "ide", 2, 4 }, [DRIVE_FLOPPY] = { "floppy", 2, 2 },
                                   [DRIVE_NONE] = { "none", 0, 0 } };
 
-static const struct {
-    const char *name;
-    BlockCache cache;
-} cache_modes[] = {
-    { "writeback", BLOCK_CACHE_WRITEBACK }, { "none", BLOCK_CACHE_NONE }, { "off", BLOCK_CACHE_NONE },
-    { "writethrough", BLOCK_CACHE_WRITETHROUGH }, { "directsync", BLOCK_CACHE_DIRECTSYNC },
-    { "unsafe", BLOCK_CACHE_UNSAFE },
-};
-
 static GPtrArray *drives;       /* DriveInfo *, in the order given */
+
+/* The keys of throttle_keys[]: each limit in both of its spellings. */
+#define THROTTLE_KEYS(plain, dotted, what)                                                                      \
+    { plain, KEY_SIZE, .help = what },                                                                          \
+    { plain "_max", KEY_SIZE, .help = "in bursts" },                                                            \
+    { plain "_max_length", KEY_UINT, .help = "seconds a burst may last (default: 1)" },                         \
+    { "throttling." dotted, KEY_SIZE, .help = "the same as " plain },                                           \
+    { "throttling." dotted "-max", KEY_SIZE, .help = "the same as " plain "_max" },                             \
+    { "throttling." dotted "-max-length", KEY_UINT, .help = "the same as " plain "_max_length" }
 
 const KeyDef drive_keys[] = {
     { "file", KEY_STRING, .help = "the image; without it the drive is empty" },
@@ -53,6 +53,14 @@ const KeyDef drive_keys[] = {
     { "detect-zeroes", KEY_STRING, .values = "off", .help = "accepted" },
     { "locking", KEY_STRING, .values = "auto|on|off",
       .help = "keep other programs from using the image (default: auto)" },
+    THROTTLE_KEYS("bps", "bps-total", "bytes a second the guest may read and write (default: no limit)"),
+    THROTTLE_KEYS("bps_rd", "bps-read", "bytes a second it may read"),
+    THROTTLE_KEYS("bps_wr", "bps-write", "bytes a second it may write"),
+    THROTTLE_KEYS("iops", "iops-total", "requests a second"),
+    THROTTLE_KEYS("iops_rd", "iops-read", "reads a second"),
+    THROTTLE_KEYS("iops_wr", "iops-write", "writes a second"),
+    { "iops_size", KEY_SIZE, .help = "a request of more bytes counts as several of this size" },
+    { "throttling.iops-size", KEY_SIZE, .help = "the same as iops_size" },
     { .name = NULL },
 };
 
@@ -178,11 +186,23 @@ static void read_open_options(DriveInfo *d, const KeyList *l)
     d->open.auto_readonly = d->interface == DRIVE_FLOPPY;
     d->open.no_lock = !g_strcmp0(keylist_get(l, "locking"), "off");
     d->open.discard = discard && (g_str_equal(discard, "unmap") || g_str_equal(discard, "on"));
-    for (unsigned i = 0; cache && i < ARRAY_SIZE(cache_modes); i++) {
-        if (g_str_equal(cache, cache_modes[i].name)) {
-            d->open.cache = cache_modes[i].cache;
-        }
+    if (cache) {
+        block_cache_parse(cache, &d->open.cache);       /* drive_keys has checked it */
     }
+}
+
+static bool read_throttle(DriveInfo *d, const KeyList *l, Error **errp)
+{
+    for (const ThrottleKey *k = throttle_keys; k->plain; k++) {
+        uint64_t *v = (uint64_t *)((char *)&d->throttle + k->offset);
+
+        if (keylist_get(l, k->plain) && keylist_get(l, k->dotted)) {
+            error_set(errp, "'%s' and its alias '%s' can't be used at the same time", k->dotted, k->plain);
+            return false;
+        }
+        *v = keylist_get_uint(l, k->plain, keylist_get_uint(l, k->dotted, 0));
+    }
+    return throttle_check(&d->throttle, errp);
 }
 
 static bool drive_read(DriveInfo *d, const KeyList *l, Error **errp)
@@ -207,6 +227,9 @@ static bool drive_read(DriveInfo *d, const KeyList *l, Error **errp)
         g_clear_pointer(&d->file, g_free);
     }
     read_open_options(d, l);
+    if (!read_throttle(d, l, errp)) {
+        return false;
+    }
     if (!choose_place(d, l, errp)) {
         return false;
     }
@@ -311,6 +334,7 @@ static bool drive_open(DriveInfo *d, Error **errp)
         blk_insert(d->blk, node);
     }
     blk_set_on_error(d->blk, d->on_read_error, d->on_write_error);
+    blk_set_throttle(d->blk, &d->throttle);
     return true;
 }
 

@@ -3,7 +3,12 @@
 #include "qemu/osdep.h"
 #include "block/backend.h"
 #include "qemu/main-loop.h"
+#include "qemu/timer.h"
 #include "qemu/worker.h"
+
+typedef struct BlkQueue {
+    struct BlkRequest *first, **end;
+} BlkQueue;
 
 struct BlockBackend {
     char *name;
@@ -15,6 +20,11 @@ struct BlockBackend {
     BlkOnError on_read_error, on_write_error;
     struct BlkRequest *parked;  /* failed, to be tried again when the machine runs again */
     BlkStats stats;
+    Throttle throttle;
+    bool is_throttled;
+    BlkQueue throttled[2];      /* reads, writes: counted as under way */
+    unsigned turn;              /* which of them is looked at next */
+    Timer throttle_timer;
     BlockBackend *next;
 };
 
@@ -24,8 +34,10 @@ typedef struct BlkRequest {
     void *opaque;
     BlockOp op;                 /* for another try */
     WorkerJob refused;          /* the way back of a request that never reaches the node */
-    struct BlkRequest *next;    /* parked */
+    struct BlkRequest *next;    /* parked, or throttled */
 } BlkRequest;
+
+static void throttle_run(void *opaque);
 
 static BlockBackend *backends;  /* in order of creation; big lock */
 static void (*stop_machine)(void);      /* set once, at start */
@@ -55,6 +67,9 @@ BlockBackend *blk_new(const char *name)
     b = g_new0(BlockBackend, 1);
     b->name = g_strdup(name);
     b->write_cache = true;
+    b->throttled[0].end = &b->throttled[0].first;
+    b->throttled[1].end = &b->throttled[1].first;
+    timer_init(&b->throttle_timer, CLOCK_VM, throttle_run, b);
     *end = b;
     return b;
 }
@@ -234,6 +249,78 @@ static int blk_check(const BlockBackend *blk, const BlockOp *op)
     return 0;
 }
 
+/* ---- rates ------------------------------------------------------------------------------------------------------- */
+
+static void throttle_queue(BlkRequest *r)
+{
+    BlkQueue *q = &r->blk->throttled[r->op.kind == BLOCK_WRITE];
+
+    *q->end = r;
+    q->end = &r->next;
+}
+
+static void throttle_pop(BlkQueue *q)
+{
+    BlkRequest *r = q->first;
+
+    q->first = r->next;
+    if (!q->first) {
+        q->end = &q->first;
+    }
+    r->next = NULL;
+    block_submit(r->blk->node, &r->op, blk_done, r);
+}
+
+/* All that may go now goes, one direction after the other; the timer comes back for the rest. */
+static void throttle_run(void *opaque)
+{
+    BlockBackend *blk = opaque;
+    int64_t now = clock_get_ns(CLOCK_VM), next = INT64_MAX;
+
+    for (unsigned idle = 0; idle < 2; blk->turn ^= 1) {
+        BlkQueue *q = &blk->throttled[blk->turn];
+        int64_t wait = q->first && blk->is_throttled ? throttle_wait_ns(&blk->throttle, blk->turn, now) : 0;
+
+        if (q->first && !wait) {
+            throttle_account(&blk->throttle, blk->turn, q->first->op.bytes);
+            throttle_pop(q);
+            idle = 0;
+        } else {
+            next = q->first ? MIN(next, wait) : next;
+            idle++;
+        }
+    }
+    if (next < INT64_MAX) {
+        timer_arm(&blk->throttle_timer, now + next);
+    }
+}
+
+void blk_set_throttle(BlockBackend *blk, const ThrottleConfig *cfg)
+{
+    blk->is_throttled = throttle_is_on(cfg);
+    throttle_set(&blk->throttle, cfg, clock_get_ns(CLOCK_VM));
+    timer_disarm(&blk->throttle_timer);
+    throttle_run(blk);
+}
+
+const ThrottleConfig *blk_throttle(const BlockBackend *blk)
+{
+    return &blk->throttle.cfg;
+}
+
+/* The clock may stand still: who waits for the end of all requests cannot wait for it. */
+static void throttle_release(BlockBackend *blk)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        while (blk->throttled[i].first) {
+            throttle_pop(&blk->throttled[i]);
+        }
+    }
+    timer_disarm(&blk->throttle_timer);
+}
+
+/* ---- submitting -------------------------------------------------------------------------------------------------- */
+
 static void blk_submit(BlockBackend *blk, const BlockOp *op, BlockDone *cb, void *opaque)
 {
     BlkRequest *r = g_new0(BlkRequest, 1);
@@ -243,6 +330,9 @@ static void blk_submit(BlockBackend *blk, const BlockOp *op, BlockDone *cb, void
     blk->in_flight++;
     if (ret) {
         worker_complete(&r->refused, ret);
+    } else if (blk->is_throttled && (op->kind == BLOCK_READ || op->kind == BLOCK_WRITE)) {
+        throttle_queue(r);
+        throttle_run(blk);
     } else {
         block_submit(blk->node, op, blk_done, r);
     }
@@ -312,18 +402,20 @@ int blk_pread_sync(BlockBackend *blk, uint64_t offset, void *buf, size_t len)
 void blk_drain(BlockBackend *blk)
 {
     while (blk->in_flight) {
+        throttle_release(blk);
         main_loop_wait(-1);
     }
 }
 
 static bool anything_in_flight(void)
 {
+    bool any = false;
+
     for (BlockBackend *b = backends; b; b = b->next) {
-        if (b->in_flight) {
-            return true;
-        }
+        throttle_release(b);
+        any |= b->in_flight;
     }
-    return false;
+    return any;
 }
 
 void blk_drain_all(void)
@@ -346,6 +438,7 @@ void blk_close_all(void)
             b->parked = r->next;
             g_free(r);
         }
+        timer_disarm(&b->throttle_timer);
         block_unref(b->node);
         g_free(b->name);
         g_free(b);

@@ -152,6 +152,22 @@ void hmp_change(Monitor *m, const Arg *a)
     hmp_handle_error(m, err);
 }
 
+/* device bps bps_rd bps_wr iops iops_rd iops_wr: what is not named here, bursts for example, has no limit afterwards. */
+void hmp_block_set_io_throttle(Monitor *m, const Arg *a)
+{
+    ThrottleConfig cfg = { 0 };
+    Error *err = NULL;
+    BlockBackend *blk = find_blk(a[0].s, &err);
+
+    for (unsigned i = 0; i < THROTTLE__COUNT; i++) {
+        cfg.limit[i].avg = a[1 + i].n;
+    }
+    if (blk && throttle_check(&cfg, &err)) {
+        blk_set_throttle(blk, &cfg);
+    }
+    hmp_handle_error(m, err);
+}
+
 /* ---- devices ----------------------------------------------------------------------------------------------------- */
 
 static void add_id(Device *dev, void *opaque)

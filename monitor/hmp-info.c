@@ -358,6 +358,24 @@ static const char *cache_text(BlockCache c)
     return "";
 }
 
+static void print_throttle(Monitor *m, BlockBackend *blk)
+{
+    const ThrottleConfig *cfg = blk_throttle(blk);
+
+    if (!throttle_is_on(cfg)) {
+        return;
+    }
+    monitor_puts(m, "    I/O throttling:  ");
+    for (const ThrottleKey *k = throttle_keys; k->plain; k++) {
+        uint64_t v = *(const uint64_t *)((const char *)cfg + k->offset);
+
+        if (!g_str_has_suffix(k->plain, "_length")) {
+            monitor_printf(m, " %s=%" PRIu64, k->plain, v);
+        }
+    }
+    monitor_puts(m, "\n");
+}
+
 static void print_drive(Monitor *m, BlockBackend *blk)
 {
     BlockNode *n = blk_node(blk);
@@ -380,6 +398,7 @@ static void print_drive(Monitor *m, BlockBackend *blk)
     if (n) {
         monitor_printf(m, "    Cache mode:       %s\n", cache_text(n->cache));
     }
+    print_throttle(m, blk);
 }
 
 static void info_block(Monitor *m, const Arg *a)

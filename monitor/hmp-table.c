@@ -8,6 +8,11 @@
 #define FLAG_ARG(f)     { .kind = ARG_FLAG, .flag = (f) }
 
 const HmpCommand hmp_commands[] = {
+    { "block_set_io_throttle", .args = { ARG(ARG_BLOCK), ARG(ARG_NUMBER), ARG(ARG_NUMBER), ARG(ARG_NUMBER),
+                                         ARG(ARG_NUMBER), ARG(ARG_NUMBER), ARG(ARG_NUMBER) },
+      .params = "device bps bps_rd bps_wr iops iops_rd iops_wr",
+      .help = "limit the rates of a drive: bytes and requests a second, 0 for no limit",
+      .fn = hmp_block_set_io_throttle },
     { "change", .args = { ARG(ARG_BLOCK), FLAG_ARG('f'), ARG(ARG_FILENAME), OPTIONAL(ARG_STRING),
       OPTIONAL(ARG_STRING) },
       .params = "device [-f] filename [format [read-only-mode]]",

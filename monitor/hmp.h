@@ -9,7 +9,7 @@
 #include "monitor/monitor.h"
 #include "sysemu/cpus.h"
 
-#define HMP_ARGS_MAX 6
+#define HMP_ARGS_MAX 8
 
 typedef enum ArgKind {
     ARG_NONE, ARG_FLAG,         /* -f */
@@ -112,6 +112,7 @@ void hmp_mouse_button(Monitor *m, const Arg *a);
 struct Device *hmp_device_of_drive(const char *name);       /* NULL: the drive is not in use */
 bool hmp_drive_is_removable(const struct Device *dev);
 void hmp_screendump(Monitor *m, const Arg *a);
+void hmp_block_set_io_throttle(Monitor *m, const Arg *a);
 void hmp_eject(Monitor *m, const Arg *a);
 void hmp_change(Monitor *m, const Arg *a);
 void hmp_device_add(Monitor *m, const Arg *a);

@@ -9,6 +9,7 @@
 #define BLOCK_BACKEND_H
 
 #include "block/block.h"
+#include "block/throttle.h"
 
 typedef struct BlockBackend BlockBackend;
 
@@ -50,6 +51,13 @@ typedef enum BlkOnError { BLK_ERROR_REPORT, BLK_ERROR_IGNORE, BLK_ERROR_STOP, BL
 void blk_set_on_error(BlockBackend *blk, BlkOnError on_read, BlkOnError on_write);
 void blk_set_stop_handler(void (*stop)(void));  /* stops the machine soon; without one STOP means REPORT */
 void blk_retry_parked(void);                    /* the machine runs again */
+
+/*
+ * How fast the device may read and write. Requests above that wait their turn on CLOCK_VM, per direction first in,
+ * first out; whoever drains lets them all go at once. Flushes and discards do not wait. cfg is right (throttle_check()).
+ */
+void blk_set_throttle(BlockBackend *blk, const ThrottleConfig *cfg);
+const ThrottleConfig *blk_throttle(const BlockBackend *blk);
 
 void blk_readv(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov, BlockDone *cb, void *opaque);
 void blk_writev(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov, BlockDone *cb, void *opaque);

@@ -21,6 +21,7 @@ typedef struct DriveInfo {
     BlockOpenOptions open;
     bool snapshot;              /* writes go to a temporary file */
     BlkOnError on_read_error, on_write_error;
+    ThrottleConfig throttle;
     BlockBackend *blk;          /* after drives_open() */
 } DriveInfo;
 
