@@ -309,13 +309,14 @@ static bool has_block(Qcow2 *q, uint64_t cluster)
     return i < q->reftable_size && q->reftable[i] && qcow2_aligned(q, q->reftable[i]);
 }
 
-static GArray *sorted_chunks(Check *k)
+/* The numbers that are keys of the set, smallest first. */
+static GArray *sorted_keys(GHashTable *set)
 {
     GArray *keys = g_array_new(FALSE, FALSE, sizeof(gint64));
     GHashTableIter iter;
     gpointer key;
 
-    g_hash_table_iter_init(&iter, k->chunks);
+    g_hash_table_iter_init(&iter, set);
     while (g_hash_table_iter_next(&iter, &key, NULL)) {
         g_array_append_val(keys, *(gint64 *)key);
     }
@@ -325,7 +326,7 @@ static GArray *sorted_chunks(Check *k)
 
 static void compare_all(Check *k)
 {
-    g_autoptr(GArray) keys = sorted_chunks(k);
+    g_autoptr(GArray) keys = sorted_keys(k->chunks);
     Qcow2 *q = k->q;
 
     for (uint32_t i = 0; i < q->reftable_size; i++) {
@@ -423,91 +424,140 @@ static void check_copied(Check *k)
 /* ---- a new refcount structure ------------------------------------------------------------------------------------ */
 
 /* Blocks for all that is referred to, then the table, behind the end of the file; the header switches. */
-static int write_structure(Check *k, unsigned order)
+typedef struct Rebuild {
+    Check *k;
+    unsigned order, block_bits;
+    uint64_t start, n_blocks, table;    /* clusters: of the first block; of blocks; of the table */
+    GHashTable *regions;                /* gint64: what each block counts */
+    uint64_t *entries, n_entries;
+} Rebuild;
+
+static void add_region(Rebuild *r, uint64_t cluster)
 {
-    Qcow2 *q = k->q;
-    g_autoptr(GArray) keys = sorted_chunks(k);
-    unsigned block_bits = q->cluster_bits + 3 - order;
-    uint64_t start = MAX(qcow2_clusters(q, k->file_size), k->end_cluster), n_blocks = 0, table = 0, total, last = 1;
-    uint64_t max_refs = order == 6 ? INT64_MAX : (1ull << (1u << order)) - 1, entries;
-    g_autoptr(GHashTable) regions = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-    g_autoptr(GArray) list = g_array_new(FALSE, FALSE, sizeof(gint64));
-    g_autofree uint8_t *buf = g_try_malloc(q->cluster_size);
-    g_autofree uint64_t *be = NULL;
-    uint64_t *new_table;
-    GHashTableIter iter;
-    gpointer key;
-    int ret = 0;
+    gint64 region = cluster >> r->block_bits;
+
+    if (!g_hash_table_contains(r->regions, &region)) {
+        g_hash_table_add(r->regions, g_memdup2(&region, sizeof(region)));
+    }
+}
+
+static int find_regions(Rebuild *r)
+{
+    g_autoptr(GArray) keys = sorted_keys(r->k->chunks);
+    uint64_t max_refs = r->order == 6 ? INT64_MAX : (1ull << (1u << r->order)) - 1;
 
     for (unsigned i = 0; i < keys->len; i++) {
         uint64_t base = (uint64_t)g_array_index(keys, gint64, i) << CHUNK_BITS;
 
         for (uint64_t c = base; c < base + CHUNK; c++) {
-            if (counted(k, c)) {
-                gint64 region = c >> block_bits;
-
-                if (counted(k, c) > max_refs) {
-                    return -EFBIG;
-                }
-                if (!g_hash_table_contains(regions, &region)) {
-                    g_hash_table_add(regions, g_memdup2(&region, sizeof(region)));
-                }
+            if (counted(r->k, c) > max_refs) {
+                return -EFBIG;
+            }
+            if (counted(r->k, c)) {
+                add_region(r, c);
             }
         }
     }
-    for (total = 0; total != last;) {
-        last = total;
-        for (uint64_t c = start >> block_bits; c <= (start + total) >> block_bits; c++) {
-            gint64 region = c;
+    return 0;
+}
 
-            g_hash_table_add(regions, g_memdup2(&region, sizeof(region)));
+/* The new blocks and the table are counted too: until nothing changes any more. */
+static int plan_rebuild(Rebuild *r)
+{
+    Qcow2 *q = r->k->q;
+    uint64_t total = 0, last = 1;
+
+    while (total != last) {
+        last = total;
+        for (uint64_t c = r->start >> r->block_bits; c <= (r->start + total) >> r->block_bits; c++) {
+            add_region(r, c << r->block_bits);
         }
-        n_blocks = g_hash_table_size(regions);
-        table = qcow2_clusters(q, (((start + total) >> block_bits) + 1) * 8);
-        total = n_blocks + table;
+        r->n_blocks = g_hash_table_size(r->regions);
+        r->table = qcow2_clusters(q, (((r->start + total) >> r->block_bits) + 1) * 8);
+        total = r->n_blocks + r->table;
     }
-    entries = (table << q->cluster_bits) / 8;
-    if (entries * 8 > QCOW2_REFTABLE_MAX || !buf) {
-        return buf ? -EFBIG : -ENOMEM;
+    r->n_entries = (r->table << q->cluster_bits) / 8;
+    if (r->n_entries * 8 > QCOW2_REFTABLE_MAX) {
+        return -EFBIG;
     }
-    for (uint64_t c = start; c < start + total; c++) {
-        *counter(k, c, true) = 1;
+    for (uint64_t c = r->start; c < r->start + total; c++) {
+        *counter(r->k, c, true) = 1;
     }
-    new_table = g_new0(uint64_t, entries);
-    be = g_new0(uint64_t, entries);
-    g_hash_table_iter_init(&iter, regions);
-    while (g_hash_table_iter_next(&iter, &key, NULL)) {
-        g_array_append_val(list, *(gint64 *)key);
-    }
-    g_array_sort(list, compare_keys);
+    return 0;
+}
+
+static int write_blocks(Rebuild *r)
+{
+    Qcow2 *q = r->k->q;
+    g_autoptr(GArray) list = sorted_keys(r->regions);
+    g_autofree uint8_t *buf = g_try_malloc(q->cluster_size);
+    int ret = buf ? 0 : -ENOMEM;
+
     for (unsigned i = 0; i < list->len && !ret; i++) {
         uint64_t region = g_array_index(list, gint64, i);
 
         memset(buf, 0, q->cluster_size);
-        for (uint64_t j = 0; j < 1ull << block_bits; j++) {
-            qcow2_refcount_put(buf, order, j, counted(k, (region << block_bits) + j));
+        for (uint64_t j = 0; j < 1ull << r->block_bits; j++) {
+            qcow2_refcount_put(buf, r->order, j, counted(r->k, (region << r->block_bits) + j));
         }
-        new_table[region] = (start + i) << q->cluster_bits;
-        be[region] = GUINT64_TO_BE(new_table[region]);
-        ret = block_run_write(q->file, new_table[region], buf, q->cluster_size);
+        r->entries[region] = (r->start + i) << q->cluster_bits;
+        ret = block_run_write(q->file, r->entries[region], buf, q->cluster_size);
     }
-    ret = ret ? ret : block_run_write(q->file, (start + n_blocks) << q->cluster_bits, be, entries * 8);
-    ret = ret ? ret : block_run_flush(q->file);
-    if (ret) {
-        g_free(new_table);
-        return ret;
+    return ret;
+}
+
+static int write_table(const Rebuild *r)
+{
+    Qcow2 *q = r->k->q;
+    g_autofree uint64_t *be = g_try_new(uint64_t, r->n_entries);
+    int ret;
+
+    if (!be) {
+        return -ENOMEM;
     }
+    for (uint64_t i = 0; i < r->n_entries; i++) {
+        be[i] = GUINT64_TO_BE(r->entries[i]);
+    }
+    ret = block_run_write(q->file, (r->start + r->n_blocks) << q->cluster_bits, be, r->n_entries * 8);
+    return ret ? ret : block_run_flush(q->file);
+}
+
+static int switch_structure(Rebuild *r)
+{
+    Qcow2 *q = r->k->q;
+    int ret;
+
     g_free(q->reftable);
-    q->reftable = new_table;
-    q->reftable_size = entries;
-    q->reftable_offset = (start + n_blocks) << q->cluster_bits;
-    q->refcount_order = order;
-    q->refblock_bits = block_bits;
+    q->reftable = g_steal_pointer(&r->entries);
+    q->reftable_size = r->n_entries;
+    q->reftable_offset = (r->start + r->n_blocks) << q->cluster_bits;
+    q->refcount_order = r->order;
+    q->refblock_bits = r->block_bits;
     q->reftable_dirty_from = UINT32_MAX;
     q->reftable_dirty_to = 0;
-    k->end_cluster = start + total;
+    r->k->end_cluster = r->start + r->n_blocks + r->table;
     ret = qcow2_header_write(q);
     return ret ? ret : block_run_flush(q->file);
+}
+
+static int write_structure(Check *k, unsigned order)
+{
+    g_autoptr(GHashTable) regions = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    Rebuild r = {
+        .k = k, .order = order, .block_bits = k->q->cluster_bits + 3 - order, .regions = regions,
+        .start = MAX(qcow2_clusters(k->q, k->file_size), k->end_cluster),
+    };
+    int ret = find_regions(&r);
+
+    ret = ret ? ret : plan_rebuild(&r);
+    if (!ret) {
+        r.entries = g_try_new0(uint64_t, r.n_entries);
+        ret = r.entries ? write_blocks(&r) : -ENOMEM;
+    }
+    ret = ret ? ret : write_table(&r);
+    ret = ret ? ret : switch_structure(&r);
+    g_free(r.entries);
+    return ret;
 }
 
 static void new_check(Check *k, Qcow2 *q, BlockCheck *c, unsigned fix)

@@ -185,51 +185,77 @@ bool qcow2_measure(BlockDict *options, uint64_t size, uint64_t data_bytes, uint6
 
 /* ---- create ------------------------------------------------------------------------------------------------------ */
 
-/* Header, refcount table, refcount blocks, L1: each counted once, everything else is a hole. */
-static int write_image(BlockNode *file, const Plan *p)
+/* Where things are in a new image: header, refcount table, refcount blocks, L1, each in whole clusters. */
+typedef struct Layout {
+    uint64_t table, blocks, l1_clusters;    /* clusters of each */
+    uint64_t table_at, blocks_at, l1_at, used;
+} Layout;
+
+static Layout layout_of(const Plan *p)
 {
-    Qcow2 q = { .file = file, .version = p->version, .refcount_order = ctz64(p->refcount_bits), .ext_l2 = p->ext_l2 };
-    BlockNode fake = { .size = p->size, .backing_file = p->backing_file, .backing_format = p->backing_format };
-    uint64_t l1 = l1_entries(p), l1_clusters = MAX(div_up(l1 * 8, p->cluster_size), 1), blocks, table;
-    uint64_t per_block = p->cluster_size * 8 / p->refcount_bits, used;
-    g_autofree uint8_t *buf = g_malloc0(p->cluster_size);
+    Layout l = { .l1_clusters = MAX(div_up(l1_entries(p) * 8, p->cluster_size), 1), .table_at = 1 };
+
+    refcount_clusters(p, 1 + l.l1_clusters, &l.blocks, &l.table);
+    l.blocks_at = l.table_at + l.table;
+    l.l1_at = l.blocks_at + l.blocks;
+    l.used = l.l1_at + l.l1_clusters;
+    return l;
+}
+
+/* Each cluster of the layout is counted once. */
+static int write_refcounts(BlockNode *file, const Plan *p, const Layout *l)
+{
+    uint64_t per_block = p->cluster_size * 8 / p->refcount_bits;
+    g_autofree uint8_t *buf = g_malloc(p->cluster_size);
     int ret = 0;
 
-    refcount_clusters(p, 1 + l1_clusters, &blocks, &table);
-    used = 1 + table + blocks + l1_clusters;
-    q.n = &fake;
-    q.cluster_bits = ctz64(p->cluster_size);
-    q.cluster_size = p->cluster_size;
-    q.reftable_offset = p->cluster_size;
-    q.reftable_size = table * p->cluster_size / 8;
-    q.l1_size = l1;
-    q.l1_offset = (1 + table + blocks) * p->cluster_size;
-    q.compression = p->compression;
-    q.incompat = (p->compression ? QCOW2_INCOMPAT_COMPRESSION : 0) | (p->ext_l2 ? QCOW2_INCOMPAT_EXT_L2 : 0);
-    q.compat = p->lazy ? QCOW2_COMPAT_LAZY : 0;
-    for (uint64_t b = 0; b < blocks && !ret; b++) {
+    for (uint64_t b = 0; b < l->blocks && !ret; b++) {
         uint8_t entry[8];
 
         memset(buf, 0, p->cluster_size);
-        for (uint64_t c = b * per_block; c < MIN((b + 1) * per_block, used); c++) {
-            qcow2_refcount_put(buf, q.refcount_order, c - b * per_block, 1);
+        for (uint64_t c = b * per_block; c < MIN((b + 1) * per_block, l->used); c++) {
+            qcow2_refcount_put(buf, ctz64(p->refcount_bits), c - b * per_block, 1);
         }
-        store_be64(entry, (1 + table + b) * p->cluster_size);
-        ret = block_run_write(file, (1 + table + b) * p->cluster_size, buf, p->cluster_size);
-        ret = ret ? ret : block_run_write(file, p->cluster_size + b * 8, entry, sizeof(entry));
+        store_be64(entry, (l->blocks_at + b) * p->cluster_size);
+        ret = block_run_write(file, (l->blocks_at + b) * p->cluster_size, buf, p->cluster_size);
+        ret = ret ? ret : block_run_write(file, l->table_at * p->cluster_size + b * 8, entry, sizeof(entry));
     }
-    q.extensions = g_array_new(FALSE, TRUE, sizeof(Qcow2Extension));
-    if (!ret) {
-        Error *err = NULL;
+    return ret;
+}
 
-        if (!block_truncate(file, q.l1_offset + MAX(l1 * 8, 8), PREALLOC_OFF, &err)) {
-            error_free(err);
-            ret = -EIO;
-        }
-    }
-    ret = ret ? ret : qcow2_header_write(&q);      /* last: until then it is no image */
+static int write_new_header(BlockNode *file, const Plan *p, const Layout *l)
+{
+    BlockNode fake = { .size = p->size, .backing_file = p->backing_file, .backing_format = p->backing_format };
+    Qcow2 q = {
+        .n = &fake, .file = file, .version = p->version, .refcount_order = ctz64(p->refcount_bits),
+        .ext_l2 = p->ext_l2, .cluster_bits = ctz64(p->cluster_size), .cluster_size = p->cluster_size,
+        .reftable_offset = l->table_at * p->cluster_size, .reftable_size = l->table * p->cluster_size / 8,
+        .l1_size = l1_entries(p), .l1_offset = l->l1_at * p->cluster_size, .compression = p->compression,
+        .incompat = (p->compression ? QCOW2_INCOMPAT_COMPRESSION : 0) | (p->ext_l2 ? QCOW2_INCOMPAT_EXT_L2 : 0),
+        .compat = p->lazy ? QCOW2_COMPAT_LAZY : 0,
+        .extensions = g_array_new(FALSE, TRUE, sizeof(Qcow2Extension)),
+    };
+    int ret = qcow2_header_write(&q);
+
     g_array_unref(q.extensions);
-    return ret ? ret : block_run_flush(file);
+    return ret;
+}
+
+/* What is not written is a hole. The header comes last: until then it is no image. */
+static bool write_image(BlockNode *file, const Plan *p, Error **errp)
+{
+    Layout l = layout_of(p);
+    int ret = write_refcounts(file, p, &l);
+
+    if (!ret && !block_truncate(file, l.l1_at * p->cluster_size + MAX(l1_entries(p) * 8, 8), PREALLOC_OFF, errp)) {
+        return false;
+    }
+    ret = ret ? ret : write_new_header(file, p, &l);
+    ret = ret ? ret : block_run_flush(file);
+    if (ret) {
+        error_set_errno(errp, -ret, "Could not write the new image '%s'", block_filename(file));
+    }
+    return !ret;
 }
 
 static bool preallocate(const char *filename, const Plan *p, Error **errp)
@@ -268,7 +294,7 @@ bool qcow2_create(const char *filename, BlockDict *options, Error **errp)
     g_auto(Plan) p = { 0 };
     g_autoptr(GHashTable) empty = block_dict_new();
     BlockNode *file;
-    int ret;
+    bool ok;
 
     if (!plan_read(&p, options, errp)) {
         return false;
@@ -284,11 +310,7 @@ bool qcow2_create(const char *filename, BlockDict *options, Error **errp)
     if (!file) {
         return false;
     }
-    ret = write_image(file, &p);
+    ok = write_image(file, &p, errp);
     block_unref(file);
-    if (ret) {
-        error_set_errno(errp, -ret, "Could not write the new image '%s'", filename);
-        return false;
-    }
-    return p.prealloc == PREALLOC_OFF || preallocate(filename, &p, errp);
+    return ok && (p.prealloc == PREALLOC_OFF || preallocate(filename, &p, errp));
 }

@@ -160,57 +160,74 @@ static int new_refblock(Qcow2 *q, uint64_t cluster)
     return change_refcount(q, cluster, 1);
 }
 
-/*
- * The table is full: a larger one, with the refcount blocks for itself in front of it, is built behind everything that
- * is counted so far, at cluster first. It is complete before the header points to it.
- */
-static int grow_reftable(Qcow2 *q, uint64_t first)
-{
-    uint64_t per_block = 1ull << q->refblock_bits, block0 = first >> q->refblock_bits, blocks = 0, table = 0, wanted;
-    uint64_t old_offset = q->reftable_offset, old_bytes = q->reftable_size * 8ull;
-    g_autofree uint8_t *buf = NULL;
+/* A longer refcount table with blocks that count it and themselves: they stand from cluster first on, blocks first. */
+typedef struct NewTable {
+    uint64_t first, block0, blocks, clusters;   /* block0: index of the first new block; clusters of the table */
     uint64_t *entries, size;
-    int ret = 0;
+} NewTable;
 
+static uint64_t new_table_offset(const Qcow2 *q, const NewTable *t)
+{
+    return (t->first + t->blocks) << q->cluster_bits;
+}
+
+/* Table and blocks count each other: until nothing changes any more. */
+static int plan_new_table(Qcow2 *q, NewTable *t)
+{
+    uint64_t wanted;
+
+    t->block0 = t->first >> q->refblock_bits;
     for (uint64_t total = 0, last = 1; total != last;) {
         last = total;
-        blocks = ((first + total) >> q->refblock_bits) - block0 + 1;
-        wanted = MAX(block0 + blocks + 1, q->reftable_size + q->reftable_size / 2);
-        table = qcow2_clusters(q, wanted * 8);
-        total = blocks + table;
+        t->blocks = ((t->first + total) >> q->refblock_bits) - t->block0 + 1;
+        wanted = MAX(t->block0 + t->blocks + 1, q->reftable_size + q->reftable_size / 2);
+        t->clusters = qcow2_clusters(q, wanted * 8);
+        total = t->blocks + t->clusters;
     }
-    size = (table << q->cluster_bits) / 8;
-    if (size * 8 > QCOW2_REFTABLE_MAX && table > 1) {
+    t->size = (t->clusters << q->cluster_bits) / 8;
+    if (t->size * 8 > QCOW2_REFTABLE_MAX && t->clusters > 1) {
         return -EFBIG;
     }
-    entries = g_try_new0(uint64_t, size);
-    buf = g_try_malloc0(q->cluster_size);
-    if (!entries || !buf) {
-        g_free(entries);
+    t->entries = g_try_new0(uint64_t, t->size);
+    if (!t->entries) {
         return -ENOMEM;
     }
-    memcpy(entries, q->reftable, old_bytes);
-    for (uint64_t b = 0; b < blocks && !ret; b++) {
-        uint64_t base = (block0 + b) * per_block;
+    memcpy(t->entries, q->reftable, q->reftable_size * 8ull);
+    return 0;
+}
+
+static int write_new_blocks(Qcow2 *q, NewTable *t)
+{
+    uint64_t per_block = 1ull << q->refblock_bits, end = t->first + t->blocks + t->clusters;
+    g_autofree uint8_t *buf = g_try_malloc(q->cluster_size);
+    int ret = buf ? 0 : -ENOMEM;
+
+    for (uint64_t b = 0; b < t->blocks && !ret; b++) {
+        uint64_t base = (t->block0 + b) * per_block, *entry = &t->entries[t->block0 + b];
 
         memset(buf, 0, q->cluster_size);
-        for (uint64_t c = first; c < first + blocks + table; c++) {
-            if (c - base < per_block) {
-                qcow2_refcount_put(buf, q->refcount_order, c - base, 1);
-            }
+        for (uint64_t c = MAX(t->first, base); c < MIN(end, base + per_block); c++) {
+            qcow2_refcount_put(buf, q->refcount_order, c - base, 1);
         }
-        entries[block0 + b] = (first + b) << q->cluster_bits;
-        qcow2_forget(&q->ref_cache, entries[block0 + b], q->cluster_size);
-        ret = block_run_write(q->file, entries[block0 + b], buf, q->cluster_size);
+        *entry = (t->first + b) << q->cluster_bits;
+        qcow2_forget(&q->ref_cache, *entry, q->cluster_size);
+        ret = block_run_write(q->file, *entry, buf, q->cluster_size);
     }
-    if (!ret) {
-        g_autofree uint64_t *be = g_new(uint64_t, size);
+    return ret;
+}
 
-        for (uint64_t i = 0; i < size; i++) {
-            be[i] = GUINT64_TO_BE(entries[i]);
-        }
-        ret = block_run_write(q->file, (first + blocks) << q->cluster_bits, be, size * 8);
+static int write_new_table(Qcow2 *q, const NewTable *t)
+{
+    g_autofree uint64_t *be = g_try_new(uint64_t, t->size);
+    int ret;
+
+    if (!be) {
+        return -ENOMEM;
     }
+    for (uint64_t i = 0; i < t->size; i++) {
+        be[i] = GUINT64_TO_BE(t->entries[i]);
+    }
+    ret = block_run_write(q->file, new_table_offset(q, t), be, t->size * 8);
     /* Blocks the old table learned of have to be there too. */
     q->dirty_data = true;
     for (Slice *s = q->ref_cache.oldest; s && !ret; s = s->newer) {
@@ -218,27 +235,43 @@ static int grow_reftable(Qcow2 *q, uint64_t first)
             ret = block_run_write(q->file, s->offset, s->data, q->slice_size);
         }
     }
-    if (!ret) {
-        ret = block_run_flush(q->file);
-    }
-    if (ret) {
-        g_free(entries);
-        return ret;
-    }
+    return ret ? ret : block_run_flush(q->file);
+}
+
+/* All of it is on the disk: the header's first sector makes it valid. */
+static int switch_to_table(Qcow2 *q, NewTable *t)
+{
+    uint64_t old_offset = q->reftable_offset, old_bytes = q->reftable_size * 8ull;
+    int ret;
+
     g_free(q->reftable);
-    q->reftable = entries;
-    q->reftable_size = size;
-    q->reftable_offset = (first + blocks) << q->cluster_bits;
+    q->reftable = g_steal_pointer(&t->entries);
+    q->reftable_size = t->size;
+    q->reftable_offset = new_table_offset(q, t);
     q->reftable_dirty_from = UINT32_MAX;
     q->reftable_dirty_to = 0;
-    for (uint64_t b = 0; b < blocks; b++) {
-        g_hash_table_add(q->metadata, g_memdup2(&entries[block0 + b], 8));
+    for (uint64_t b = 0; b < t->blocks; b++) {
+        g_hash_table_add(q->metadata, g_memdup2(&q->reftable[t->block0 + b], 8));
     }
     ret = qcow2_header_write(q);
-    if (!ret) {
-        ret = block_run_flush(q->file);
-    }
+    ret = ret ? ret : block_run_flush(q->file);
     qcow2_free_later(q, old_offset, qcow2_align(q, old_bytes));
+    return ret;
+}
+
+/*
+ * The table is full: a larger one, with the refcount blocks for itself in front of it, is built behind everything that
+ * is counted so far, at cluster first. It is complete before the header points to it.
+ */
+static int grow_reftable(Qcow2 *q, uint64_t first)
+{
+    NewTable t = { .first = first };
+    int ret = plan_new_table(q, &t);
+
+    ret = ret ? ret : write_new_blocks(q, &t);
+    ret = ret ? ret : write_new_table(q, &t);
+    ret = ret ? ret : switch_to_table(q, &t);
+    g_free(t.entries);
     return ret;
 }
 
