@@ -825,6 +825,36 @@ bool block_pwrite(BlockNode *n, uint64_t offset, const void *buf, size_t len, Er
     return rw_sync(n, BLOCK_WRITE, offset, (void *)buf, len, errp);
 }
 
+typedef struct CopyRange {
+    BlockNode *from, *to;
+    uint64_t from_offset, to_offset, bytes;
+} CopyRange;
+
+static int run_copy_range(void *opaque)
+{
+    const CopyRange *c = opaque;
+
+    return c->from->drv->copy_range(c->from, c->from_offset, c->to, c->to_offset, c->bytes);
+}
+
+int block_copy_range(BlockNode *from, uint64_t from_offset, BlockNode *to, uint64_t to_offset, uint64_t bytes)
+{
+    CopyRange c = { .from_offset = from_offset, .to_offset = to_offset, .bytes = bytes };
+    int ret;
+
+    c.from = leaf_of(from, &c.from_offset);
+    c.to = leaf_of(to, &c.to_offset);
+    if (to->readonly) {
+        return -EROFS;
+    }
+    if (!c.from->drv->copy_range || c.from->drv->copy_range != c.to->drv->copy_range || to->guard_head) {
+        return -ENOTSUP;
+    }
+    ret = co_worker_run(run_copy_range, &c);
+    trace_block_copy_range(from->filename, to->filename, to_offset, bytes, ret);
+    return ret;
+}
+
 void block_drain(BlockNode *n)
 {
     while (n->in_flight) {

@@ -3,11 +3,12 @@
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "tools/img.h"
+#include "trace/trace.h"
 
 #define OBJ "[--object objectdef] [--image-opts] "
 
 const ImgCommand img_commands[] = {
-    { "amend", img_amend, OBJ "[-p] [-q] [-f fmt] [-t cache] [--force] -o options filename",
+    { "amend", img_amend, OBJ "[-p] [-q] [-f fmt] [-t cache] -o options filename",
       "Changes options of an existing image: -o help lists them." },
     { "bench", img_bench, "[-c count] [-d depth] [-f fmt] [--flush-interval=flush_interval] [-i aio] [-n] [--no-drain] "
       "[-o offset] [--pattern=pattern] [-q] [-s buffer_size] [-S step_size] [-t cache] [-w] [-U] filename",
@@ -70,12 +71,16 @@ static const char *const params[][2] = {
     { "snapshot_param", "'snapshot.id=[ID],snapshot.name=[NAME]', or '[ID_OR_NAME]'" },
     { "-c", "convert: the target is compressed (qcow2)" },
     { "-u", "rebase: old and new backing file are taken to be the same; create: the backing file is not opened" },
+    { "-C", "convert: the host copies what stands in files as it is (raw targets); it falls back to reading and "
+      "writing" },
+    { "rate_limit", "bytes a second that are written, with a suffix as sizes" },
     { "-p", "shows progress; SIGUSR1 shows it once" },
     { "-q", "prints nothing but errors" },
     { "-S", "convert: runs of zeros of this size (default 4k) become holes; 0: everything is written" },
     { "-n", "convert: the target exists already" },
     { "-m", "convert: requests at the same time, 1 to 16 (default 8)" },
     { "-W", "convert: the target may be written out of order" },
+    { "-i", "bench: 'threads' only" },
     { "-r", "check: 'leaks' repairs lost space, 'all' everything" },
     { "-U", "opens an image although another program uses it" },
     { "-s", "compare: different sizes or allocation count too" },
@@ -208,7 +213,14 @@ int main(int argc, char **argv)
             return 0;
         }
         if ((g_str_equal(argv[i], "-T") || g_str_equal(argv[i], "--trace")) && i + 1 < argc) {
-            i++;
+            if (trace_is_help(argv[++i])) {
+                trace_print_help();
+                return 0;
+            }
+            if (!trace_parse_option(argv[i], &err)) {
+                error_report_err(err);
+                return 1;
+            }
             continue;
         }
         return img_usage("unrecognized option '%s'", argv[i]);

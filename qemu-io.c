@@ -3,6 +3,7 @@
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "tools/io.h"
+#include "trace/trace.h"
 
 static const char help[] =
     "Usage: qemu-io [OPTIONS]... [-c STRING]... [file]\n"
@@ -15,10 +16,9 @@ static const char help[] =
     "  -r, --read-only      export read-only\n"
     "  -n, --nocache        disable host cache, short for -t none\n"
     "  -t, --cache=MODE     use the given cache mode for the image\n"
-    "  -d, --discard=MODE   accepted: discards are always passed on\n"
-    "  -k, --native-aio     accepted\n"
-    "  -i, --aio=MODE       accepted\n"
-    "  -m, --misalign       accepted\n"
+    "  -d, --discard=MODE   unmap (default): the host gets back what is discarded; ignore\n"
+    "  -i, --aio=MODE       threads, nothing else in this version\n"
+    "  -T, --trace PATTERN  switch on trace events\n"
     "  -U, --force-share    force shared permissions\n"
     "  -h, --help           display this help and exit\n"
     "  -V, --version        output version information and exit\n"
@@ -68,7 +68,6 @@ int main(int argc, char **argv)
         { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
         { "cmd", required_argument, NULL, 'c' }, { "format", required_argument, NULL, 'f' },
         { "read-only", no_argument, NULL, 'r' }, { "nocache", no_argument, NULL, 'n' },
-        { "misalign", no_argument, NULL, 'm' }, { "native-aio", no_argument, NULL, 'k' },
         { "aio", required_argument, NULL, 'i' }, { "cache", required_argument, NULL, 't' },
         { "discard", required_argument, NULL, 'd' }, { "trace", required_argument, NULL, 'T' },
         { "force-share", no_argument, NULL, 'U' }, { "image-opts", no_argument, NULL, OPT_IMAGE_OPTS }, { 0 },
@@ -79,7 +78,7 @@ int main(int argc, char **argv)
     int c, status;
 
     error_set_progname("qemu-io");
-    while ((c = getopt_long(argc, argv, "hVc:d:f:rsnCmki:t:T:U", longs, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "hVc:d:f:rsni:t:T:U", longs, NULL)) != -1) {
         switch (c) {
         case 'c': g_ptr_array_add(commands, optarg); break;
         case 'f': io.open.format = optarg; break;
@@ -87,6 +86,25 @@ int main(int argc, char **argv)
         case 'n': io.open.cache = "none"; break;
         case 't': io.open.cache = optarg; break;
         case 'U': io.open.force_share = true; break;
+        case 'd':
+            io.open.no_discard = g_str_equal(optarg, "ignore") || g_str_equal(optarg, "off");
+            if (!io.open.no_discard && strcmp(optarg, "unmap") && strcmp(optarg, "on")) {
+                error_report("Invalid discard option: %s", optarg);
+                return 1;
+            }
+            break;
+        case 'i':
+            if (strcmp(optarg, "threads")) {
+                error_report("Invalid aio option: %s (this version has 'threads' only)", optarg);
+                return 1;
+            }
+            break;
+        case 'T':
+            if (!trace_parse_option(optarg, &err)) {
+                error_report_err(err);
+                return 1;
+            }
+            break;
         case OPT_IMAGE_OPTS: io.open.image_opts = true; break;
         case 'V': printf("qemu-io version " QEMU_VERSION "\n"); return 0;
         case 'h': img_print_help(); return 0;

@@ -174,6 +174,29 @@ static int file_rw(BlockNode *n, const BlockOp *op)
     return 0;
 }
 
+static int file_copy_range(BlockNode *from, uint64_t from_offset, BlockNode *to, uint64_t to_offset, uint64_t bytes)
+{
+    FileState *in = from->state, *out = to->state;
+    off_t at_in = from_offset, at_out = to_offset;
+
+    while (bytes) {
+        ssize_t got = copy_file_range(in->fd, &at_in, out->fd, &at_out, bytes, 0);
+
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) {
+            return -ENOTSUP;
+        }
+        if (got <= 0) {
+            return got ? -errno : -ENOTSUP;     /* behind the end of the file: zeros, which reading knows */
+        }
+        bytes -= got;
+        note_growth(to, at_out);
+    }
+    return 0;
+}
+
 static int file_flush(BlockNode *n)
 {
     FileState *s = n->state;
@@ -385,19 +408,60 @@ static uint64_t file_allocated_size(BlockNode *n)
     return fstat(s->fd, &st) ? 0 : (uint64_t)st.st_blocks * 512;
 }
 
+static void set_nocow(int fd)
+{
+    int flags;
+
+    if (ioctl(fd, FS_IOC_GETFLAGS, &flags) || (flags |= FS_NOCOW_FL, ioctl(fd, FS_IOC_SETFLAGS, &flags))) {
+        warn_report("nocow=on has no effect on this file system: %s", strerror(errno));
+    }
+}
+
+static void set_extent_hint(int fd, uint64_t bytes)
+{
+    struct fsxattr attr;
+
+    if (ioctl(fd, FS_IOC_FSGETXATTR, &attr)) {
+        warn_report("extent_size_hint has no effect on this file system: %s", strerror(errno));
+        return;
+    }
+    attr.fsx_xflags |= FS_XFLAG_EXTSIZE;
+    attr.fsx_extsize = bytes;
+    if (ioctl(fd, FS_IOC_FSSETXATTR, &attr)) {
+        warn_report("extent_size_hint has no effect on this file system: %s", strerror(errno));
+    }
+}
+
+/* What the host makes of its file: asked for while it is empty, and no reason to fail. */
+typedef struct FileHints {
+    bool nocow;
+    uint64_t extent;
+} FileHints;
+
+static void apply_hints(int fd, const FileHints *h)
+{
+    if (h->nocow) {
+        set_nocow(fd);
+    }
+    if (h->extent) {
+        set_extent_hint(fd, h->extent);
+    }
+}
+
 /* An image that somebody uses is not emptied: the lock comes before the truncation. */
 static bool file_create(const char *filename, BlockDict *options, Error **errp)
 {
     const char *path = g_str_has_prefix(filename, "file:") ? filename + strlen("file:") : filename;
-    g_autofree char *mode = block_dict_take(options, "preallocation"), *hint = NULL, *nocow = NULL;
+    g_autofree char *mode = block_dict_take(options, "preallocation");
     BlockPrealloc prealloc = PREALLOC_OFF;
+    FileHints hints = { 0 };
     uint64_t size = 0;
     bool ok = false;
     int fd;
 
-    hint = block_dict_take(options, "extent_size_hint");
-    nocow = block_dict_take(options, "nocow");
-    if (!block_dict_take_size(options, "size", &size, errp)) {
+    if (!block_dict_take_size(options, "size", &size, errp) ||
+        !block_dict_take_bool(options, "nocow", &hints.nocow, errp) ||
+        !block_dict_take_size(options, "extent_size_hint", &hints.extent, errp)) {
         return false;
     }
     if (mode && (!block_prealloc_parse(mode, &prealloc) || prealloc == PREALLOC_METADATA)) {
@@ -414,7 +478,8 @@ static bool file_create(const char *filename, BlockDict *options, Error **errp)
         struct stat st;
 
         ok = fstat(fd, &st) == 0 && S_ISBLK(st.st_mode) ? true :
-             resize_fd(fd, 0, 0, PREALLOC_OFF, errp) && resize_fd(fd, 0, size, prealloc, errp);
+             resize_fd(fd, 0, 0, PREALLOC_OFF, errp) && (apply_hints(fd, &hints), true) &&
+             resize_fd(fd, 0, size, prealloc, errp);
     }
     close(fd);
     return ok;
@@ -422,7 +487,7 @@ static bool file_create(const char *filename, BlockDict *options, Error **errp)
 
 #define FILE_MEMBERS                                                                                            \
     .is_protocol = true, .state_size = sizeof(FileState), .open = file_open, .close = file_close,               \
-    .run = file_run, .try_run = file_try_run, .status = file_status, .truncate = file_truncate,                 \
+    .run = file_run, .try_run = file_try_run, .copy_range = file_copy_range, .status = file_status, .truncate = file_truncate,                 \
     .allocated_size = file_allocated_size, .create = file_create
 
 static const BlockDriver file_driver = { .name = "file", FILE_MEMBERS };

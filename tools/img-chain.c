@@ -20,7 +20,7 @@ static int read_padded(BlockNode *n, uint64_t at, uint8_t *buf, uint64_t len)
 
 /* ---- commit ------------------------------------------------------------------------------------------------------ */
 
-static int commit_data(BlockNode *top, BlockNode *base, BlockNode *target)
+static int commit_data(BlockNode *top, BlockNode *base, BlockNode *target, ImgRate *rate)
 {
     g_autofree uint8_t *buf = g_malloc(STEP);
     uint64_t size = block_size(top);
@@ -39,6 +39,7 @@ static int commit_data(BlockNode *top, BlockNode *base, BlockNode *target)
         } else if (st.flags & BLOCK_ST_ALLOCATED) {
             st.bytes = MIN(st.bytes, STEP);
             ret = block_run_read(top, at, buf, st.bytes);
+            img_rate_wait(rate, st.bytes);
             ret = ret ? ret : block_run_write(target, at, buf, st.bytes);
         }
         at += st.bytes;
@@ -62,11 +63,18 @@ static BlockNode *find_in_chain(BlockNode *top, const char *name)
     return NULL;
 }
 
-static int commit(BlockNode *top, const char *filename, const char *base_name, const ImgOpen *o, bool drop,
-                  bool quiet)
+typedef struct Commit {
+    ImgOpen open;
+    const char *base;
+    bool drop, quiet, progress;
+    ImgRate rate;
+} Commit;
+
+static int commit(BlockNode *top, const char *filename, Commit *a)
 {
+    const char *base_name = a->base;
     BlockNode *base = base_name ? find_in_chain(top, base_name) : top->backing, *target;
-    ImgOpen w = { .write = true, .quiet = true, .cache = o->cache };
+    ImgOpen w = { .write = true, .quiet = true, .cache = a->open.cache };
     g_autofree char *path = NULL;
     bool is_deep = base != top->backing;
     Error *err = NULL;
@@ -96,7 +104,7 @@ static int commit(BlockNode *top, const char *filename, const char *base_name, c
         img_close(target);
         return 1;
     }
-    ret = commit_data(top, base, target);
+    ret = commit_data(top, base, target, &a->rate);
     if (!img_close(target) && !ret) {
         ret = -EIO;
     }
@@ -104,7 +112,7 @@ static int commit(BlockNode *top, const char *filename, const char *base_name, c
         error_report("Error while committing image: %s", strerror(-ret));
         return 1;
     }
-    if (!drop && !is_deep) {
+    if (!a->drop && !is_deep) {
         if (!top->drv->make_empty) {
             error_report("Could not empty %s: the format cannot do that", filename);
             return 1;
@@ -115,7 +123,7 @@ static int commit(BlockNode *top, const char *filename, const char *base_name, c
         }
     }
     img_progress_end();
-    if (!quiet) {
+    if (!a->quiet) {
         printf("Image committed.\n");
     }
     return 0;
@@ -123,37 +131,36 @@ static int commit(BlockNode *top, const char *filename, const char *base_name, c
 
 int img_commit(int argc, char **argv)
 {
-    static const struct option longs[] = { IMG_LONG_OPTIONS, { 0 } };
-    ImgOpen o = { .write = true };
-    const char *base = NULL;
-    bool drop = false, progress = false, quiet = false;
+    static const struct option longs[] = { IMG_LONG_OPTIONS, IMG_LONG_IMAGE, { 0 } };
+    Commit a = { .open = { .write = true } };
     BlockNode *n;
     int c, status;
 
-    while ((c = getopt_long(argc, argv, ":f:ht:b:dpqr:", longs, NULL)) != -1) {
-        status = img_common_option(c, argv);
-        if (status >= 0) {
+    while ((c = img_next_option(argc, argv, ":f:ht:b:dpqr:", longs, &a.open, &status)) != -1) {
+        if (c == IMG_STOP) {
             return status;
         }
         switch (c) {
-        case 'f': o.format = optarg; break;
-        case 't': o.cache = optarg; break;
-        case 'b': base = optarg; drop = true; break;
-        case 'd': drop = true; break;
-        case 'p': progress = true; break;
-        case 'q': quiet = true; break;
-        case OPT_IMAGE_OPTS: o.image_opts = true; break;
+        case 'b': a.base = optarg; a.drop = true; break;
+        case 'd': a.drop = true; break;
+        case 'p': a.progress = true; break;
+        case 'q': a.quiet = true; break;
+        case 'r':
+            if (!img_rate_parse(&a.rate, optarg)) {
+                return 1;
+            }
+            break;
         }
     }
     if (optind != argc - 1) {
         return img_usage("Expecting one image file name");
     }
-    n = img_open(argv[optind], &o);
+    n = img_open(argv[optind], &a.open);
     if (!n) {
         return 1;
     }
-    img_progress_start(progress && !quiet);
-    status = commit(n, argv[optind], base, &o, drop, quiet);
+    img_progress_start(a.progress && !a.quiet);
+    status = commit(n, argv[optind], &a);
     return img_close(n) ? status : 1;
 }
 
@@ -194,8 +201,16 @@ static int take_over(BlockNode *n, BlockNode *old, BlockNode *new)
     return ret ? ret : block_run_flush(n);
 }
 
-static int rebase(BlockNode *n, const char *filename, const char *backing, const char *format, bool unsafe)
+typedef struct Rebase {
+    ImgOpen open;
+    BlockOpenOptions below;     /* the new backing file */
+    const char *backing;
+    bool unsafe, progress, quiet;
+} Rebase;
+
+static int rebase(BlockNode *n, const char *filename, const Rebase *a)
 {
+    const char *backing = a->backing, *format = a->below.format;
     BlockNode *below = NULL;
     Error *err = NULL;
     int ret = 0;
@@ -208,10 +223,10 @@ static int rebase(BlockNode *n, const char *filename, const char *backing, const
         error_report("Could not change the backing file to '%s': backing format must be specified", backing);
         return 1;
     }
-    if (!unsafe && backing && *backing) {
+    if (!a->unsafe && backing && *backing) {
         g_autofree char *path = block_backing_path(filename, backing);
 
-        below = block_open(path, &(BlockOpenOptions){ .format = format, .readonly = true }, &err);
+        below = block_open(path, &a->below, &err);
         if (!below) {
             g_autofree char *text = g_strdup(error_get_message(err));
 
@@ -221,7 +236,7 @@ static int rebase(BlockNode *n, const char *filename, const char *backing, const
             return 1;
         }
     }
-    if (!unsafe) {
+    if (!a->unsafe) {
         ret = take_over(n, n->backing, below);
         block_unref(below);
     }
@@ -239,42 +254,43 @@ static int rebase(BlockNode *n, const char *filename, const char *backing, const
 
 int img_rebase(int argc, char **argv)
 {
-    static const struct option longs[] = { IMG_LONG_OPTIONS, { 0 } };
-    ImgOpen o = { .write = true };
-    const char *backing = NULL, *format = NULL;
-    bool unsafe = false, progress = false;
+    static const struct option longs[] = { IMG_LONG_OPTIONS, IMG_LONG_IMAGE, IMG_LONG_SHARE, { 0 } };
+    Rebase a = { .open = { .write = true }, .below = { .readonly = true } };
     BlockNode *n;
     int c, status;
 
-    while ((c = getopt_long(argc, argv, ":hf:F:b:upt:T:qU", longs, NULL)) != -1) {
-        status = img_common_option(c, argv);
-        if (status >= 0) {
+    while ((c = img_next_option(argc, argv, ":hf:F:b:upt:T:qU", longs, &a.open, &status)) != -1) {
+        if (c == IMG_STOP) {
             return status;
         }
         switch (c) {
-        case 'f': o.format = optarg; break;
-        case 'F': format = optarg; break;
-        case 'b': backing = optarg; break;
-        case 'u': unsafe = true; break;
-        case 'p': progress = true; break;
-        case 't': o.cache = optarg; break;
-        case 'U': o.force_share = true; break;
-        case OPT_IMAGE_OPTS: o.image_opts = true; break;
+        case 'F': a.below.format = optarg; break;
+        case 'b': a.backing = optarg; break;
+        case 'u': a.unsafe = true; break;
+        case 'p': a.progress = true; break;
+        case 'q': a.quiet = true; break;
+        case 'T':
+            if (!block_cache_parse(optarg, &a.below.cache)) {
+                error_report("Invalid source cache option: %s", optarg);
+                return 1;
+            }
+            break;
         }
     }
     if (optind != argc - 1) {
         return img_usage("Expecting one image file name");
     }
-    if (!unsafe && !backing) {
+    if (!a.unsafe && !a.backing) {
         return img_usage("Must specify backing file (-b) or use unsafe mode (-u)");
     }
-    o.no_backing = unsafe;
-    n = img_open(argv[optind], &o);
+    a.open.no_backing = a.unsafe;
+    a.below.no_lock = a.open.force_share;
+    n = img_open(argv[optind], &a.open);
     if (!n) {
         return 1;
     }
-    img_progress_start(progress);
-    status = rebase(n, argv[optind], backing, format, unsafe);
+    img_progress_start(a.progress && !a.quiet);
+    status = rebase(n, argv[optind], &a);
     img_progress_end();
     return img_close(n) ? status : 1;
 }
@@ -378,28 +394,26 @@ static int compare(const Pair *p)
 
 int img_compare(int argc, char **argv)
 {
-    static const struct option longs[] = { IMG_LONG_OPTIONS, { 0 } };
+    static const struct option longs[] = { IMG_LONG_OPTIONS, IMG_LONG_IMAGE, IMG_LONG_SHARE, { 0 } };
     ImgOpen o[2] = { { 0 }, { 0 } };
     Pair p = { 0 };
     bool progress = false;
     int c, status;
 
-    while ((c = getopt_long(argc, argv, ":hf:F:T:pqsU", longs, NULL)) != -1) {
-        status = img_common_option(c, argv);
-        if (status >= 0) {
+    while ((c = img_next_option(argc, argv, ":hf:F:T:pqsU", longs, &o[0], &status)) != -1) {
+        if (c == IMG_STOP) {
             return status;
         }
         switch (c) {
-        case 'f': o[0].format = optarg; break;
         case 'F': o[1].format = optarg; break;
         case 'T': o[0].cache = o[1].cache = optarg; break;
         case 'p': progress = true; break;
         case 'q': p.quiet = true; break;
         case 's': p.strict = true; break;
-        case 'U': o[0].force_share = o[1].force_share = true; break;
-        case OPT_IMAGE_OPTS: o[0].image_opts = o[1].image_opts = true; break;
         }
     }
+    o[1].force_share = o[0].force_share;
+    o[1].image_opts = o[0].image_opts;
     if (optind != argc - 2) {
         return img_usage("Expecting two image file names");
     }
@@ -424,7 +438,7 @@ int img_compare(int argc, char **argv)
 typedef struct Bench {
     BlockNode *n;
     uint64_t count, depth, size, step, offset, flush_interval, pattern;
-    bool write, no_drain;
+    bool write, no_drain, quiet;
     uint64_t started, in_flight, until_flush;
     bool flushing;
     uint8_t *buf;
@@ -478,6 +492,17 @@ static void bench_step(Bench *b)
     }
 }
 
+static void bench_announce(const Bench *b)
+{
+    printf("Sending %" PRIu64 " %s requests, %" PRIu64 " bytes each, %" PRIu64 " in parallel (starting at offset %"
+           PRIu64 ", step size %" PRIu64 ")\n", b->count, b->write ? "write" : "read", b->size, b->depth, b->offset,
+           b->step ? b->step : b->size);
+    if (b->flush_interval) {
+        printf("Sending flush every %" PRIu64 " %srequests\n", b->flush_interval, b->no_drain ? "" : "drained ");
+    }
+    fflush(stdout);
+}
+
 static int bench(Bench *b)
 {
     gint64 start;
@@ -493,13 +518,9 @@ static int bench(Bench *b)
     }
     memset(b->buf, b->pattern, b->size);
     b->iov = (struct iovec){ b->buf, b->size };
-    printf("Sending %" PRIu64 " %s requests, %" PRIu64 " bytes each, %" PRIu64 " in parallel (starting at offset %"
-           PRIu64 ", step size %" PRIu64 ")\n", b->count, b->write ? "write" : "read", b->size, b->depth, b->offset,
-           b->step ? b->step : b->size);
-    if (b->flush_interval) {
-        printf("Sending flush every %" PRIu64 " %srequests\n", b->flush_interval, b->no_drain ? "" : "drained ");
+    if (!b->quiet) {
+        bench_announce(b);
     }
-    fflush(stdout);
     b->step = b->step ? b->step : b->size;
     b->until_flush = b->flush_interval;
     start = g_get_monotonic_time();
@@ -528,7 +549,7 @@ static bool bench_number(const char *text, const char *what, uint64_t max, uint6
 int img_bench(int argc, char **argv)
 {
     static const struct option longs[] = {
-        IMG_LONG_OPTIONS, { "flush-interval", required_argument, NULL, OPT_FLUSH_INTERVAL },
+        IMG_LONG_OPTIONS, IMG_LONG_IMAGE, IMG_LONG_SHARE, { "flush-interval", required_argument, NULL, OPT_FLUSH_INTERVAL },
         { "pattern", required_argument, NULL, OPT_PATTERN }, { "no-drain", no_argument, NULL, OPT_NO_DRAIN }, { 0 },
     };
     Bench b = { .count = 75000, .depth = 64, .size = 4096 };
@@ -536,9 +557,8 @@ int img_bench(int argc, char **argv)
     int c, status;
     bool ok = true;
 
-    while ((c = getopt_long(argc, argv, ":hc:d:f:ni:o:qs:S:t:wU", longs, NULL)) != -1) {
-        status = img_common_option(c, argv);
-        if (status >= 0) {
+    while ((c = img_next_option(argc, argv, ":hc:d:f:ni:o:qs:S:t:wU", longs, &o, &status)) != -1) {
+        if (c == IMG_STOP) {
             return status;
         }
         switch (c) {
@@ -550,18 +570,15 @@ int img_bench(int argc, char **argv)
         case OPT_FLUSH_INTERVAL: ok &= bench_number(optarg, "flush interval", INT32_MAX, &b.flush_interval); break;
         case OPT_PATTERN: ok &= bench_number(optarg, "pattern byte", 255, &b.pattern); break;
         case OPT_NO_DRAIN: b.no_drain = true; break;
-        case 'f': o.format = optarg; break;
-        case 't': o.cache = optarg; break;
         case 'n': o.cache = o.cache ? o.cache : "none"; break;
         case 'w': b.write = o.write = true; break;
-        case 'U': o.force_share = true; break;
-        case OPT_IMAGE_OPTS: o.image_opts = true; break;
         case 'i':
-            if (strcmp(optarg, "threads") && strcmp(optarg, "native") && strcmp(optarg, "io_uring")) {
-                error_report("Invalid aio option: %s", optarg);
+            if (strcmp(optarg, "threads")) {
+                error_report("Invalid aio option: %s (this version has 'threads' only)", optarg);
                 return 1;
             }
             break;
+        case 'q': b.quiet = true; break;
         }
     }
     if (!ok) {

@@ -4,7 +4,10 @@
 #include <math.h>
 #include <signal.h>
 #include "img.h"
+#include "qemu/coroutine.h"
+#include "qemu/main-loop.h"
 #include "qemu/option.h"
+#include "qemu/timer.h"
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */
 
@@ -21,21 +24,49 @@ int img_usage(const char *fmt, ...)
     return 1;
 }
 
-int img_common_option(int c, char **argv)
+bool img_open_option(ImgOpen *o, int c)
 {
+    switch (c) {
+    case 'f':
+        o->format = optarg;
+        return true;
+    case 't':
+        o->cache = optarg;
+        return true;
+    case 'U':
+        o->force_share = true;
+        return true;
+    case OPT_IMAGE_OPTS:
+        o->image_opts = true;
+        return true;
+    }
+    return false;
+}
+
+int img_next_option(int argc, char **argv, const char *shorts, const struct option *longs, ImgOpen *o, int *status)
+{
+    int c;
+
+    do {
+        c = getopt_long(argc, argv, shorts, longs, NULL);
+    } while (o && img_open_option(o, c));
     switch (c) {
     case 'h':
         img_print_help();
-        return 0;
+        *status = 0;
+        return IMG_STOP;
     case '?':
-        return img_usage("unrecognized option '%s'", argv[optind - 1]);
+        *status = img_usage("unrecognized option '%s'", argv[optind - 1]);
+        return IMG_STOP;
     case ':':
-        return img_usage("option '%s' requires an argument", argv[optind - 1]);
+        *status = img_usage("option '%s' requires an argument", argv[optind - 1]);
+        return IMG_STOP;
     case OPT_OBJECT:
         error_report("Parameter 'qom-type' does not accept value '%s'", optarg);
-        return 1;
+        *status = 1;
+        return IMG_STOP;
     }
-    return -1;
+    return c;
 }
 
 bool img_parse_output(const char *text, bool *json)
@@ -103,7 +134,7 @@ BlockNode *img_open(const char *filename, const ImgOpen *o)
 {
     BlockOpenOptions b = {
         .format = o->format, .readonly = !o->write, .no_lock = o->force_share, .no_backing = o->no_backing,
-        .check = o->check, .warn_probed = o->write && !o->quiet, .discard = o->write,
+        .check = o->check, .warn_probed = o->write && !o->quiet, .discard = o->write && !o->no_discard,
     };
     BlockNode *n = NULL;
     Error *err = NULL;
@@ -146,6 +177,34 @@ bool img_close(BlockNode *n)
     return !ret;
 }
 
+bool img_load_snapshot(BlockNode *n, const char *text)
+{
+    g_autoptr(GHashTable) d = block_dict_new();
+    const char *id = NULL, *name = NULL;
+    Error *err = NULL;
+    bool ok;
+
+    if (g_str_has_prefix(text, "snapshot.")) {
+        if (!block_dict_parse_keys(d, text, NULL)) {
+            error_report("Failed in parsing snapshot param '%s'", text);
+            return false;
+        }
+        id = block_dict_get(d, "snapshot.id");
+        name = block_dict_get(d, "snapshot.name");
+    }
+    if (!n->drv->snapshot_load) {
+        error_report("Failed to load snapshot: Device '' does not support internal snapshots");
+        return false;
+    }
+    ok = id || name ? n->drv->snapshot_load(n, id, name, &err) :
+         n->drv->snapshot_load(n, text, NULL, NULL) || n->drv->snapshot_load(n, NULL, text, &err);
+    if (!ok) {
+        error_prepend(&err, "Failed to load snapshot: ");
+        error_report_err(err);
+    }
+    return ok;
+}
+
 /* ---- creating ---------------------------------------------------------------------------------------------------- */
 
 bool img_add_options(BlockDict *d, char **all, const char *text)
@@ -175,6 +234,19 @@ static const BlockCreateOption *find_option(const BlockDriver *drv, const char *
     return NULL;
 }
 
+/* What the file under an image has by itself, whatever the format: the first rows of raw. */
+static const BlockCreateOption *find_file_option(const char *name)
+{
+    static const char *const names[] = { "extent_size_hint", "nocow" };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+        if (g_str_equal(name, names[i])) {
+            return find_option(block_driver_find("raw"), name);
+        }
+    }
+    return NULL;
+}
+
 bool img_check_options(const BlockDriver *drv, BlockDict *d, const char *prefix)
 {
     GHashTableIter iter;
@@ -184,6 +256,7 @@ bool img_check_options(const BlockDriver *drv, BlockDict *d, const char *prefix)
     while (g_hash_table_iter_next(&iter, &key, &value)) {
         const BlockCreateOption *c = find_option(drv, key);
 
+        c = c ? c : find_file_option(key);
         if (!c) {
             error_report("%s%sInvalid parameter '%s'", prefix ? prefix : "", prefix ? ": " : "", (char *)key);
             return false;
@@ -215,6 +288,22 @@ static void print_formatting(const char *filename, const BlockDriver *drv, Block
     fflush(stdout);
 }
 
+/* The file gets its options while it is empty; the format then finds it there. */
+static bool create_file(const char *filename, const BlockDriver *drv, BlockDict *d, Error **errp)
+{
+    static const char *const names[] = { "extent_size_hint", "nocow" };
+    g_autoptr(GHashTable) own = block_dict_new();
+
+    for (unsigned i = 0; i < ARRAY_SIZE(names) && !find_option(drv, names[i]); i++) {
+        g_autofree char *value = block_dict_take(d, names[i]);
+
+        if (value) {
+            block_dict_set(own, names[i], value);
+        }
+    }
+    return !g_hash_table_size(own) || block_driver_find("file")->create(filename, own, errp);
+}
+
 bool img_create_image(const char *filename, const char *format, BlockDict *d, bool line, const char *prefix)
 {
     const BlockDriver *drv = block_driver_find(format);
@@ -235,7 +324,7 @@ bool img_create_image(const char *filename, const char *format, BlockDict *d, bo
     if (line) {
         print_formatting(filename, drv, d);
     }
-    if (!drv->create(filename, d, &err)) {
+    if (!create_file(filename, drv, d, &err) || !drv->create(filename, d, &err)) {
         img_report(prefix, err);
         return false;
     }
@@ -254,17 +343,13 @@ void img_print_create_options(const BlockDriver *drv, const char *title, bool am
     unsigned n = 0;
 
     for (const BlockCreateOption *c = drv->create_options; c && c->name && n < 62; c++) {
-        bool of_file = g_str_equal(c->name, "extent_size_hint") || g_str_equal(c->name, "nocow");
-
-        if ((!amend || c->amend) && (with_file || !of_file)) {
+        if ((!amend || c->amend) && (with_file || !find_file_option(c->name))) {
             list[n++] = c;
         }
     }
     if (with_file && !g_str_equal(drv->name, "raw")) {
-        const BlockDriver *raw = block_driver_find("raw");
-
-        list[n++] = &raw->create_options[0];
-        list[n++] = &raw->create_options[1];
+        list[n++] = find_file_option("extent_size_hint");
+        list[n++] = find_file_option("nocow");
     }
     qsort(list, n, sizeof(*list), compare_options);
     printf("%s\n", title);
@@ -355,6 +440,50 @@ void img_progress_end(void)
         putchar('\n');
     }
     progress.shown = false;
+}
+
+/* ---- rate -------------------------------------------------------------------------------------------------------- */
+
+bool img_rate_parse(ImgRate *r, const char *text)
+{
+    ThrottleConfig cfg = { 0 };
+    Error *err = NULL;
+
+    if (!img_parse_size(text, "rate limit", &cfg.limit[THROTTLE_BPS_WRITE].avg)) {
+        return false;
+    }
+    if (!throttle_check(&cfg, &err)) {
+        img_report("Invalid rate limit specified", err);
+        return false;
+    }
+    r->is_limited = throttle_is_on(&cfg);
+    throttle_set(&r->t, &cfg, clock_get_ns(CLOCK_RT));
+    return true;
+}
+
+static void rate_over(void *opaque)
+{
+    co_enter(opaque);
+}
+
+void img_rate_wait(ImgRate *r, uint64_t bytes)
+{
+    Timer timer;
+    int64_t wait;
+
+    if (!r->is_limited) {
+        return;
+    }
+    while ((wait = throttle_wait_ns(&r->t, true, clock_get_ns(CLOCK_RT))) && !img_interrupted()) {
+        if (co_self()) {
+            timer_init(&timer, CLOCK_RT, rate_over, co_self());
+            timer_arm(&timer, clock_get_ns(CLOCK_RT) + wait);
+            co_yield();
+        } else {
+            main_loop_wait(wait);
+        }
+    }
+    throttle_account(&r->t, true, bytes);
 }
 
 /* ---- JSON -------------------------------------------------------------------------------------------------------- */

@@ -32,6 +32,8 @@ typedef struct Convert {
     uint64_t chunk, cluster;
     uint64_t sparse;            /* 0: zeros are written */
     bool compressed, ordered, salvage, target_is_zero, has_backing;
+    bool offload;               /* the host copies what stands in files as it is, as long as it can */
+    ImgRate rate;
     int ret;                    /* the first failure */
 } Convert;
 
@@ -39,6 +41,8 @@ typedef struct Stretch {
     uint64_t start, bytes, ticket;
     enum { STRETCH_SKIP, STRETCH_ZERO, STRETCH_DATA } kind;
     Source *source;             /* NULL: behind the end of the last */
+    BlockNode *file;            /* NULL: only reading shows what is there; else it stands here, at map */
+    uint64_t map;
 } Stretch;
 
 /* ---- what comes next --------------------------------------------------------------------------------------------- */
@@ -65,6 +69,10 @@ static int status_of(Convert *c, Stretch *s)
     }
     if (!ret) {
         s->bytes = st.bytes;
+        if (st.flags & BLOCK_ST_OFFSET) {
+            s->file = st.file;
+            s->map = st.map;
+        }
         if (st.flags & BLOCK_ST_ZERO) {
             s->kind = c->sparse || c->compressed ? STRETCH_ZERO : STRETCH_DATA;
         } else if (s->source->base && !(st.flags & BLOCK_ST_ALLOCATED)) {
@@ -80,6 +88,7 @@ static int take(Convert *c, Stretch *s)
     int ret;
 
     s->start = c->next;
+    s->file = NULL;
     s->source = source_at(c, c->next);
     s->bytes = s->source ? s->source->start + s->source->size - c->next : c->total - c->next;
     s->kind = STRETCH_ZERO;
@@ -200,6 +209,54 @@ static void wait_turn(Convert *c, const Stretch *s)
     }
 }
 
+/* 0: the host has copied it; -ENOTSUP: read and write. */
+static int offload(Convert *c, const Stretch *s)
+{
+    int ret = c->offload && s->kind == STRETCH_DATA && s->file ?
+              block_copy_range(s->file, s->map, c->target, s->start, s->bytes) : -ENOTSUP;
+
+    if (ret == -ENOTSUP && s->file) {
+        c->offload = false;
+    }
+    return ret;
+}
+
+static int write_stretch(Convert *c, const Stretch *s, uint8_t *buf)
+{
+    if (s->kind == STRETCH_SKIP) {
+        return 0;
+    }
+    if (s->kind == STRETCH_ZERO) {
+        return write_zeros(c, s->start, s->bytes);
+    }
+    return c->compressed ? write_compressed(c, s->start, buf, s->bytes) : write_plain(c, s->start, buf, s->bytes);
+}
+
+static int copy_stretch(Convert *c, const Stretch *s, uint8_t *buf)
+{
+    int ret = -ENOTSUP;
+
+    if (s->kind == STRETCH_DATA) {
+        img_rate_wait(&c->rate, s->bytes);
+        ret = offload(c, s);            /* raw targets only, where turns do not matter */
+        if (ret == -ENOTSUP) {
+            ret = read_stretch(c, s, buf);
+            if (ret) {
+                return ret;             /* reported */
+            }
+            ret = -ENOTSUP;
+        }
+    }
+    if (ret == -ENOTSUP) {
+        wait_turn(c, s);
+        ret = c->ret ? 0 : write_stretch(c, s, buf);
+    }
+    if (ret) {
+        error_report("error while writing at byte %" PRIu64 ": %s", s->start, strerror(-ret));
+    }
+    return ret;
+}
+
 static void copy_co(void *opaque)
 {
     Convert *c = opaque;
@@ -211,16 +268,8 @@ static void copy_co(void *opaque)
 
         if (ret) {
             error_report("error while reading block status at offset %" PRIu64 ": %s", c->next, strerror(-ret));
-        } else if (s.kind == STRETCH_DATA) {
-            ret = read_stretch(c, &s, buf);
-        }
-        if (!ret) {
-            wait_turn(c, &s);
-            ret = c->ret || s.kind == STRETCH_SKIP ? 0 : s.kind == STRETCH_ZERO ? write_zeros(c, s.start, s.bytes) :
-                  c->compressed ? write_compressed(c, s.start, buf, s.bytes) : write_plain(c, s.start, buf, s.bytes);
-            if (ret) {
-                error_report("error while writing at byte %" PRIu64 ": %s", s.start, strerror(-ret));
-            }
+        } else {
+            ret = copy_stretch(c, &s, buf);
         }
         c->ret = c->ret ? c->ret : ret;
         c->turn++;
@@ -256,36 +305,8 @@ typedef struct Args {
     const char *backing, *backing_format, *snapshot;
     char *options;
     uint64_t coroutines;
-    bool no_create, progress, help, target_is_zero, target_opts;
+    bool no_create, progress, help, target_is_zero, has_sparse;
 } Args;
-
-static bool load_snapshot(BlockNode *n, const char *text)
-{
-    g_autoptr(GHashTable) d = block_dict_new();
-    const char *id = NULL, *name = NULL;
-    Error *err = NULL;
-    bool ok;
-
-    if (g_str_has_prefix(text, "snapshot.")) {
-        if (!block_dict_parse_keys(d, text, NULL)) {
-            error_report("Failed in parsing snapshot param '%s'", text);
-            return false;
-        }
-        id = block_dict_get(d, "snapshot.id");
-        name = block_dict_get(d, "snapshot.name");
-    }
-    if (!n->drv->snapshot_load) {
-        error_report("Failed to load snapshot: Device '' does not support internal snapshots");
-        return false;
-    }
-    ok = id || name ? n->drv->snapshot_load(n, id, name, &err) :
-         n->drv->snapshot_load(n, text, NULL, NULL) || n->drv->snapshot_load(n, NULL, text, &err);
-    if (!ok) {
-        error_prepend(&err, "Failed to load snapshot: ");
-        error_report_err(err);
-    }
-    return ok;
-}
 
 /* A target that stands on the same file as a part of the source's chain need not hold what is in there. */
 static BlockNode *find_base(BlockNode *n, const char *target, const char *backing)
@@ -315,7 +336,7 @@ static bool open_sources(Convert *c, const Args *a, char **names, unsigned n, co
             return false;
         }
         c->n_sources++;
-        if (a->snapshot && !load_snapshot(s->n, a->snapshot)) {
+        if (a->snapshot && !img_load_snapshot(s->n, a->snapshot)) {
             return false;
         }
         s->start = c->total;
@@ -415,12 +436,14 @@ static bool parse_option(Args *a, Convert *c, int opt, const char **format)
 {
     uint64_t v;
 
+    if (opt != 't' && img_open_option(&a->in, opt)) {
+        return true;
+    }
     switch (opt) {
-    case 'f': a->in.format = optarg; break;
     case 'O': *format = optarg; break;
     case 'B': a->backing = optarg; break;
     case 'F': a->backing_format = optarg; break;
-    case 'C': break;
+    case 'C': c->offload = true; break;
     case 'c': c->compressed = true; break;
     case 'l': a->snapshot = optarg; break;
     case 'n': a->no_create = true; break;
@@ -428,13 +451,11 @@ static bool parse_option(Args *a, Convert *c, int opt, const char **format)
     case 'q': a->progress = false; a->out.quiet = true; break;
     case 't': a->out.cache = optarg; break;
     case 'T': a->in.cache = optarg; break;
-    case 'U': a->in.force_share = true; break;
     case 'W': c->ordered = false; break;
     case OPT_SALVAGE: c->salvage = true; break;
     case OPT_TARGET_IS_ZERO: a->target_is_zero = true; break;
-    case OPT_IMAGE_OPTS: a->in.image_opts = true; break;
     case OPT_TARGET_IMAGE_OPTS: a->out.image_opts = true; break;
-    case 'r': break;
+    case 'r': return img_rate_parse(&c->rate, optarg);
     case 'o':
         if (g_str_equal(optarg, "help") || g_str_equal(optarg, "?")) {
             a->help = true;
@@ -458,7 +479,40 @@ static bool parse_option(Args *a, Convert *c, int opt, const char **format)
             return false;
         }
         c->sparse = v;
+        a->has_sparse = true;
         break;
+    }
+    return true;
+}
+
+/* What contradicts itself, or what the target's format cannot do. */
+static bool check_args(const Args *a, const Convert *c, const char *format)
+{
+    BlockCache cache;
+
+    if (a->target_is_zero && !a->no_create) {
+        error_report("--target-is-zero requires use of -n flag");
+        return false;
+    }
+    if (a->backing && !a->backing_format && !a->no_create) {
+        error_report("Use of backing file requires explicit backing format");
+        return false;
+    }
+    if (c->offload && (a->has_sparse || c->compressed)) {
+        error_report("Cannot enable copy offloading when -%c is used", a->has_sparse ? 'S' : 'c');
+        return false;
+    }
+    if (!block_driver_find(format)) {
+        error_report("Unknown file format '%s'", format);
+        return false;
+    }
+    if (c->compressed && block_driver_find(format)->pass_through) {
+        error_report("Compression not supported for this file format");
+        return false;
+    }
+    if (!block_cache_parse(a->out.cache, &cache)) {
+        error_report("Invalid cache option: %s", a->out.cache);
+        return false;
     }
     return true;
 }
@@ -466,19 +520,18 @@ static bool parse_option(Args *a, Convert *c, int opt, const char **format)
 int img_convert(int argc, char **argv)
 {
     static const struct option longs[] = {
-        IMG_LONG_OPTIONS, { "target-image-opts", no_argument, NULL, OPT_TARGET_IMAGE_OPTS },
+        IMG_LONG_OPTIONS, IMG_LONG_IMAGE, IMG_LONG_SHARE,
+        { "target-image-opts", no_argument, NULL, OPT_TARGET_IMAGE_OPTS },
         { "salvage", no_argument, NULL, OPT_SALVAGE }, { "target-is-zero", no_argument, NULL, OPT_TARGET_IS_ZERO },
         { 0 },
     };
     Args a = { .coroutines = 8, .out = { .cache = "unsafe", .write = true, .quiet = true } };
     Convert c = { .sparse = SPARSE_DEFAULT, .ordered = true };
     const char *format = "raw", *filename;
-    BlockCache cache;
     int opt, status;
 
-    while ((opt = getopt_long(argc, argv, ":hf:O:B:CcF:o:l:S:pt:T:qnm:WUr:", longs, NULL)) != -1) {
-        status = img_common_option(opt, argv);
-        if (status >= 0) {
+    while ((opt = img_next_option(argc, argv, ":hf:O:B:CcF:o:l:S:pt:T:qnm:WUr:", longs, NULL, &status)) != -1) {
+        if (opt == IMG_STOP) {
             return status;
         }
         if (!parse_option(&a, &c, opt, &format)) {
@@ -498,24 +551,7 @@ int img_convert(int argc, char **argv)
         error_report("Must specify image file name");
         return 1;
     }
-    if (a.target_is_zero && !a.no_create) {
-        error_report("--target-is-zero requires use of -n flag");
-        return 1;
-    }
-    if (a.backing && !a.backing_format && !a.no_create) {
-        error_report("Use of backing file requires explicit backing format");
-        return 1;
-    }
-    if (!block_driver_find(format)) {
-        error_report("Unknown file format '%s'", format);
-        return 1;
-    }
-    if (c.compressed && block_driver_find(format)->pass_through) {
-        error_report("Compression not supported for this file format");
-        return 1;
-    }
-    if (!block_cache_parse(a.out.cache, &cache)) {
-        error_report("Invalid cache option: %s", a.out.cache);
+    if (!check_args(&a, &c, format)) {
         return 1;
     }
     img_catch_interrupt();
@@ -595,7 +631,7 @@ static int dd_copy(const Dd *d, BlockNode *in, BlockNode *out, uint64_t from, ui
 
 int img_dd(int argc, char **argv)
 {
-    static const struct option longs[] = { IMG_LONG_OPTIONS, { 0 } };
+    static const struct option longs[] = { IMG_LONG_OPTIONS, IMG_LONG_IMAGE, IMG_LONG_SHARE, { 0 } };
     Dd d = { .bs = 512 };
     ImgOpen in = { 0 }, out = { .write = true, .quiet = true, .cache = "unsafe" };
     const char *format = "raw";
@@ -605,17 +641,11 @@ int img_dd(int argc, char **argv)
     BlockNode *src, *dst;
     int opt, status;
 
-    while ((opt = getopt_long(argc, argv, ":hf:O:U", longs, NULL)) != -1) {
-        status = img_common_option(opt, argv);
-        if (status >= 0) {
+    while ((opt = img_next_option(argc, argv, ":hf:O:U", longs, &in, &status)) != -1) {
+        if (opt == IMG_STOP) {
             return status;
         }
-        switch (opt) {
-        case 'f': in.format = optarg; break;
-        case 'O': format = optarg; break;
-        case 'U': in.force_share = true; break;
-        case OPT_IMAGE_OPTS: in.image_opts = true; break;
-        }
+        format = opt == 'O' ? optarg : format;
     }
     for (int i = optind; i < argc; i++) {
         if (!dd_operand(&d, argv[i])) {

@@ -71,6 +71,58 @@ static bool look_below(const char *filename, BlockDict *d, bool unsafe)
     return true;
 }
 
+static bool is_help(const char *options)
+{
+    return g_str_equal(options, "help") || g_str_equal(options, "?") || g_str_has_suffix(options, ",help");
+}
+
+/* -b and -F, for formats that know what these are. */
+static bool set_backing(const BlockDriver *drv, BlockDict *d, const char *filename, const char *file,
+                        const char *format)
+{
+    bool can = false;
+
+    for (const BlockCreateOption *o = drv->create_options; o && o->name; o++) {
+        can |= g_str_equal(o->name, "backing_file");
+    }
+    if ((file || format) && !can) {
+        error_report("%s: Backing file not supported for file format '%s'", filename, drv->name);
+        return false;
+    }
+    if (file) {
+        block_dict_set(d, "backing_file", file);
+    }
+    if (format) {
+        block_dict_set(d, "backing_fmt", format);
+    }
+    return true;
+}
+
+static bool set_size(BlockDict *d, const char *arg)
+{
+    g_autofree char *text = NULL;
+    uint64_t size;
+
+    if (!img_parse_size(arg, "image size", &size)) {
+        return false;
+    }
+    text = g_strdup_printf("%" PRIu64, size);
+    block_dict_set(d, "size", text);
+    return true;
+}
+
+static int create(const char *filename, const BlockDriver *drv, BlockDict *d, bool quiet, bool unsafe)
+{
+    if ((drv->create && !img_check_options(drv, d, filename)) || !look_below(filename, d, unsafe)) {
+        return 1;
+    }
+    if (!block_dict_get(d, "size")) {
+        error_report("%s: Image creation needs a size parameter", filename);
+        return 1;
+    }
+    return img_create_image(filename, drv->name, d, !quiet, filename) ? 0 : 1;
+}
+
 int img_create(int argc, char **argv)
 {
     static const struct option longs[] = { IMG_LONG_OPTIONS, { 0 } };
@@ -80,31 +132,17 @@ int img_create(int argc, char **argv)
     bool quiet = false, unsafe = false, help = false;
     int c, status;
 
-    while ((c = getopt_long(argc, argv, ":f:b:F:o:quhU", longs, NULL)) != -1) {
-        status = img_common_option(c, argv);
-        if (status >= 0) {
-            return status;
-        }
+    while ((c = img_next_option(argc, argv, ":f:b:F:o:quh", longs, NULL, &status)) != -1) {
         switch (c) {
-        case 'f':
-            format = optarg;
-            break;
-        case 'b':
-            backing = optarg;
-            break;
-        case 'F':
-            backing_format = optarg;
-            break;
-        case 'q':
-            quiet = true;
-            break;
-        case 'u':
-            unsafe = true;
-            break;
+        case IMG_STOP: return status;
+        case 'f': format = optarg; break;
+        case 'b': backing = optarg; break;
+        case 'F': backing_format = optarg; break;
+        case 'q': quiet = true; break;
+        case 'u': unsafe = true; break;
         case 'o':
-            if (g_str_equal(optarg, "help") || g_str_equal(optarg, "?") || g_str_has_suffix(optarg, ",help")) {
-                help = true;
-            } else if (!img_add_options(d, NULL, optarg)) {
+            help |= is_help(optarg);
+            if (!is_help(optarg) && !img_add_options(d, NULL, optarg)) {
                 return 1;
             }
             break;
@@ -120,49 +158,15 @@ int img_create(int argc, char **argv)
     if (argc - optind > 2) {
         return img_usage("Unexpected argument: %s", argv[optind + 2]);
     }
-    if (argc - optind == 2) {
-        uint64_t size;
-        g_autofree char *text = NULL;
-
-        if (!img_parse_size(argv[optind + 1], "image size", &size)) {
-            return 1;
-        }
-        text = g_strdup_printf("%" PRIu64, size);
-        block_dict_set(d, "size", text);
+    if (argc - optind == 2 && !set_size(d, argv[optind + 1])) {
+        return 1;
     }
     drv = block_driver_find(format);
     if (!drv) {
         error_report("%s: Unknown file format '%s'", filename, format);
         return 1;
     }
-    if (backing || backing_format) {
-        bool can = false;
-
-        for (const BlockCreateOption *o = drv->create_options; o && o->name; o++) {
-            can |= g_str_equal(o->name, "backing_file");
-        }
-        if (!can) {
-            error_report("%s: Backing file not supported for file format '%s'", filename, format);
-            return 1;
-        }
-        if (backing) {
-            block_dict_set(d, "backing_file", backing);
-        }
-        if (backing_format) {
-            block_dict_set(d, "backing_fmt", backing_format);
-        }
-    }
-    if (drv->create && !img_check_options(drv, d, filename)) {
-        return 1;
-    }
-    if (!look_below(filename, d, unsafe)) {
-        return 1;
-    }
-    if (!block_dict_get(d, "size")) {
-        error_report("%s: Image creation needs a size parameter", filename);
-        return 1;
-    }
-    return img_create_image(filename, format, d, !quiet, filename) ? 0 : 1;
+    return set_backing(drv, d, filename, backing, backing_format) ? create(filename, drv, d, quiet, unsafe) : 1;
 }
 
 /* ---- resize ------------------------------------------------------------------------------------------------------ */
@@ -195,7 +199,7 @@ static int resize(BlockNode *n, int sign, uint64_t size, BlockPrealloc prealloc,
 int img_resize(int argc, char **argv)
 {
     static const struct option longs[] = {
-        IMG_LONG_OPTIONS, { "preallocation", required_argument, NULL, OPT_PREALLOC },
+        IMG_LONG_OPTIONS, IMG_LONG_IMAGE, { "preallocation", required_argument, NULL, OPT_PREALLOC },
         { "shrink", no_argument, NULL, OPT_SHRINK }, { 0 },
     };
     ImgOpen o = { .write = true };
@@ -212,24 +216,11 @@ int img_resize(int argc, char **argv)
                (img_print_help(), 0) : img_usage("Not enough arguments");
     }
     size_text = argv[--argc];
-    while ((c = getopt_long(argc, argv, ":f:qhU", longs, NULL)) != -1) {
-        status = img_common_option(c, argv);
-        if (status >= 0) {
-            return status;
-        }
+    while ((c = img_next_option(argc, argv, ":f:qh", longs, &o, &status)) != -1) {
         switch (c) {
-        case 'f':
-            o.format = optarg;
-            break;
-        case 'q':
-            quiet = true;
-            break;
-        case OPT_IMAGE_OPTS:
-            o.image_opts = true;
-            break;
-        case OPT_SHRINK:
-            may_shrink = true;
-            break;
+        case IMG_STOP: return status;
+        case 'q': quiet = true; break;
+        case OPT_SHRINK: may_shrink = true; break;
         case OPT_PREALLOC:
             if (!block_prealloc_parse(optarg, &prealloc)) {
                 error_report("Invalid preallocation mode '%s'", optarg);
@@ -272,39 +263,50 @@ static bool check_amend_options(const BlockDriver *drv, BlockDict *d)
     return img_check_options(drv, d, NULL);
 }
 
+static int amend(BlockNode *n, BlockDict *d, bool progress)
+{
+    Error *err = NULL;
+    bool ok;
+
+    if (!n->drv->amend) {
+        error_report("Format driver '%s' does not support option amendment", n->drv->name);
+        return 1;
+    }
+    if (!check_amend_options(n->drv, d)) {
+        return 1;
+    }
+    img_progress_start(progress);
+    ok = n->drv->amend(n, d, &err);
+    if (!ok) {
+        img_report(NULL, err);
+    }
+    img_progress_end();
+    return ok ? 0 : 1;
+}
+
 int img_amend(int argc, char **argv)
 {
-    static const struct option longs[] = { IMG_LONG_OPTIONS, { "force", no_argument, NULL, OPT_FORCE }, { 0 } };
+    static const struct option longs[] = {
+        IMG_LONG_OPTIONS, IMG_LONG_IMAGE, { "force", no_argument, NULL, OPT_FORCE }, { 0 }
+    };
     g_autoptr(GHashTable) d = block_dict_new();
     ImgOpen o = { .write = true };
-    bool progress = false, has_options = false, help = false;
-    Error *err = NULL;
+    bool progress = false, quiet = false, has_options = false, help = false;
     BlockNode *n;
     int c, status;
 
-    while ((c = getopt_long(argc, argv, ":f:o:t:pqhU", longs, NULL)) != -1) {
-        status = img_common_option(c, argv);
-        if (status >= 0) {
-            return status;
-        }
+    while ((c = img_next_option(argc, argv, ":f:o:t:pqh", longs, &o, &status)) != -1) {
         switch (c) {
-        case 'f':
-            o.format = optarg;
-            break;
-        case 't':
-            o.cache = optarg;
-            break;
-        case 'p':
-            progress = true;
-            break;
-        case OPT_IMAGE_OPTS:
-            o.image_opts = true;
-            break;
+        case IMG_STOP: return status;
+        case 'p': progress = true; break;
+        case 'q': quiet = true; break;
+        case OPT_FORCE:
+            error_report("--force is for encrypted images, which this version does not have");
+            return 1;
         case 'o':
             has_options = true;
-            if (g_str_equal(optarg, "help") || g_str_equal(optarg, "?")) {
-                help = true;
-            } else if (!img_add_options(d, NULL, optarg)) {
+            help |= is_help(optarg);
+            if (!is_help(optarg) && !img_add_options(d, NULL, optarg)) {
                 return 1;
             }
             break;
@@ -327,18 +329,7 @@ int img_amend(int argc, char **argv)
     if (!n) {
         return 1;
     }
-    status = 1;
-    if (!n->drv->amend) {
-        error_report("Format driver '%s' does not support option amendment", n->drv->name);
-    } else if (check_amend_options(n->drv, d)) {
-        img_progress_start(progress);
-        if (n->drv->amend(n, d, &err)) {
-            status = 0;
-        } else {
-            img_report(NULL, err);
-        }
-        img_progress_end();
-    }
+    status = amend(n, d, progress && !quiet);
     return img_close(n) ? status : 1;
 }
 
@@ -368,116 +359,107 @@ static bool count_data(BlockNode *n, uint64_t cluster, uint64_t *bytes)
     return true;
 }
 
-int img_measure(int argc, char **argv)
-{
-    static const struct option longs[] = {
-        IMG_LONG_OPTIONS, { "output", required_argument, NULL, OPT_OUTPUT },
-        { "size", required_argument, NULL, OPT_SIZE }, { 0 },
-    };
-    g_autoptr(GHashTable) d = block_dict_new();
-    const char *target = "raw", *snapshot = NULL;
-    ImgOpen o = { 0 };
-    uint64_t size = UINT64_MAX, data = 0, required, full, cluster = 65536;
-    const BlockDriver *drv;
-    bool json = false, from_image;
-    Error *err = NULL;
-    int c, status;
+typedef struct Measure {
+    ImgOpen open;
+    const char *target, *snapshot, *filename;   /* filename NULL: --size said how large */
+    BlockDict *options;
+    uint64_t size, data, cluster;
+    bool json;
+} Measure;
 
-    while ((c = getopt_long(argc, argv, ":f:O:o:l:hU", longs, NULL)) != -1) {
-        status = img_common_option(c, argv);
-        if (status >= 0) {
-            return status;
-        }
-        switch (c) {
-        case 'f':
-            o.format = optarg;
-            break;
-        case 'O':
-            target = optarg;
-            break;
-        case 'l':
-            snapshot = optarg;
-            break;
-        case 'U':
-            o.force_share = true;
-            break;
-        case OPT_IMAGE_OPTS:
-            o.image_opts = true;
-            break;
-        case 'o':
-            if (!img_add_options(d, NULL, optarg)) {
-                return 1;
-            }
-            break;
-        case OPT_OUTPUT:
-            if (!img_parse_output(optarg, &json)) {
-                return 1;
-            }
-            break;
-        case OPT_SIZE:
-            if (!img_parse_size(optarg, "image size", &size)) {
-                return 1;
-            }
-            break;
-        }
+static bool measure_option(Measure *m, int c)
+{
+    switch (c) {
+    case 'O': m->target = optarg; break;
+    case 'l': m->snapshot = optarg; break;
+    case 'o': return img_add_options(m->options, NULL, optarg);
+    case OPT_OUTPUT: return img_parse_output(optarg, &m->json);
+    case OPT_SIZE: return img_parse_size(optarg, "image size", &m->size);
     }
-    from_image = optind == argc - 1;
-    if (from_image && size != UINT64_MAX) {
-        error_report("--size N cannot be used together with a filename.");
-        return 1;
+    return true;
+}
+
+static bool measure_source(Measure *m)
+{
+    BlockNode *n = img_open(m->filename, &m->open);
+    bool ok = n && (!m->snapshot || img_load_snapshot(n, m->snapshot)) && count_data(n, m->cluster, &m->data);
+
+    m->size = ok ? block_size(n) : 0;
+    block_unref(n);
+    return ok;
+}
+
+static void print_measure(const Measure *m, uint64_t required, uint64_t full)
+{
+    bool has_bitmaps = m->filename && g_str_equal(m->target, "qcow2");
+    ImgJson j = { 0 };
+
+    if (!m->json) {
+        printf("required size: %" PRIu64 "\nfully allocated size: %" PRIu64 "\n%s", required, full,
+               has_bitmaps ? "bitmaps size: 0\n" : "");
+        return;
     }
-    if (!from_image && (optind != argc || size == UINT64_MAX)) {
-        error_report("Either --size N or one filename must be specified.");
-        return 1;
+    img_json_open(&j, NULL, '{');
+    if (has_bitmaps) {
+        img_json_uint(&j, "bitmaps", 0);
     }
-    drv = block_driver_find(target);
+    img_json_uint(&j, "required", required);
+    img_json_uint(&j, "fully-allocated", full);
+    img_json_close(&j, '}');
+}
+
+static int measure(Measure *m)
+{
+    const BlockDriver *drv = block_driver_find(m->target);
+    uint64_t required, full;
+    Error *err = NULL;
+
     if (!drv) {
-        error_report("Unknown file format '%s'", target);
+        error_report("Unknown file format '%s'", m->target);
         return 1;
     }
     if (!drv->measure) {
-        error_report("Block driver '%s' does not support size measurement", target);
+        error_report("Block driver '%s' does not support size measurement", m->target);
         return 1;
     }
-    if (block_dict_get(d, "cluster_size")) {
-        parse_size(block_dict_get(d, "cluster_size"), 1, &cluster, NULL);
+    if (block_dict_get(m->options, "cluster_size")) {
+        parse_size(block_dict_get(m->options, "cluster_size"), 1, &m->cluster, NULL);
     }
-    if (from_image) {
-        BlockNode *n = img_open(argv[optind], &o);
-        bool ok = n;
-
-        if (ok && snapshot && (!n->drv->snapshot_load || (!n->drv->snapshot_load(n, snapshot, NULL, NULL) &&
-                                                         !n->drv->snapshot_load(n, NULL, snapshot, &err)))) {
-            error_report("Failed to load snapshot: %s", err ? error_get_message(err) : "no snapshots");
-            error_free(err);
-            ok = false;
-        }
-        size = ok ? block_size(n) : 0;
-        ok = ok && count_data(n, MAX(cluster, 512), &data);
-        block_unref(n);
-        if (!ok) {
-            return 1;
-        }
+    m->cluster = MAX(m->cluster, 512);
+    if (m->filename && !measure_source(m)) {
+        return 1;
     }
-    if (!drv->measure(d, size, MIN(data, ROUND_UP(size, MAX(cluster, 512))), &required, &full, &err)) {
+    if (!drv->measure(m->options, m->size, MIN(m->data, ROUND_UP(m->size, m->cluster)), &required, &full, &err)) {
         img_report(NULL, err);
         return 1;
     }
-    if (json) {
-        ImgJson j = { 0 };
+    print_measure(m, required, full);
+    return 0;
+}
 
-        img_json_open(&j, NULL, '{');
-        if (from_image && g_str_equal(target, "qcow2")) {
-            img_json_uint(&j, "bitmaps", 0);
-        }
-        img_json_uint(&j, "required", required);
-        img_json_uint(&j, "fully-allocated", full);
-        img_json_close(&j, '}');
-    } else {
-        printf("required size: %" PRIu64 "\nfully allocated size: %" PRIu64 "\n", required, full);
-        if (from_image && g_str_equal(target, "qcow2")) {
-            printf("bitmaps size: 0\n");
+int img_measure(int argc, char **argv)
+{
+    static const struct option longs[] = {
+        IMG_LONG_OPTIONS, IMG_LONG_IMAGE, IMG_LONG_SHARE, { "output", required_argument, NULL, OPT_OUTPUT },
+        { "size", required_argument, NULL, OPT_SIZE }, { 0 },
+    };
+    g_autoptr(GHashTable) d = block_dict_new();
+    Measure m = { .target = "raw", .size = UINT64_MAX, .cluster = 65536, .options = d };
+    int c, status;
+
+    while ((c = img_next_option(argc, argv, ":f:O:o:l:hU", longs, &m.open, &status)) != -1) {
+        if (c == IMG_STOP || !measure_option(&m, c)) {
+            return c == IMG_STOP ? status : 1;
         }
     }
-    return 0;
+    m.filename = optind == argc - 1 ? argv[optind] : NULL;
+    if (m.filename && m.size != UINT64_MAX) {
+        error_report("--size N cannot be used together with a filename.");
+        return 1;
+    }
+    if (!m.filename && (optind != argc || m.size == UINT64_MAX)) {
+        error_report("Either --size N or one filename must be specified.");
+        return 1;
+    }
+    return measure(&m);
 }

@@ -13,20 +13,11 @@ typedef struct Look {
 static bool look_option(Look *l, int c, bool *failed)
 {
     switch (c) {
-    case 'f':
-        l->open.format = optarg;
-        return true;
     case 'T':
         l->open.cache = optarg;
         return true;
-    case 'U':
-        l->open.force_share = true;
-        return true;
     case 'q':
         l->quiet = true;
-        return true;
-    case OPT_IMAGE_OPTS:
-        l->open.image_opts = true;
         return true;
     case OPT_OUTPUT:
         *failed |= !img_parse_output(optarg, &l->json);
@@ -128,7 +119,7 @@ static void info_human(BlockNode *n, const BlockInfo *info, const char *path)
 int img_info(int argc, char **argv)
 {
     static const struct option longs[] = {
-        IMG_LONG_OPTIONS, { "output", required_argument, NULL, OPT_OUTPUT },
+        IMG_LONG_OPTIONS, IMG_LONG_IMAGE, IMG_LONG_SHARE, { "output", required_argument, NULL, OPT_OUTPUT },
         { "backing-chain", no_argument, NULL, OPT_BACKING_CHAIN }, { 0 },
     };
     Look l = { .open = { .no_backing = true, .check = true } };
@@ -138,9 +129,8 @@ int img_info(int argc, char **argv)
     ImgJson j = { 0 };
     int c, status;
 
-    while ((c = getopt_long(argc, argv, ":f:hU", longs, NULL)) != -1) {
-        status = img_common_option(c, argv);
-        if (status >= 0) {
+    while ((c = img_next_option(argc, argv, ":f:hU", longs, &l.open, &status)) != -1) {
+        if (c == IMG_STOP) {
             return status;
         }
         if (!look_option(&l, c, &failed) && c == OPT_BACKING_CHAIN) {
@@ -270,7 +260,7 @@ static bool print_map(BlockNode *n, uint64_t at, uint64_t end, bool json)
 int img_map(int argc, char **argv)
 {
     static const struct option longs[] = {
-        IMG_LONG_OPTIONS, { "output", required_argument, NULL, OPT_OUTPUT },
+        IMG_LONG_OPTIONS, IMG_LONG_IMAGE, IMG_LONG_SHARE, { "output", required_argument, NULL, OPT_OUTPUT },
         { "start-offset", required_argument, NULL, OPT_START_OFFSET },
         { "max-length", required_argument, NULL, OPT_MAX_LENGTH }, { 0 },
     };
@@ -280,9 +270,8 @@ int img_map(int argc, char **argv)
     BlockNode *n;
     int c, status;
 
-    while ((c = getopt_long(argc, argv, ":f:s:l:hU", longs, NULL)) != -1) {
-        status = img_common_option(c, argv);
-        if (status >= 0) {
+    while ((c = img_next_option(argc, argv, ":f:s:l:hU", longs, &l.open, &status)) != -1) {
+        if (c == IMG_STOP) {
             return status;
         }
         if (look_option(&l, c, &failed)) {
@@ -416,7 +405,7 @@ static int run_check(BlockNode *n, const Look *l, unsigned fix)
 int img_check(int argc, char **argv)
 {
     static const struct option longs[] = {
-        IMG_LONG_OPTIONS, { "output", required_argument, NULL, OPT_OUTPUT },
+        IMG_LONG_OPTIONS, IMG_LONG_IMAGE, IMG_LONG_SHARE, { "output", required_argument, NULL, OPT_OUTPUT },
         { "repair", required_argument, NULL, 'r' }, { 0 },
     };
     Look l = { .open = { .no_backing = true, .check = true } };
@@ -425,9 +414,8 @@ int img_check(int argc, char **argv)
     BlockNode *n;
     int c, status;
 
-    while ((c = getopt_long(argc, argv, ":f:r:T:qhU", longs, NULL)) != -1) {
-        status = img_common_option(c, argv);
-        if (status >= 0) {
+    while ((c = img_next_option(argc, argv, ":f:r:T:qhU", longs, &l.open, &status)) != -1) {
+        if (c == IMG_STOP) {
             return status;
         }
         if (look_option(&l, c, &failed) || c != 'r') {
@@ -498,16 +486,15 @@ static int run_snapshot(BlockNode *n, int action, const char *name)
 
 int img_snapshot(int argc, char **argv)
 {
-    static const struct option longs[] = { IMG_LONG_OPTIONS, { 0 } };
+    static const struct option longs[] = { IMG_LONG_OPTIONS, IMG_LONG_IMAGE, IMG_LONG_SHARE, { 0 } };
     Look l = { .open = { .no_backing = true } };
     const char *name = NULL;
     int c, status, action = 0;
     bool failed = false;
     BlockNode *n;
 
-    while ((c = getopt_long(argc, argv, ":f:la:c:d:hqU", longs, NULL)) != -1) {
-        status = img_common_option(c, argv);
-        if (status >= 0) {
+    while ((c = img_next_option(argc, argv, ":f:la:c:d:hqU", longs, &l.open, &status)) != -1) {
+        if (c == IMG_STOP) {
             return status;
         }
         if (look_option(&l, c, &failed)) {

@@ -8,6 +8,7 @@
 
 #include <getopt.h>
 #include "block/block.h"
+#include "block/throttle.h"
 #include "qemu/error.h"
 
 typedef struct ImgCommand {
@@ -25,12 +26,20 @@ enum {      /* long options without a letter */
     OPT_NO_DRAIN, OPT_FORCE,
 };
 
-#define IMG_LONG_OPTIONS                                                                                        \
-    { "help", no_argument, NULL, 'h' }, { "object", required_argument, NULL, OPT_OBJECT },                      \
-    { "image-opts", no_argument, NULL, OPT_IMAGE_OPTS }, { "force-share", no_argument, NULL, 'U' }
+/* What is in nobody's table is refused, so each command lists only what it acts on. */
+#define IMG_LONG_OPTIONS    { "help", no_argument, NULL, 'h' }, { "object", required_argument, NULL, OPT_OBJECT }
+#define IMG_LONG_IMAGE      { "image-opts", no_argument, NULL, OPT_IMAGE_OPTS }
+#define IMG_LONG_SHARE      { "force-share", no_argument, NULL, 'U' }
 
-/* What every command does with "h", "?", ":": -1 the option is the command's own, else the status to return. */
-int img_common_option(int c, char **argv);
+struct ImgOpen;
+/*
+ * The next option that is the command's own; -1 at the end; IMG_STOP when the command returns *status, after help or a
+ * mistake (reported). What says how an image is opened (-f, -t, -U, --image-opts) goes into o, unless that is NULL.
+ */
+#define IMG_STOP (-2)
+int img_next_option(int argc, char **argv, const char *shorts, const struct option *longs, struct ImgOpen *o,
+                    int *status);
+bool img_open_option(struct ImgOpen *o, int c);         /* true: c was one of those */
 int img_usage(const char *fmt, ...) QEMU_PRINTF(1, 2);  /* reports and points to --help; 1 */
 bool img_parse_output(const char *text, bool *json);
 bool img_parse_size(const char *text, const char *what, uint64_t *out);
@@ -41,10 +50,12 @@ extern const ImgCommand img_commands[];
 
 typedef struct ImgOpen {
     const char *format, *cache;
-    bool write, image_opts, force_share, no_backing, check, quiet;
+    bool write, image_opts, force_share, no_backing, check, quiet, no_discard;
 } ImgOpen;
 
 BlockNode *img_open(const char *filename, const ImgOpen *o);    /* NULL: reported */
+/* Shows what the snapshot of that id or name holds, or "snapshot.id=,snapshot.name="; false: reported. */
+bool img_load_snapshot(BlockNode *n, const char *text);
 void img_report(const char *prefix, Error *err);                /* "prefix: message", frees err; prefix may be NULL */
 /* The reference is dropped; false (reported) when the last data could not be written. */
 bool img_close(BlockNode *n);
@@ -64,6 +75,14 @@ void img_progress(double percent);      /* also prints once after SIGUSR1 */
 void img_progress_end(void);
 bool img_interrupted(void);             /* Ctrl-C since img_catch_interrupt() */
 void img_catch_interrupt(void);
+
+/* -r: bytes a second, no limit when zeroed. */
+typedef struct ImgRate {
+    Throttle t;
+    bool is_limited;
+} ImgRate;
+bool img_rate_parse(ImgRate *r, const char *text);      /* false: reported */
+void img_rate_wait(ImgRate *r, uint64_t bytes);         /* before that many are written; in a coroutine it gives way */
 
 /* ---- JSON: objects and arrays with indentation ---- */
 

@@ -90,6 +90,11 @@ int block_run(BlockNode *n, const BlockOp *op);
 int block_run_read(BlockNode *n, uint64_t offset, void *buf, size_t len);
 int block_run_write(BlockNode *n, uint64_t offset, const void *buf, size_t len);
 int block_run_flush(BlockNode *n);
+/*
+ * The host copies between two files without our reading them. -ENOTSUP: one of them is no plain file, or the host
+ * cannot; some of it may have been copied then. Waits, or gives way in a coroutine.
+ */
+int block_copy_range(BlockNode *from, uint64_t from_offset, BlockNode *to, uint64_t to_offset, uint64_t bytes);
 void block_drain(BlockNode *n);         /* runs the loop until nothing of n is under way. IO thread */
 
 /* ---- what tools ask for: IO thread, nothing under way in the node ------------------------------------------------ */
@@ -211,6 +216,8 @@ struct BlockDriver {
     int (*run)(BlockNode *n, const BlockOp *op);
     int (*co_run)(BlockNode *n, const BlockOp *op);
     int (*try_run)(BlockNode *n, const BlockOp *op);    /* as run, in any thread; -EAGAIN when it would block */
+    /* As run; both nodes are this driver's. See block_copy_range(). */
+    int (*copy_range)(BlockNode *from, uint64_t from_offset, BlockNode *to, uint64_t to_offset, uint64_t bytes);
 
     /* All of these may be NULL. They run in the IO thread, in a coroutine or while nothing is under way in the node. */
     int (*status)(BlockNode *n, uint64_t offset, uint64_t bytes, BlockStatus *st);

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 from tools import IMG, IO, OTHER_IMG, check, contents, img, io, need, run, same
 
@@ -243,3 +244,58 @@ def test_one_tebibyte_is_created_at_once():
     assert os.stat("t.qcow2").st_blocks * 512 < 1 << 20
     io("t.qcow2", "write -q -P 9 1023G 64k", "read -q -P 9 1023G 64k", "read -q -P 0 512G 1M")
     check("t.qcow2")
+
+
+def test_options_without_an_effect_are_refused():
+    img("create", "-q", "-f", "qcow2", "a.qcow2", "1M")
+    for args, text in ((("create", "-U", "x.raw", "1M"), "unrecognized option '-U'"),
+                       (("create", "--image-opts", "x.raw", "1M"), "unrecognized option '--image-opts'"),
+                       (("commit", "-U", "a.qcow2"), "unrecognized option '-U'"),
+                       (("resize", "--force-share", "a.qcow2", "2M"), "unrecognized option '--force-share'"),
+                       (("amend", "--force", "-o", "compat=v3", "a.qcow2"), "--force is for encrypted images"),
+                       (("bench", "-i", "native", "a.qcow2"), "Invalid aio option: native"),
+                       (("convert", "-r", "fast", "a.qcow2", "x.raw"), "Invalid rate limit"),
+                       (("convert", "-C", "-S", "4k", "a.qcow2", "x.raw"), "copy offloading when -S"),
+                       (("rebase", "-T", "never", "-b", "", "a.qcow2"), "Invalid source cache option: never"),
+                       (("-T", "no_such_event", "info", "a.qcow2"), "no_such_event")):
+        out = img(*args, status=1)
+        assert text in out, (args, out)
+    run(IO, "-k", "a.qcow2", status=1)
+    run(IO, "-i", "io_uring", "a.qcow2", status=1)
+
+
+def test_the_host_copies_what_stands_in_files():
+    img("create", "-q", "-f", "raw", "a.raw", "8M")
+    io("a.raw", "write -q -P 1 1M 1M", "write -q -P 2 7M 1M", fmt="raw")
+    img("create", "-q", "-f", "qcow2", "a.qcow2", "8M")
+    io("a.qcow2", "write -q -P 3 0 3M", "write -q -P 4 5M 100k", "write -q -c -P 5 6M 64k")
+    for name, fmt in (("a.raw", "raw"), ("a.qcow2", "qcow2")):
+        for target in ("raw", "qcow2"):
+            out = img("-T", "block_copy_range", "convert", "-C", "-f", fmt, "-O", target, name, "copy")
+            assert (" ret 0" in out) == (target == "raw"), out
+            img("compare", "-f", fmt, "-F", target, name, "copy")
+
+
+def test_a_rate_limit_is_kept():
+    """Only that it takes at least as long as it must: the rest is up to the host."""
+    img("create", "-q", "-f", "raw", "a.raw", "6M")
+    io("a.raw", "write -q -P 1 0 6M", fmt="raw")
+    start = time.monotonic()
+    img("convert", "-r", "4M", "-f", "raw", "-O", "raw", "a.raw", "b.raw")
+    assert time.monotonic() - start > 0.85
+    img("compare", "a.raw", "b.raw")
+    img("create", "-q", "-f", "qcow2", "-b", "a.raw", "-F", "raw", "c.qcow2")
+    io("c.qcow2", "write -q -P 2 0 4M")
+    start = time.monotonic()
+    img("commit", "-q", "-r", "4M", "c.qcow2")
+    assert time.monotonic() - start > 0.6
+    io("a.raw", "read -q -P 2 0 4M", fmt="raw")
+
+
+def test_options_of_the_file_go_to_the_file():
+    """Whether the file system knows them is its affair; the image is made."""
+    for fmt in ("raw", "qcow2"):
+        out = img("create", "-q", "-f", fmt, "-o", "nocow=on,extent_size_hint=1M", "a", "1M")
+        assert not out or "has no effect on this file system" in out, out
+        img("info", "-f", fmt, "a")
+        img("create", "-q", "-f", fmt, "-o", "nocow=maybe", "a", "1M", status=1)
