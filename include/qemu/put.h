@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tables that grow at their end: numbers in little-endian order, appended to a GByteArray. Any thread, the array's owner.
+ * Tables that grow at their end: little-endian numbers, appended to a GByteArray. Any thread, the array's owner.
  */
 #ifndef QEMU_PUT_H
 #define QEMU_PUT_H
