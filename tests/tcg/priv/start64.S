@@ -108,22 +108,9 @@ ap_protected:
     .code64
     .section .text, "ax"
 
-/* ---- exceptions: one stub per vector, then the registers as struct Frame, then C ---- */
+/* ---- exceptions: the stub of the vector, then the registers as struct Frame, then C ---- */
 
-    .globl stub_table
-    .balign 16
-stub_table:
-vector = 0
-    .rept 256
-    .balign 16
-    .if (vector == 8) || (vector >= 10 && vector <= 14) || (vector == 17)
-    .else
-    push 0
-    .endif
-    push vector
-    jmp common
-vector = vector + 1
-    .endr
+#include "stubs.h"
 
 common:
     cld
