@@ -360,7 +360,7 @@ static void add_registers(Piix4Pm *s)
     memory_region_init_io(&s->gpe, owner, &gpe_ops, s, "acpi-gpe0", 4);
     memory_region_add(io, 0xafe0, &s->gpe, 0);
 
-    smbus_host_init(&s->smbus, owner, smbus_irq_cb, s);
+    smbus_host_init(&s->smbus, owner, s->pc->opts ? s->pc->opts->ram_size : 0, smbus_irq_cb, s);
     memory_region_set_enabled(&s->smbus.io, false);
     memory_region_add(io, 0, &s->smbus.io, 0);
 }

@@ -7,7 +7,6 @@
  * Left out: the controller as a slave (registers 08-0F read as after reset).
  */
 #include "qemu/osdep.h"
-#include "hw/i386/pc.h"
 #include "smbus-host.h"
 #include "trace/hw-acpi.h"
 
@@ -184,11 +183,12 @@ static void smbus_write(void *opaque, hwaddr addr, uint64_t val, unsigned size)
 
 static const MemoryRegionOps smbus_ops = { .read = smbus_read, .write = smbus_write, .size = { .min = 1, .max = 1 } };
 
-void smbus_host_init(SmbusHost *s, Device *owner, void (*irq)(void *opaque, int level), void *opaque)
+void smbus_host_init(SmbusHost *s, Device *owner, uint64_t ram_size, void (*irq)(void *opaque, int level),
+                     void *opaque)
 {
     s->irq = irq;
     s->opaque = opaque;
-    spd_fill(s->eeprom, pc_state.opts ? pc_state.opts->ram_size : 0);
+    spd_fill(s->eeprom, ram_size);
     memory_region_init_io(&s->io, owner, &smbus_ops, s, "pm-smbus", 16);
 }
 

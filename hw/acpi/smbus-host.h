@@ -19,7 +19,9 @@ typedef struct SmbusHost {
     uint8_t eeprom_at[SMBUS_EEPROM_COUNT];                  /* where each goes on reading */
 } SmbusHost;
 
-void smbus_host_init(SmbusHost *s, Device *owner, void (*irq)(void *opaque, int level), void *opaque);
+/* With the EEPROMs of memory modules of ram_size bytes in all; irq(opaque) is told of every change of the line. */
+void smbus_host_init(SmbusHost *s, Device *owner, uint64_t ram_size, void (*irq)(void *opaque, int level),
+                     void *opaque);
 void smbus_host_reset(SmbusHost *s);
 extern const VMStateDescription vmstate_smbus_host;
 

@@ -46,6 +46,11 @@ void request_shutdown(ShutdownCause cause)
 
 static bool waking;
 
+RunState runstate_get(void)
+{
+    return RUN_STATE_RUNNING;
+}
+
 bool runstate_reset_is_wakeup(void)
 {
     return waking;
