@@ -314,7 +314,7 @@ static char *protocol_prefix(const char *filename)
     return len && filename[len] == ':' ? g_strndup(filename, len) : NULL;
 }
 
-static BlockNode *open_protocol(const char *filename, const BlockOpenOptions *o, Error **errp)
+BlockNode *block_open_protocol(const char *filename, const BlockOpenOptions *o, Error **errp)
 {
     const char *path = g_str_has_prefix(filename, "file:") ? filename + strlen("file:") : filename;
     g_autofree char *prefix = protocol_prefix(path);
@@ -356,7 +356,7 @@ BlockNode *block_open(const char *filename, const BlockOpenOptions *o, Error **e
             return NULL;
         }
     }
-    file = open_protocol(filename, &plain, errp);
+    file = block_open_protocol(filename, &plain, errp);
     if (!file || (format && format->is_protocol)) {
         return file;
     }
@@ -396,7 +396,7 @@ static bool take_common(BlockDict *dict, BlockOpenOptions *o, Error **errp)
 }
 
 /* What "key" is in the dictionary: a name of a node, or options of one. Not there: *out stays NULL. */
-static bool open_child(BlockDict *dict, const char *key, const BlockOpenOptions *o, BlockNode **out, Error **errp)
+bool block_open_child(BlockDict *dict, const char *key, const BlockOpenOptions *o, BlockNode **out, Error **errp)
 {
     g_autofree char *name = block_dict_take(dict, key);
     BlockDict *sub = block_dict_take_sub(dict, key);
@@ -429,7 +429,7 @@ static BlockNode *open_unnamed(BlockDict *dict, const BlockOpenOptions *o, bool 
         error_set(errp, "A block device must be specified for \"file\"");
         return NULL;
     }
-    return is_file ? open_protocol(filename, o, errp) : block_open(filename, o, errp);
+    return is_file ? block_open_protocol(filename, o, errp) : block_open(filename, o, errp);
 }
 
 static BlockNode *open_named(const BlockDriver *drv, BlockDict *dict, const BlockOpenOptions *o, Error **errp)
@@ -449,7 +449,7 @@ static BlockNode *open_named(const BlockDriver *drv, BlockDict *dict, const Bloc
     }
     below.format = NULL;
     below.dict = NULL;
-    if (!open_child(dict, "file", &below, &file, errp)) {
+    if (!block_open_child(dict, "file", &below, &file, errp)) {
         return NULL;
     }
     if (!file && block_dict_get(dict, "filename")) {
@@ -465,7 +465,7 @@ static BlockNode *open_named(const BlockDriver *drv, BlockDict *dict, const Bloc
     below.readonly = true;
     if (no_backing) {
         g_hash_table_remove(dict, "backing");
-    } else if (!open_child(dict, "backing", &below, &backing, errp)) {
+    } else if (!block_open_child(dict, "backing", &below, &backing, errp)) {
         block_unref(file);
         return NULL;
     }
@@ -608,6 +608,14 @@ static BlockNode *leaf_of(BlockNode *n, uint64_t *offset)
     return n;
 }
 
+/* raw has no code of its own that could say what it does. */
+static void raw_event(BlockNode *n, BlockNode *leaf, const BlockOp *op)
+{
+    if (leaf->drv->event && n != leaf && (op->kind == BLOCK_READ || op->kind == BLOCK_WRITE)) {
+        block_event(leaf, op->kind == BLOCK_READ ? BLOCK_EVENT_READ_AIO : BLOCK_EVENT_WRITE_AIO);
+    }
+}
+
 /* Raw was only a guess: a guest that writes another format's header there would make the next guess come out wrong. */
 static bool disguises_head(const BlockOp *op)
 {
@@ -661,6 +669,7 @@ static void co_request(void *opaque)
 {
     BlockRequest *r = opaque;
 
+    raw_event(r->node, r->leaf, &r->op);
     request_done(r, r->leaf->drv->co_run(r->leaf, &r->op));
 }
 
@@ -745,6 +754,7 @@ int co_block_run(BlockNode *n, const BlockOp *op)
         return ret;
     }
     if (!leaf->drv->run) {
+        raw_event(n, leaf, &moved);
         return leaf->drv->co_run(leaf, &moved);
     }
     if (leaf->drv->try_run && op->bytes <= TRY_BYTES_MAX) {

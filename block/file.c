@@ -487,8 +487,8 @@ static bool file_create(const char *filename, BlockDict *options, Error **errp)
 
 #define FILE_MEMBERS                                                                                            \
     .is_protocol = true, .state_size = sizeof(FileState), .open = file_open, .close = file_close,               \
-    .run = file_run, .try_run = file_try_run, .copy_range = file_copy_range, .status = file_status, .truncate = file_truncate,                 \
-    .allocated_size = file_allocated_size, .create = file_create
+    .run = file_run, .try_run = file_try_run, .copy_range = file_copy_range, .status = file_status,             \
+    .truncate = file_truncate, .allocated_size = file_allocated_size, .create = file_create
 
 static const BlockDriver file_driver = { .name = "file", FILE_MEMBERS };
 BLOCK_DRIVER(file_driver)

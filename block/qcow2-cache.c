@@ -109,8 +109,10 @@ void qcow2_mark_dirty(SliceCache *c, Slice *s)
 
 static int write_slice(Qcow2 *q, SliceCache *c, Slice *s)
 {
-    int ret = block_run_write(q->file, s->offset, s->data, q->slice_size);
+    int ret;
 
+    block_event(q->file, c == &q->l2_cache ? BLOCK_EVENT_L2_UPDATE : BLOCK_EVENT_REFBLOCK_UPDATE);
+    ret = block_run_write(q->file, s->offset, s->data, q->slice_size);
     if (!ret) {
         c->n_dirty--;
         s->dirty = s->fresh = false;
@@ -178,6 +180,7 @@ static int write_reftable(Qcow2 *q)
     }
     ret = barrier(q);
     if (!ret) {
+        block_event(q->file, BLOCK_EVENT_REFTABLE_UPDATE);
         ret = write_be64s(q, q->reftable_offset, q->reftable, q->reftable_dirty_from, q->reftable_dirty_to);
     }
     if (!ret) {
@@ -194,8 +197,10 @@ static int write_l1(Qcow2 *q)
     }
     for (uint32_t i = 0; i * 64 < q->l1_size; i++) {
         if (q->l1_dirty[i]) {
-            int ret = write_be64s(q, q->l1_offset, q->l1, i * 64, MIN(i * 64 + 64, q->l1_size));
+            int ret;
 
+            block_event(q->file, BLOCK_EVENT_L1_UPDATE);
+            ret = write_be64s(q, q->l1_offset, q->l1, i * 64, MIN(i * 64 + 64, q->l1_size));
             if (ret) {
                 return ret;
             }
@@ -208,14 +213,17 @@ static int write_l1(Qcow2 *q)
 
 bool qcow2_has_dirty(const Qcow2 *q)
 {
-    return q->l2_cache.n_dirty || q->ref_cache.n_dirty || q->l1_any_dirty || q->pending_free->len ||
+    return q->header_dirty || q->l2_cache.n_dirty || q->ref_cache.n_dirty || q->l1_any_dirty || q->pending_free->len ||
            q->reftable_dirty_from < q->reftable_dirty_to;
 }
 
 int qcow2_write_metadata(Qcow2 *q)
 {
-    int ret = 0;
+    int ret = q->header_dirty ? qcow2_header_write(q) : 0;
 
+    if (ret) {
+        return ret;
+    }
     /* With lazy refcounts a repair counts anew after a crash; blocks must still exist for the table to point to. */
     if (!q->lazy || q->reftable_dirty_from < q->reftable_dirty_to) {
         ret = write_dirty(q, &q->ref_cache, false);
@@ -285,6 +293,9 @@ int qcow2_get(Qcow2 *q, SliceCache *c, uint64_t offset, bool read, Slice **out)
         s = g_new0(Slice, 1);
         s->offset = offset;
         s->data = read ? g_malloc(q->slice_size) : g_malloc0(q->slice_size);
+        if (read) {
+            block_event(q->file, c == &q->l2_cache ? BLOCK_EVENT_L2_LOAD : BLOCK_EVENT_REFBLOCK_LOAD);
+        }
         ret = read ? block_run_read(q->file, offset, s->data, q->slice_size) : 0;
         if (ret) {
             g_free(s->data);

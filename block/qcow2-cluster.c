@@ -100,6 +100,7 @@ int qcow2_grow_l1(Qcow2 *q, uint64_t entries, bool exact)
         return -EFBIG;
     }
     bytes = entries * 8;
+    block_event(q->file, BLOCK_EVENT_L1_GROW_ALLOC_TABLE);
     l1 = g_try_malloc0(bytes);
     be = g_try_malloc0(bytes);
     ret = l1 && be ? qcow2_alloc_all(q, qcow2_clusters(q, bytes), &offset) : -ENOMEM;
@@ -114,6 +115,7 @@ int qcow2_grow_l1(Qcow2 *q, uint64_t entries, bool exact)
     for (uint64_t i = 0; i < entries; i++) {
         be[i] = GUINT64_TO_BE(l1[i]);
     }
+    block_event(q->file, BLOCK_EVENT_L1_GROW_WRITE_TABLE);
     ret = block_run_write(q->file, offset, be, bytes);
     if (!ret) {
         ret = block_run_flush(q->file);
@@ -128,6 +130,7 @@ int qcow2_grow_l1(Qcow2 *q, uint64_t entries, bool exact)
     q->l1_size = entries;
     q->l1_dirty = g_new0(bool, entries / 64 + 1);
     q->l1_offset = offset;
+    block_event(q->file, BLOCK_EVENT_L1_GROW_ACTIVATE_TABLE);
     ret = qcow2_header_write(q);
     if (!ret) {
         ret = block_run_flush(q->file);
@@ -170,6 +173,10 @@ static int own_table(Qcow2 *q, uint32_t l1_index)
     uint64_t old = q->l1[l1_index] & QCOW2_OFFSET, offset, got;
     int ret = qcow2_alloc(q, 1, &offset, &got);
 
+    if (ret) {
+        return ret;
+    }
+    block_event(q->file, BLOCK_EVENT_L2_ALLOC_WRITE);
     for (uint32_t at = 0; at < q->cluster_size && !ret; at += q->slice_size) {
         Slice *to = NULL, *from = NULL;
 
@@ -188,6 +195,8 @@ static int own_table(Qcow2 *q, uint32_t l1_index)
         qcow2_put(to);
     }
     if (ret) {
+        qcow2_forget(&q->l2_cache, offset, q->cluster_size);
+        qcow2_add_refcount(q, offset, q->cluster_size, -1);
         return ret;
     }
     g_hash_table_add(q->metadata, g_memdup2(&offset, sizeof(offset)));

@@ -121,6 +121,7 @@ int qcow2_unpack(Qcow2 *q, uint64_t entry, uint8_t *out)
     if (!in) {
         return -ENOMEM;
     }
+    block_event(q->file, BLOCK_EVENT_READ_COMPRESSED);
     ret = block_run_read(q->file, offset, in, len);
     if (ret) {
         return ret;
@@ -164,6 +165,7 @@ static int write_packed(Qcow2 *q, uint64_t guest, const uint8_t *data, uint32_t 
         if (in_co) {
             co_mutex_unlock(&q->lock);
         }
+        block_event(q->file, BLOCK_EVENT_WRITE_COMPRESSED);
         ret = block_run_write(q->file, offset, data, len);
         if (in_co) {
             co_mutex_lock(&q->lock);

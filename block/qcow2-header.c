@@ -365,6 +365,7 @@ int qcow2_header_write(Qcow2 *q)
 {
     g_autoptr(GByteArray) out = g_byte_array_new();
     uint8_t h[OUR_V3_LEN] = { 0 }, end[8] = { 0 };
+    int ret;
     const char *file = q->n->backing_file, *format = q->n->backing_format;
 
     put_fields(q, h);
@@ -404,7 +405,9 @@ int qcow2_header_write(Qcow2 *q)
         g_byte_array_append(out, end, MIN(sizeof(end), 512 - out->len % 512));
     }
     q->dirty_data = true;
-    return block_run_write(q->file, 0, out->data, MIN(out->len, q->cluster_size));
+    ret = block_run_write(q->file, 0, out->data, MIN(out->len, q->cluster_size));
+    q->header_dirty = ret;          /* who knows what the disk has now: every flush tries again before anything else */
+    return ret;
 }
 
 int qcow2_set_incompat(Qcow2 *q, uint64_t set, uint64_t clear)

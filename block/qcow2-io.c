@@ -146,12 +146,14 @@ int qcow2_read(Qcow2 *q, uint64_t offset, uint64_t bytes, const struct iovec *io
         }
         switch (e.kind) {
         case QCOW2_UNALLOCATED:
+            block_event(q->file, BLOCK_EVENT_READ_BACKING_AIO);
             ret = read_backing(q, offset + done, iov, niov, done, e.bytes);
             break;
         case QCOW2_ZEROS:
             zero_part(iov, niov, done, e.bytes);
             break;
         case QCOW2_DATA:
+            block_event(q->file, BLOCK_EVENT_READ_AIO);
             ret = rw_part(q->file, BLOCK_READ, e.host, iov, niov, done, e.bytes);
             break;
         case QCOW2_PACKED:
@@ -248,6 +250,8 @@ static int write_around(Qcow2 *q, const NewRun *run, uint64_t pos, uint64_t end,
     BlockOp op = { .kind = BLOCK_WRITE, .offset = run->host + (from - run->start), .bytes = to - from, .iov = all };
     int ret = 0;
 
+    block_event(q->file, head + tail ? BLOCK_EVENT_COW_READ : BLOCK_EVENT_WRITE_AIO);
+
     if (head + tail) {
         buf = g_try_malloc(head + tail);
         if (!buf) {
@@ -269,6 +273,10 @@ static int write_around(Qcow2 *q, const NewRun *run, uint64_t pos, uint64_t end,
     op.niov += iov_slice(all + op.niov, iov, niov, skip, end - pos);
     if (tail) {
         all[op.niov++] = (struct iovec){ buf + head, tail };
+    }
+    if (head + tail) {
+        block_event(q->file, BLOCK_EVENT_COW_WRITE);
+        block_event(q->file, BLOCK_EVENT_WRITE_AIO);
     }
     return block_run(q->file, &op);
 }
@@ -392,6 +400,7 @@ int qcow2_write(Qcow2 *q, uint64_t offset, uint64_t bytes, const struct iovec *i
                 ret = qcow2_corrupt(q, "Preventing invalid write on metadata at offset %#" PRIx64, e.host);
             }
             unlock(q);
+            block_event(q->file, BLOCK_EVENT_WRITE_AIO);
             ret = ret ? ret : rw_part(q->file, BLOCK_WRITE, e.host, iov, niov, done, e.bytes);
             q->dirty_data = true;
         } else {

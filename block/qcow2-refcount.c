@@ -51,6 +51,7 @@ int qcow2_read_reftable(Qcow2 *q)
     if (!q->reftable) {
         return -ENOMEM;
     }
+    block_event(q->file, BLOCK_EVENT_REFTABLE_LOAD);
     ret = block_run_read(q->file, q->reftable_offset, q->reftable, bytes);
     for (uint32_t i = 0; i < q->reftable_size; i++) {
         q->reftable[i] = GUINT64_FROM_BE(q->reftable[i]);
@@ -142,13 +143,19 @@ static void reftable_changed(Qcow2 *q, uint64_t i)
 static int new_refblock(Qcow2 *q, uint64_t cluster)
 {
     uint64_t offset = cluster << q->cluster_bits, i = cluster >> q->refblock_bits;
+    uint64_t own = cluster & ((1ull << q->refblock_bits) - 1), per_slice = q->slice_size * 8ull >> q->refcount_order;
 
-    for (uint64_t at = 0; at < q->cluster_size; at += q->slice_size) {
+    block_event(q->file, BLOCK_EVENT_REFBLOCK_ALLOC);
+    for (uint64_t at = 0, first = 0; at < q->cluster_size; at += q->slice_size, first += per_slice) {
         Slice *s;
         int ret = qcow2_get(q, &q->ref_cache, offset + at, false, &s);
 
         if (ret) {
+            qcow2_forget(&q->ref_cache, offset, at);    /* the cluster stays free, and may become anything */
             return ret;
+        }
+        if (own - first < per_slice) {
+            qcow2_refcount_put(s->data, q->refcount_order, own - first, 1);
         }
         s->fresh = true;
         qcow2_mark_dirty(&q->ref_cache, s);
@@ -157,7 +164,7 @@ static int new_refblock(Qcow2 *q, uint64_t cluster)
     q->reftable[i] = offset;
     g_hash_table_add(q->metadata, g_memdup2(&offset, sizeof(offset)));
     reftable_changed(q, i);
-    return change_refcount(q, cluster, 1);
+    return 0;
 }
 
 /* A longer refcount table with blocks that count it and themselves: they stand from cluster first on, blocks first. */
@@ -202,6 +209,7 @@ static int write_new_blocks(Qcow2 *q, NewTable *t)
     g_autofree uint8_t *buf = g_try_malloc(q->cluster_size);
     int ret = buf ? 0 : -ENOMEM;
 
+    block_event(q->file, BLOCK_EVENT_REFBLOCK_ALLOC_WRITE_BLOCKS);
     for (uint64_t b = 0; b < t->blocks && !ret; b++) {
         uint64_t base = (t->block0 + b) * per_block, *entry = &t->entries[t->block0 + b];
 
@@ -227,6 +235,7 @@ static int write_new_table(Qcow2 *q, const NewTable *t)
     for (uint64_t i = 0; i < t->size; i++) {
         be[i] = GUINT64_TO_BE(t->entries[i]);
     }
+    block_event(q->file, BLOCK_EVENT_REFBLOCK_ALLOC_WRITE_TABLE);
     ret = block_run_write(q->file, new_table_offset(q, t), be, t->size * 8);
     /* Blocks the old table learned of have to be there too. */
     q->dirty_data = true;
@@ -253,6 +262,7 @@ static int switch_to_table(Qcow2 *q, NewTable *t)
     for (uint64_t b = 0; b < t->blocks; b++) {
         g_hash_table_add(q->metadata, g_memdup2(&q->reftable[t->block0 + b], 8));
     }
+    block_event(q->file, BLOCK_EVENT_REFBLOCK_ALLOC_SWITCH_TABLE);
     ret = qcow2_header_write(q);
     ret = ret ? ret : block_run_flush(q->file);
     qcow2_free_later(q, old_offset, qcow2_align(q, old_bytes));
@@ -266,8 +276,10 @@ static int switch_to_table(Qcow2 *q, NewTable *t)
 static int grow_reftable(Qcow2 *q, uint64_t first)
 {
     NewTable t = { .first = first };
-    int ret = plan_new_table(q, &t);
+    int ret;
 
+    block_event(q->file, BLOCK_EVENT_REFTABLE_GROW);
+    ret = plan_new_table(q, &t);
     ret = ret ? ret : write_new_blocks(q, &t);
     ret = ret ? ret : write_new_table(q, &t);
     ret = ret ? ret : switch_to_table(q, &t);
@@ -329,6 +341,7 @@ static int alloc_run(Qcow2 *q, uint64_t n, bool all, uint64_t *offset, uint64_t 
     uint64_t first, count, done;
     int ret;
 
+    block_event(q->file, BLOCK_EVENT_CLUSTER_ALLOC);
     if (q->pending_clusters > PENDING_CLUSTERS_MAX) {
         ret = qcow2_flush(q);
         if (ret) {
@@ -380,6 +393,7 @@ int qcow2_alloc_bytes(Qcow2 *q, uint32_t bytes, uint64_t *offset)
     uint64_t at = q->compressed_at, room = at ? qcow2_align(q, at) - at : 0, next, refs = UINT64_MAX;
     int ret;
 
+    block_event(q->file, BLOCK_EVENT_CLUSTER_ALLOC_BYTES);
     if (room) {
         ret = qcow2_get_refcount(q, at >> q->cluster_bits, &refs);
         if (ret) {
@@ -431,6 +445,7 @@ void qcow2_free_later(Qcow2 *q, uint64_t offset, uint64_t bytes)
 {
     FreeRange r = { offset, bytes };
 
+    block_event(q->file, BLOCK_EVENT_CLUSTER_FREE);
     g_array_append_val(q->pending_free, r);
     q->pending_clusters += qcow2_clusters(q, bytes);
 }

@@ -108,6 +108,7 @@ static int grow(Qcow2 *q, uint64_t old, uint64_t size, BlockPrealloc prealloc, E
     ret = ret ? ret : block_run_flush(q->file);
     if (ret) {
         q->n->size = old;
+        q->header_dirty = true;
         return ret;
     }
     if (prealloc >= PREALLOC_FALLOC) {
@@ -196,6 +197,7 @@ bool qcow2_change_backing(BlockNode *n, const char *file, const char *format, Er
         g_free(n->backing_format);
         n->backing_file = old_file;
         n->backing_format = old_format;
+        q->header_dirty = true;
         error_set_errno(errp, -ret, "the header cannot be written");
         return false;
     }

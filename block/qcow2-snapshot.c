@@ -151,6 +151,7 @@ static int write_table(Qcow2 *q, Qcow2Snapshot *list, unsigned n)
     ret = qcow2_header_write(q);
     ret = ret ? ret : block_run_flush(q->file);
     if (ret) {
+        q->header_dirty = true;
         q->n_snapshots = old_n;
         q->snapshots_offset = old_offset;
         q->snapshots_bytes = old_bytes;
@@ -427,9 +428,12 @@ bool qcow2_snapshot_apply(BlockNode *n, const char *name_or_id, Error **errp)
     ret = ret ? ret : block_run_flush(q->file);
     if (ret) {
         g_free(q->l1);
+        g_free(q->l1_dirty);
         q->l1 = old_l1;
         q->l1_size = old_n;
         q->l1_offset = old_offset;
+        q->header_dirty = true;
+        q->l1_dirty = g_new0(bool, old_n / 64 + 1);     /* settled before: nothing was */
         n->size = old_size;
         error_set_errno(errp, -ret, "Failed to load snapshot");
         return false;

@@ -126,6 +126,7 @@ typedef struct Qcow2 {
     GArray *pending_free;       /* FreeRange: nothing points there any more once the tables are on disk */
     uint64_t pending_clusters;
     GHashTable *metadata;       /* host offsets of L2 tables and refcount blocks in use; writable images only */
+    bool header_dirty;          /* the header on the disk may be another one than ours: written before anything else */
     bool dirty_data;            /* tables or data were written after the last flush of the file */
     bool lazy;                  /* refcounts are written at the end only: the dirty bit is set */
 } Qcow2;

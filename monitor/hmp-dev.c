@@ -152,7 +152,7 @@ void hmp_change(Monitor *m, const Arg *a)
     hmp_handle_error(m, err);
 }
 
-/* device bps bps_rd bps_wr iops iops_rd iops_wr: what is not named here, bursts for example, has no limit afterwards. */
+/* device bps bps_rd bps_wr iops iops_rd iops_wr. What is not named here, as bursts, has no limit afterwards. */
 void hmp_block_set_io_throttle(Monitor *m, const Arg *a)
 {
     ThrottleConfig cfg = { 0 };

@@ -549,7 +549,8 @@ static bool bench_number(const char *text, const char *what, uint64_t max, uint6
 int img_bench(int argc, char **argv)
 {
     static const struct option longs[] = {
-        IMG_LONG_OPTIONS, IMG_LONG_IMAGE, IMG_LONG_SHARE, { "flush-interval", required_argument, NULL, OPT_FLUSH_INTERVAL },
+        IMG_LONG_OPTIONS, IMG_LONG_IMAGE, IMG_LONG_SHARE,
+        { "flush-interval", required_argument, NULL, OPT_FLUSH_INTERVAL },
         { "pattern", required_argument, NULL, OPT_PATTERN }, { "no-drain", no_argument, NULL, OPT_NO_DRAIN }, { 0 },
     };
     Bench b = { .count = 75000, .depth = 64, .size = 4096 };

@@ -54,7 +54,8 @@ void blk_retry_parked(void);                    /* the machine runs again */
 
 /*
  * How fast the device may read and write. Requests above that wait their turn on CLOCK_VM, per direction first in,
- * first out; whoever drains lets them all go at once. Flushes and discards do not wait. cfg is right (throttle_check()).
+ * first out; whoever drains lets them all go at once. Flushes and discards do not wait. cfg has passed
+ * throttle_check().
  */
 void blk_set_throttle(BlockBackend *blk, const ThrottleConfig *cfg);
 const ThrottleConfig *blk_throttle(const BlockBackend *blk);

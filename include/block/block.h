@@ -10,6 +10,7 @@
 #define BLOCK_BLOCK_H
 
 #include <sys/uio.h>
+#include "block/event.h"
 #include "block/options.h"
 #include "qemu/error.h"
 
@@ -215,6 +216,7 @@ struct BlockDriver {
     void (*close)(BlockNode *n);
     int (*run)(BlockNode *n, const BlockOp *op);
     int (*co_run)(BlockNode *n, const BlockOp *op);
+    void (*event)(BlockNode *n, BlockEvent event);      /* see block_event() */
     int (*try_run)(BlockNode *n, const BlockOp *op);    /* as run, in any thread; -EAGAIN when it would block */
     /* As run; both nodes are this driver's. See block_copy_range(). */
     int (*copy_range)(BlockNode *from, uint64_t from_offset, BlockNode *to, uint64_t to_offset, uint64_t bytes);
@@ -239,6 +241,21 @@ struct BlockDriver {
     bool (*snapshot_load)(BlockNode *n, const char *id, const char *name, Error **errp);    /* read-only view of it */
     unsigned (*snapshot_list)(BlockNode *n, BlockSnapshot **list);  /* caller clears each and frees the list */
 };
+
+/* "This comes now", said by what stands on the node; the IO thread. */
+static inline void block_event(BlockNode *n, BlockEvent event)
+{
+    if (n && n->drv->event) {
+        n->drv->event(n, event);
+    }
+}
+
+/*
+ * For protocols that stand on another node: what "key" is in the dictionary, a node's name or options of one (*out is
+ * NULL when it is not there), and a plain protocol by its name. One reference.
+ */
+bool block_open_child(BlockDict *dict, const char *key, const BlockOpenOptions *o, BlockNode **out, Error **errp);
+BlockNode *block_open_protocol(const char *filename, const BlockOpenOptions *o, Error **errp);
 
 void block_driver_register(const BlockDriver *drv);
 #define BLOCK_DRIVER(d) \

@@ -135,6 +135,66 @@ static void test_ide_sectors_behind_the_end_are_an_error(void)
     qtest_quit(q);
 }
 
+/* One sector by PIO. The error register; 0: all is well. */
+static uint8_t pio_read(QTest *q, uint32_t lba)
+{
+    ide_command(q, 0x20, lba, 1);
+    qtest_until(q, !(qtest_inb(q, COMMAND) & BSY));
+    if (qtest_inb(q, COMMAND) & ERR) {
+        return qtest_inb(q, 0x1f1);
+    }
+    for (unsigned i = 0; i < SECTOR; i += 2) {
+        qtest_inw(q, DATA);
+    }
+    return 0;
+}
+
+static uint8_t pio_write(QTest *q, uint32_t lba)
+{
+    ide_command(q, 0x30, lba, 1);
+    qtest_until(q, qtest_inb(q, COMMAND) & DRQ);
+    for (unsigned i = 0; i < SECTOR; i += 2) {
+        qtest_outw(q, DATA, 0x1234);
+    }
+    qtest_until(q, !(qtest_inb(q, COMMAND) & BSY));
+    return qtest_inb(q, COMMAND) & ERR ? qtest_inb(q, 0x1f1) : 0;
+}
+
+static void test_ide_shows_the_guest_what_the_host_cannot_read(void)
+{
+    static const char rules[] =
+        "[inject-error]\nevent = \"none\"\nerrno = \"5\"\niotype = \"read\"\nsector = \"9\"\n\n"
+        "[inject-error]\nevent = \"none\"\nerrno = \"28\"\niotype = \"write\"\nsector = \"20\"\nonce = \"on\"\n";
+    g_autofree uint8_t *data = pattern(1 << 20);
+    g_autofree char *path = g_strdup(qtest_temp_file(data, 1 << 20));
+    QTest *q = qtest_start("-M pc -m 32 -drive file=blkdebug:%s:%s,format=raw,if=ide,werror=report",
+                           qtest_temp_file(rules, sizeof(rules) - 1), path);
+
+    g_assert_cmphex(pio_read(q, 8), ==, 0);
+    g_assert_cmphex(pio_read(q, 9), !=, 0);
+    g_assert_cmphex(qtest_inb(q, LBA0), ==, 9);
+    g_assert_cmphex(pio_read(q, 10), ==, 0);
+    g_assert_cmphex(pio_write(q, 20), !=, 0);
+    g_assert_cmphex(pio_write(q, 20), ==, 0);
+    g_assert_cmphex(pio_write(q, 9), ==, 0);
+    qtest_quit(q);
+}
+
+static void test_ide_waits_for_its_rate_of_virtual_time(void)
+{
+    g_autofree uint8_t *data = pattern(1 << 20);
+    QTest *q = qtest_start("-M pc -m 32 -drive file=%s,format=raw,if=ide,iops=10", qtest_temp_file(data, 1 << 20));
+    int64_t start = qtest_clock_step(q, 1);
+
+    for (unsigned i = 0; i < 22; i++) {
+        g_assert_cmphex(pio_read(q, i), ==, 0);
+    }
+    start = qtest_clock_step(q, 1) - start;
+    g_assert_cmpint(start, >, 1950000000);
+    g_assert_cmpint(start, <, 2400000000);
+    qtest_quit(q);
+}
+
 static void test_atapi_has_its_signature(void)
 {
     QTest *q = qtest_start("-M pc -m 32");
@@ -232,6 +292,9 @@ int main(int argc, char **argv)
     g_test_add_func("/ide/dma-without-bus-mastering-changes-nothing",
                     test_ide_dma_without_bus_mastering_changes_nothing);
     g_test_add_func("/ide/sectors-behind-the-end-are-an-error", test_ide_sectors_behind_the_end_are_an_error);
+    g_test_add_func("/ide/shows-the-guest-what-the-host-cannot-read",
+                    test_ide_shows_the_guest_what_the_host_cannot_read);
+    g_test_add_func("/ide/waits-for-its-rate-of-virtual-time", test_ide_waits_for_its_rate_of_virtual_time);
     g_test_add_func("/atapi/has-its-signature", test_atapi_has_its_signature);
     g_test_add_func("/floppy/read-goes-through-the-dma-controller", test_floppy_read_goes_through_the_dma_controller);
     return g_test_run();

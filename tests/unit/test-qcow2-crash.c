@@ -28,6 +28,25 @@ typedef struct MemFile {
 } MemFile;
 static MemFile files[2];        /* the one in use, and the one after the failure */
 
+/* Requests of a kind left until one fails, and how many then do. */
+static struct {
+    unsigned after, count;
+    int error;
+} fault;
+
+static bool fails_now(void)
+{
+    if (!fault.count) {
+        return false;
+    }
+    if (fault.after) {
+        fault.after--;
+        return false;
+    }
+    fault.count--;
+    return true;
+}
+
 static void free_entry(gpointer p)
 {
     g_free(((LogEntry *)p)->data);
@@ -59,6 +78,9 @@ static int mem_run(BlockNode *n, const BlockOp *op)
     MemFile *f = *(MemFile **)n->state;
     uint64_t at = op->offset;
 
+    if (op->kind != BLOCK_DISCARD && fails_now()) {
+        return -fault.error;
+    }
     if (op->kind == BLOCK_FLUSH) {
         add_log(f, (LogEntry){ .is_flush = true });
         return 0;
@@ -395,6 +417,111 @@ static void test_a_power_failure_while_snapshots_change_loses_nothing(void)
     }
 }
 
+/* ---- failing requests -------------------------------------------------------------------------------------------- */
+
+/* May fail: then what it would have written is as uncertain as after a power failure. */
+static int try_step(Run *r)
+{
+    static uint8_t buf[DISK];
+    bool packed = g_rand_int_range(r->rand, 0, 6) == 0, zeros = !packed && g_rand_int_range(r->rand, 0, 5) == 0;
+    uint64_t unit = packed ? 65536 : 512, offset = g_rand_int_range(r->rand, 0, DISK / unit) * unit;
+    uint64_t wanted = g_rand_int_range(r->rand, 1, 200) * 512ull, len = packed ? unit : MIN(wanted, DISK - offset);
+    uint8_t v = zeros ? 0 : g_rand_int_range(r->rand, 1, 256);
+    struct iovec iov = { buf, len };
+    BlockOp op = { .kind = zeros ? BLOCK_WRITE_ZEROES : BLOCK_WRITE, .flags = packed ? BLOCK_COMPRESSED : 0,
+                   .offset = offset, .bytes = len, .iov = zeros ? NULL : &iov, .niov = !zeros };
+    int ret;
+
+    memset(buf, v, len);
+    ret = block_run_sync(r->n, &op);
+    if (!ret) {
+        for (unsigned s = offset / 512; s < (offset + len) / 512; s++) {
+            memset(r->m.allowed[s], 0, sizeof(r->m.allowed[s]));
+        }
+    }
+    set(&r->m, offset, len, v);
+    return ret;
+}
+
+/* What is read now: everything that did not fail is there, and everything that did is old or new. */
+static void verify_live(Run *r)
+{
+    g_autofree uint8_t *buf = g_malloc(DISK);
+
+    g_assert_true(block_pread(r->n, 0, buf, DISK, &error_abort));
+    for (unsigned i = 0; i < DISK; i++) {
+        unsigned s = i / 512;
+
+        if (!(r->m.allowed[s][buf[i] / 32] >> buf[i] % 32 & 1)) {
+            g_test_message("sector %u byte %u is %#x, last written %#x", s, i % 512, buf[i], r->m.now[s]);
+            g_test_fail();
+            g_assert_not_reached();
+        }
+    }
+}
+
+static void verify_after_faults(const Run *r)
+{
+    BlockOpenOptions o = { .format = "qcow2", .no_lock = true };
+    BlockCheck c = { .say = say };
+    BlockNode *n;
+
+    fail_at(&files[0], files[0].log->len, r->rand, &files[1]);
+    n = block_open("memlog:1", &o, &error_abort);
+    g_assert_true(n->drv->check(n, &c, 0, &error_abort));
+    g_assert_cmpuint(c.corruptions, ==, 0);
+    g_assert_cmpuint(c.check_errors, ==, 0);
+    block_unref(n);
+}
+
+static void fault_run(const char *options, unsigned rounds)
+{
+    BlockOpenOptions o = { .format = "qcow2", .no_lock = true };
+    uint32_t seed = g_test_rand_int();
+    g_autofree Run *r = g_new0(Run, 1);
+
+    g_test_message("options '%s', seed %u (--seed repeats)", options, seed);
+    load(options);
+    r->rand = g_rand_new_with_seed(seed);
+    r->n = block_open("memlog:0", &o, &error_abort);
+    flushed(&r->m);
+    for (unsigned i = 0; i < rounds; i++) {
+        fault.after = g_rand_int_range(r->rand, 0, 12);
+        fault.count = g_rand_int_range(r->rand, 1, 4);
+        fault.error = g_rand_boolean(r->rand) ? EIO : ENOSPC;
+        for (unsigned j = 0; j < 6; j++) {
+            try_step(r);
+            if (g_rand_int_range(r->rand, 0, 3) == 0) {
+                block_run_sync(r->n, &(BlockOp){ .kind = BLOCK_FLUSH });
+            }
+        }
+        fault.count = 0;
+        verify_live(r);
+        if (g_rand_int_range(r->rand, 0, 3) == 0) {
+            g_assert_cmpint(block_run_sync(r->n, &(BlockOp){ .kind = BLOCK_FLUSH }), ==, 0);
+            verify_live(r);
+        }
+        verify_after_faults(r);
+        settle(&files[0]);
+    }
+    block_unref(r->n);
+    settle(&files[0]);
+    verify_after_faults(r);
+    g_rand_free(r->rand);
+}
+
+static void test_failing_requests_damage_nothing(void)
+{
+    static const char *const shapes[] = {
+        "cluster_size=512", "cluster_size=4k", "cluster_size=512,refcount_bits=64", "cluster_size=16k,extended_l2=on",
+        "cluster_size=512,compat=0.10", "cluster_size=64k",
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++) {
+        fault_run(shapes[i], g_test_slow() ? 1000 : 40);
+    }
+}
+
 #define TEST(fn) g_test_add_func("/qcow2-crash/" #fn, fn)
 
 int main(int argc, char **argv)
@@ -403,6 +530,7 @@ int main(int argc, char **argv)
     main_loop_init(&error_abort);
     big_lock();
     TEST(test_a_power_failure_at_any_write_loses_nothing_flushed);
+    TEST(test_failing_requests_damage_nothing);
     TEST(test_a_power_failure_while_snapshots_change_loses_nothing);
     return g_test_run();
 }
