@@ -71,7 +71,7 @@ static bool handle_events(CPUX86State *env, int *result)
     if (__atomic_load_n(&env->interrupt_request, __ATOMIC_ACQUIRE)) {
         cpu_process_interrupts(env);
     }
-    if (env->halted) {
+    if (env->halted && !cpu_mwait_end(env)) {
         *result = EXCP_HLT;
         return true;
     }

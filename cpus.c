@@ -16,11 +16,14 @@
 #include "exec/cpu-exec.h"
 #include "qemu/log.h"
 #include "qemu/main-loop.h"
+#include "qemu/timer.h"
 #include "sysemu/cpus.h"
 #include "sysemu/runstate.h"
 
 /* The guest CPU's own question (target-i386): is there an event that ends HLT? Any state of the locks. */
 bool cpu_has_work(CPUX86State *env);
+/* How long it may sleep before it has to be asked again; 0: until somebody kicks it. Its own thread. */
+int64_t cpu_nap_ns(CPUX86State *env);
 
 typedef struct WorkItem {
     VCpuWorkFn *fn;
@@ -50,12 +53,16 @@ VCpu *vcpu_new(int index, CPUX86State *env)
 {
     VCpu *v = g_new0(VCpu, 1);
     VCpu **end = &vcpus;
+    pthread_condattr_t attr;
 
     v->index = index;
     v->env = env;
     v->stop = true;             /* until vm_start() */
     pthread_mutex_init(&v->work_lock, NULL);
-    pthread_cond_init(&v->wake, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&v->wake, &attr);
+    pthread_condattr_destroy(&attr);
     g_queue_init(&v->work);
     while (*end && (*end)->index < index) {
         end = &(*end)->next;
@@ -347,6 +354,23 @@ static void set_stopped_locked(VCpu *v, bool stopped)
     }
 }
 
+/* Work lock held. A CPU that waits for what nobody tells us of looks for itself now and then. */
+static void sleep_locked(VCpu *v)
+{
+    int64_t nap = __atomic_load_n(&v->stop, __ATOMIC_ACQUIRE) ? 0 : cpu_nap_ns(v->env);
+    struct timespec until;
+
+    if (!nap) {
+        pthread_cond_wait(&v->wake, &v->work_lock);
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    nap += until.tv_nsec;
+    until.tv_sec += nap / NANOSECONDS_PER_SECOND;
+    until.tv_nsec = nap % NANOSECONDS_PER_SECOND;
+    pthread_cond_timedwait(&v->wake, &v->work_lock, &until);
+}
+
 /* Sleeps until guest code may run. False: the thread should end. */
 static bool wait_until_runnable(VCpu *v)
 {
@@ -368,7 +392,7 @@ static bool wait_until_runnable(VCpu *v)
                 break;
             }
         }
-        pthread_cond_wait(&v->wake, &v->work_lock);
+        sleep_locked(v);
     }
     pthread_mutex_unlock(&v->work_lock);
     return go_on;

@@ -372,11 +372,15 @@ static void host_store(void *p, uint64_t v, unsigned size)
     }
 }
 
+/* An uncached load waits until the stores before it are done (SDM vol. 3A, "Memory Cache Control"). */
 static uint64_t io_load(CPUX86State *env, hwaddr phys, unsigned size)
 {
     MemorySection s = address_space_resolve(cpu_address_space(env), phys);
 
     env->jit.stat_io++;
+    if (smp_cpus > 1) {
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    }
     return memory_section_read(&s, 0, size);
 }
 

@@ -219,6 +219,7 @@ static bool opt_smp(void *dest, const char *arg, Error **errp)
     VmOptions *o = dest;
     g_autoptr(KeyList) l = keylist_parse(arg, "cpus", smp_keys, errp);
     unsigned cpus, max, sockets, cores, threads, dies, clusters;
+    uint64_t product;
 
     if (!l || !smp_get(l, "cpus", &cpus, errp) || !smp_get(l, "maxcpus", &max, errp) ||
         !smp_get(l, "sockets", &sockets, errp) || !smp_get(l, "cores", &cores, errp) ||
@@ -238,18 +239,24 @@ static bool opt_smp(void *dest, const char *arg, Error **errp)
         sockets = MAX(sockets, 1);
         cores = MAX(cores, 1);
         threads = MAX(threads, 1);
-        max = sockets * cores * threads;
     } else if (!cores) {
         sockets = MAX(sockets, 1);
         threads = MAX(threads, 1);
-        cores = max / (sockets * threads);
+        cores = MAX(max / (sockets * threads), 1);
     } else if (!sockets) {
         threads = MAX(threads, 1);
-        sockets = max / (cores * threads);
+        sockets = MAX(max / (cores * threads), 1);
     } else if (!threads) {
-        threads = max / (sockets * cores);
+        threads = MAX(max / (sockets * cores), 1);
     }
-    if ((uint64_t)sockets * cores * threads != max) {
+    product = (uint64_t)sockets * cores * threads;
+    if (product > UINT16_MAX) {
+        error_set(errp, "invalid CPU topology: sockets (%u) * cores (%u) * threads (%u) is too large", sockets, cores,
+                  threads);
+        return false;
+    }
+    max = max ? max : (unsigned)product;
+    if (product != max) {
         error_set(errp, "invalid CPU topology: sockets (%u) * cores (%u) * threads (%u) is not maxcpus (%u)",
                   sockets, cores, threads, max);
         return false;

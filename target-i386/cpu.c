@@ -42,6 +42,7 @@ static void init_common(CPUX86State *env)
     env->gdt = env->idt = (DescTable) { .limit = 0xffff };
     env->hflags_inhibit = 0;
     env->pending_db = 0;
+    env->monitor = (CpuMonitor) { 0 };
     env->nmi_masked = false;
     env->exception_index = env->old_exception = -1;
     env->wait_for_sipi = env->halted = env->vcpu && env->vcpu->index != 0;
@@ -59,7 +60,7 @@ static void reset_msrs(CPUX86State *env)
     env->pat = 0x0007040600070406ull;
     env->tsc_aux = env->tsc_adjust = env->debugctl = 0;
     env->tsc_offset = 0;                /* the TSCs go on together over a reset: a CPU's own zero would part them */
-    env->misc_enable = 1;               /* fast strings */
+    env->misc_enable = 1 | (cpu_has(env, FEAT_1_ECX, CPUID_MONITOR) ? MISC_ENABLE_MONITOR : 0);    /* 1: fast strings */
     env->mtrr_def_type = 0;
     memset(env->mtrr_fixed, 0, sizeof(env->mtrr_fixed));
     memset(env->mtrr_var, 0, sizeof(env->mtrr_var));
@@ -223,11 +224,14 @@ static const VMStateDescription vmstate_desc_table = {
     },
 };
 
-/* Lazy flags are saved evaluated. */
+/* Lazy flags are saved evaluated; MWAIT, which may end at any time, ends. */
 static void cpu_pre_save(void *opaque)
 {
     CPUX86State *env = opaque;
 
+    if (env->halted && env->monitor.sleeping) {
+        env->monitor.sleeping = env->halted = env->vcpu->halted = false;
+    }
     env->cc_src = cpu_compute_status_flags(env);
     env->cc_op = CC_OP_EFLAGS;
     fpu_pre_save(env);
@@ -250,6 +254,7 @@ static bool cpu_post_load(void *opaque, int version, Error **errp)
     env->hflags_inhibit &= MK_INHIBIT;
     env->exception_index = env->old_exception = -1;
     env->a20_mask = env->a20_masked ? ~(1ull << 20) : ~0ull;
+    env->monitor = (CpuMonitor) { 0 };
     env->vcpu->halted = env->halted;
     for (unsigned i = 0; i < 8; i++) {
         env->fptags[i] &= 1;

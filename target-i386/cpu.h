@@ -184,6 +184,18 @@ _Static_assert(MMU__COUNT <= JIT_NB_MMU, "TLB modes");
 
 typedef struct CpuModel CpuModel;
 
+#define MONITOR_LINE 64
+
+/* What MONITOR has set up and MWAIT sleeps for (halt.c). Own vCPU; not saved: a snapshot ends the wait. */
+typedef struct CpuMonitor {
+    bool armed;                     /* by MONITOR, until MWAIT */
+    bool sleeping;                  /* if halted: by MWAIT */
+    bool break_masked;              /* interrupts end it though IF is clear */
+    hwaddr line;
+    uint64_t seen[MONITOR_LINE / 8];
+    int64_t nap_ns, end_ns;         /* the next nap; when the wait ends, CLOCK_RT */
+} CpuMonitor;
+
 /*
  * The head of the struct is what generated code touches most: offsets -128..127 around JIT_ENV_BIAS encode in one byte.
  */
@@ -211,6 +223,7 @@ struct CPUX86State {
     /* events */
     uint32_t interrupt_request;     /* CpuInterrupt bits, atomic */
     bool halted, wait_for_sipi, nmi_masked, in_smm, nmi_pending, inhibit_irq_pending;
+    CpuMonitor monitor;
     uint8_t sipi_vector;
     uint32_t hflags_inhibit;        /* MK_INHIBIT / MK_RF bits in force for the next instruction */
     int exception_index;            /* -1 none; set by raise functions before unwinding */
@@ -280,7 +293,12 @@ QEMU_NORETURN void cpu_bad_jump(CPUX86State *env);
 void cpu_deliver_exception(CPUX86State *env);           /* exception_index etc.; handles #DF and triple fault */
 /* SMI, NMI, INTR, INIT, SIPI: true when state changed. Takes the big lock itself where needed */
 bool cpu_process_interrupts(CPUX86State *env);
-bool cpu_has_work(CPUX86State *env);                    /* would wake from HLT */
+bool cpu_has_work(CPUX86State *env);                    /* would wake from HLT or MWAIT */
+void cpu_halt(CPUX86State *env);                        /* HLT and what is like it; leaving the loop is the caller's */
+/* MWAIT (halt.c). over: true when nothing keeps it waiting; end: the same, and the CPU is not halted any more. */
+bool cpu_mwait_over(CPUX86State *env);
+bool cpu_mwait_end(CPUX86State *env);
+int64_t cpu_nap_ns(CPUX86State *env);                   /* how long a halted CPU may sleep without looking; 0: ever */
 void cpu_do_interrupt(CPUX86State *env, int vector, bool is_int, bool is_hw, bool has_error, uint32_t error,
                       uint64_t next_eip);
 

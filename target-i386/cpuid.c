@@ -57,14 +57,16 @@ static void leaf_0(CPUX86State *env, uint32_t sub, CpuidRegs *r)
     put_vendor(r, env->model->level, env->model->vendor);
 }
 
+/* EBX bits 23:16: how many IDs a package has room for (Intel), how many CPUs it has (AMD). */
 static void leaf_1(CPUX86State *env, uint32_t sub, CpuidRegs *r)
 {
-    unsigned cpus = package_cpus();
+    unsigned cpus = package_cpus(), ids = model_is_amd(env->model) ? cpus : 1u << package_shift();
 
     r->eax = model_signature(env->model);
-    r->ebx = env->apic_id << 24 | (cpus > 1 ? MIN(cpus, 255u) << 16 : 0) | 8 << 8;  /* CLFLUSH: 64 bytes */
+    r->ebx = env->apic_id << 24 | (cpus > 1 ? MIN(ids, 255u) << 16 : 0) | 8 << 8;   /* CLFLUSH: 64 bytes */
     r->ecx = env->features[FEAT_1_ECX] & ~CPUID_OSXSAVE;
     r->ecx |= env->cr4 & CR4_OSXSAVE ? CPUID_OSXSAVE : 0;
+    r->ecx &= cpu_has_monitor(env) ? ~0u : ~CPUID_MONITOR;
     r->edx = env->features[FEAT_1_EDX] | (cpus > 1 ? CPUID_HT : 0);
     if (!(apic_get_base(env->vcpu) & 1u << 11)) {
         r->edx &= ~CPUID_APIC;      /* globally disabled */
@@ -100,7 +102,10 @@ static void leaf_4(CPUX86State *env, uint32_t sub, CpuidRegs *r)
 
 static void leaf_5(CPUX86State *env, uint32_t sub, CpuidRegs *r)
 {
-    r->ecx = 3;     /* MONITOR/MWAIT: extensions enumerated, interrupts break even when masked */
+    if (cpu_has_monitor(env)) {
+        r->eax = r->ebx = MONITOR_LINE;     /* smallest and largest line */
+        r->ecx = 3;     /* extensions enumerated, interrupts break even when masked; no power states (EDX) */
+    }
 }
 
 static void leaf_6(CPUX86State *env, uint32_t sub, CpuidRegs *r)
@@ -289,7 +294,7 @@ static void leaf_ext_1e(CPUX86State *env, uint32_t sub, CpuidRegs *r)
 typedef void CpuidLeaf(CPUX86State *env, uint32_t sub, CpuidRegs *r);
 static CpuidLeaf *const basic_leaves[] = {
     [0] = leaf_0, [1] = leaf_1, [2] = leaf_2, [4] = leaf_4, [5] = leaf_5, [6] = leaf_6, [7] = leaf_7, [0xb] = leaf_b,
-    [0xd] = leaf_d, [0x15] = leaf_15,
+    [0xd] = leaf_d, [0x15] = leaf_15, [0x1f] = leaf_b,
 };
 static CpuidLeaf *const extended_leaves[] = {
     [0] = leaf_ext_0, [1] = leaf_ext_1, [5] = leaf_ext_5, [6] = leaf_ext_6, [7] = leaf_ext_7, [8] = leaf_ext_8,

@@ -15,14 +15,15 @@
 
 static const InsnRow group6[8] = {
     ROW(sldt, O_NONE, O_NONE, 0, A_PM), ROW(str, O_NONE, O_NONE, 0, A_PM),
-    ROW(lldt, Ew, O_NONE, R0, A_PM), ROW(ltr, Ew, O_NONE, R0, A_PM),
+    ROW(lldt, Ew, O_NONE, R0, A_PM | A_SERIAL), ROW(ltr, Ew, O_NONE, R0, A_PM | A_SERIAL),
     ROW(verr, Ew, O_NONE, R0, A_PM), ROW(verw, Ew, O_NONE, R0, A_PM),
 };
 
 static const InsnRow group7_mem[8] = {
-    ROW(sgdt, Ma, O_NONE, 0, 0), ROW(sidt, Ma, O_NONE, 0, 0), ROW(lgdt, Ma, O_NONE, 0, 0), ROW(lidt, Ma, O_NONE, 0, 0),
+    ROW(sgdt, Ma, O_NONE, 0, 0), ROW(sidt, Ma, O_NONE, 0, 0),
+    ROW(lgdt, Ma, O_NONE, 0, A_SERIAL), ROW(lidt, Ma, O_NONE, 0, A_SERIAL),
     ROW(smsw, O_NONE, O_NONE, 0, 0), { .name = "ud" }, ROW(lmsw, Ew, O_NONE, R0, 0),
-    ROW(invlpg, Ma, O_NONE, 0, A_NOACC),
+    ROW(invlpg, Ma, O_NONE, 0, A_NOACC | A_SERIAL),
 };
 
 static const InsnRow *group7(const Insn *in, const CodeReader *r)
@@ -157,15 +158,16 @@ const InsnRow decode_map_0f[256] = {
     [0x05] = ROW(syscall, O_NONE, O_NONE, 0, 0, .feat = FEAT_I_SYSCALL),
     [0x06] = ROW(clts, O_NONE, O_NONE, 0, 0),
     [0x07] = ROW(sysret, O_NONE, O_NONE, 0, 0, .feat = FEAT_I_SYSCALL),
-    [0x08 ... 0x09] = ROW(wbinvd, O_NONE, O_NONE, 0, 0),
+    [0x08 ... 0x09] = ROW(wbinvd, O_NONE, O_NONE, 0, A_SERIAL),
     [0x0b] = ROW(ud, O_NONE, O_NONE, 0, 0),
     [0x0d] = NOP_EV,
     [0x10 ... 0x17] = SSE_ROW,
     [0x18 ... 0x1f] = NOP_EV,
     [0x20] = ROW(mov_from_cr, Rc, O_NONE, 0, A_MOD3), [0x21] = ROW(mov_from_dr, Rd, O_NONE, 0, A_MOD3),
-    [0x22] = ROW(mov_to_cr, Rc, O_NONE, 0, A_MOD3), [0x23] = ROW(mov_to_dr, Rd, O_NONE, 0, A_MOD3),
+    [0x22] = ROW(mov_to_cr, Rc, O_NONE, 0, A_MOD3 | A_SERIAL),
+    [0x23] = ROW(mov_to_dr, Rd, O_NONE, 0, A_MOD3 | A_SERIAL),
     [0x28 ... 0x2f] = SSE_ROW,
-    [0x30] = ROW(wrmsr, O_NONE, O_NONE, 0, 0, .feat = FEAT_I_MSR),
+    [0x30] = ROW(wrmsr, O_NONE, O_NONE, 0, A_SERIAL, .feat = FEAT_I_MSR),
     [0x31] = ROW(rdtsc, O_NONE, O_NONE, 0, 0, .feat = FEAT_I_TSC),
     [0x32] = ROW(rdmsr, O_NONE, O_NONE, 0, 0, .feat = FEAT_I_MSR), [0x33] = ROW(rdpmc, O_NONE, O_NONE, 0, 0),
     [0x34] = ROW(sysenter, O_NONE, O_NONE, 0, 0, .feat = FEAT_I_SEP),
@@ -178,11 +180,11 @@ const InsnRow decode_map_0f[256] = {
     [0x80 ... 0x8f] = ROW(jcc, Jz, O_NONE, 0, A_F64 | A_COND),
     [0x90 ... 0x9f] = ROW(setcc, Eb, O_NONE, W0, A_PLAIN | A_COND),
     [0xa0] = ROW(push_seg, O_NONE, O_NONE, 0, A_D64), [0xa1] = ROW(pop_seg, O_NONE, O_NONE, 0, A_D64),
-    [0xa2] = ROW(cpuid, O_NONE, O_NONE, 0, 0),
+    [0xa2] = ROW(cpuid, O_NONE, O_NONE, 0, A_SERIAL),
     [0xa3] = ROW(bt, Ev, Gv, R1, A_PLAIN, .uses = CC_ALL),
     [0xa4] = ROW(shld, Ev, Gv, RMW, A_PLAIN, .o2 = Ib), [0xa5] = ROW(shld, Ev, Gv, RMW | R2, A_PLAIN, .o2 = CL),
     [0xa8] = ROW(push_seg, O_NONE, O_NONE, 0, A_D64), [0xa9] = ROW(pop_seg, O_NONE, O_NONE, 0, A_D64),
-    [0xaa] = ROW(rsm, O_NONE, O_NONE, 0, 0),
+    [0xaa] = ROW(rsm, O_NONE, O_NONE, 0, A_SERIAL),
     [0xab] = ROW(bts, Ev, Gv, R1, A_PLAIN | A_LOCK, .uses = CC_ALL),
     [0xac] = ROW(shrd, Ev, Gv, RMW, A_PLAIN, .o2 = Ib), [0xad] = ROW(shrd, Ev, Gv, RMW | R2, A_PLAIN, .o2 = CL),
     [0xae] = SELECT(group15, A_MODRM),
@@ -233,7 +235,7 @@ static const InsnRow *adx(const Insn *in, const CodeReader *r)
 
 static const InsnRow *invpcid(const Insn *in, const CodeReader *r)
 {
-    static const InsnRow row = ROW(invpcid, O_NONE, Ma, 0, A_MEM, .feat = FEAT_I_INVPCID);
+    static const InsnRow row = ROW(invpcid, O_NONE, Ma, 0, A_MEM | A_SERIAL, .feat = FEAT_I_INVPCID);
 
     return in->mandatory == 0x66 ? &row : NULL;
 }

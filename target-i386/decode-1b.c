@@ -160,7 +160,7 @@ const InsnRow decode_map_1b[256] = {
     [0xc8] = ROW(enter, Iwb, O_NONE, 0, A_D64), [0xc9] = ROW(leave, O_NONE, O_NONE, 0, A_D64),
     [0xca] = ROW(far_ret, Iw, O_NONE, 0, 0), [0xcb] = ROW(far_ret, O_NONE, O_NONE, 0, 0),
     [0xcc] = ROW(int3, O_NONE, O_NONE, 0, 0), [0xcd] = ROW(int, Ib, O_NONE, 0, 0),
-    [0xce] = ROW(into, O_NONE, O_NONE, 0, A_I64), [0xcf] = ROW(iret, O_NONE, O_NONE, 0, 0),
+    [0xce] = ROW(into, O_NONE, O_NONE, 0, A_I64), [0xcf] = ROW(iret, O_NONE, O_NONE, 0, A_SERIAL),
     [0xd0] = GROUP(group2_eb_1), [0xd1] = GROUP(group2_ev_1),
     [0xd2] = GROUP(group2_eb_cl), [0xd3] = GROUP(group2_ev_cl),
     [0xd4] = ROW(aam, Ib, O_NONE, 0, A_I64), [0xd5] = ROW(aad, Ib, O_NONE, 0, A_I64),

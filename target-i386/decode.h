@@ -39,6 +39,7 @@ enum {
     A_JMP = 1 << 13,        /* goes to its relative target */
     A_VEX = 1 << 14,        /* VEX encoding only; without this bit VEX is #UD */
     A_XLOCK = 1 << 15,      /* locked even without the prefix (XCHG) */
+    A_SERIAL = 1 << 16,     /* serializing: all earlier stores are done before it is */
 };
 
 /* CPUID features that make an opcode #UD when absent. */
@@ -59,7 +60,7 @@ struct InsnRow {
     uint8_t o0, o1, o2;                                 /* Operand */
     uint8_t acc;
     uint8_t feat;                                       /* InsnFeature */
-    uint16_t attr;
+    uint32_t attr;
     uint16_t sets, uses;                                /* status flags overwritten always; read */
 };
 #define ROW(n, op0, op1, access, attrs, ...) \

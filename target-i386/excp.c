@@ -132,7 +132,7 @@ static QEMU_NORETURN void cpu_triple_fault(CPUX86State *env, int vector)
     env->old_exception = -1;
     env->nmi_masked = true;
     env->eflags &= ~IF_MASK;
-    env->halted = true;
+    cpu_halt(env);
     env->exception_index = EXCP_HLT;
     cpu_loop_exit(env);
 }
@@ -518,6 +518,9 @@ bool cpu_has_work(CPUX86State *env)
 {
     uint32_t req = requests(env);
 
+    if (unlikely(env->monitor.sleeping) && cpu_mwait_over(env)) {
+        return true;
+    }
     if (likely(!req)) {
         return false;
     }

@@ -157,7 +157,13 @@ static inline bool cpu_has(const CPUX86State *env, FeatureWord w, uint32_t bits)
 {
     return (env->features[w] & bits) == bits;
 }
+#define MISC_ENABLE_MONITOR (1u << 18)              /* MSR 1A0h, Intel: without it, MONITOR is off */
 static inline bool model_is_amd(const CpuModel *m) { return !strcmp(m->vendor, "AuthenticAMD"); }
+static inline bool cpu_has_monitor(const CPUX86State *env)
+{
+    return cpu_has(env, FEAT_1_ECX, CPUID_MONITOR) &&
+           ((env->misc_enable & MISC_ENABLE_MONITOR) || model_is_amd(env->model));
+}
 uint32_t model_signature(const CpuModel *m);        /* CPUID 1 EAX */
 
 /*

@@ -62,7 +62,7 @@ static void save_state(CPUX86State *env, uint8_t *area)
     }
     put_slot(area + AT_SEG(SLOT_GDTR), 0, 0, env->gdt.limit, env->gdt.base);
     put_slot(area + AT_SEG(SLOT_IDTR), 0, 0, env->idt.limit, env->idt.base);
-    area[AT_HALT] = env->halted;
+    area[AT_HALT] = env->halted && !env->monitor.sleeping;     /* an SMI ends MWAIT */
     area[AT_NMI_MASK] = env->nmi_masked;
     area[AT_CPL] = cpu_cpl(env);
     store_le64(area + AT_EFER, env->efer);
@@ -157,7 +157,7 @@ static void restore_registers(CPUX86State *env, const uint8_t *area)
 
 static QEMU_NORETURN void halt_after(CPUX86State *env)
 {
-    env->halted = true;
+    cpu_halt(env);
     env->exception_index = EXCP_HLT;
     cpu_loop_exit(env);
 }

@@ -2,7 +2,6 @@
 /*
  * Control registers and the privileged instructions around them; the descriptors of all system helpers.
  * Follows SDM vol. 3A, "Control Registers", "Caching Translation Information" (what flushes), "Paging" (PDPTEs).
- * Left out: monitoring of memory by MWAIT (it yields and goes on, which is allowed).
  */
 #include "qemu/osdep.h"
 #include "qemu/log.h"
@@ -461,55 +460,5 @@ void helper_wrpkru(CPUX86State *env)
     if (env->pkru != (uint32_t)env->regs[R_EAX]) {
         env->pkru = (uint32_t)env->regs[R_EAX];
         tlb_flush(env);
-    }
-}
-
-/* ---- helpers: waiting -------------------------------------------------------------------------------------------- */
-
-void helper_hlt(CPUX86State *env, uint64_t next)
-{
-    require_cpl0(env);
-    env->eip = next;
-    env->hflags_inhibit &= ~MK_INHIBIT;     /* the shadow of STI covered HLT itself */
-    env->eflags &= ~RF_MASK;
-    if (unlikely(env->eflags & TF_MASK)) {
-        raise_debug(env, DR6_BS, true);     /* the trap ends the halt as soon as it begins */
-    }
-    cpu_update_mode(env);
-    env->halted = true;
-    env->exception_index = EXCP_HLT;
-    cpu_loop_exit(env);
-}
-
-void helper_monitor(CPUX86State *env, uint64_t addr)
-{
-    if (cpu_cpl(env) || !cpu_has(env, FEAT_1_ECX, CPUID_MONITOR)) {
-        raise_exception(env, EXC_UD);
-    }
-    if ((uint32_t)env->regs[R_ECX]) {
-        gp0(env);
-    }
-    cpu_ld(env, addr, 1, cpu_mmu_index(env));
-}
-
-void helper_mwait(CPUX86State *env, uint64_t next)
-{
-    if (cpu_cpl(env) || !cpu_has(env, FEAT_1_ECX, CPUID_MONITOR)) {
-        raise_exception(env, EXC_UD);
-    }
-    if ((uint32_t)env->regs[R_ECX] & ~1u) {
-        gp0(env);
-    }
-    env->eip = next;
-    g_thread_yield();
-}
-
-/* With one vCPU nobody can release what the guest spins for; with more, the holder may wait for this host core. */
-void helper_pause(CPUX86State *env, uint64_t next)
-{
-    static __thread unsigned spins;
-
-    if (smp_cpus > 1 && !(++spins & 15)) {
-        g_thread_yield();
     }
 }

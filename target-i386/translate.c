@@ -494,6 +494,9 @@ static void translate_insn(Translator *t, Insn *in)
 {
     in->flags = flags_none();
     in->locked = in->flags_unless_zero = false;
+    if ((in->row->attr & A_SERIAL) && (t->mk & MK_PARALLEL)) {
+        ir_fence(t->ir);
+    }
     load_operands(t, in);
     in->row->emit(t, in);
     write_back(t, in);

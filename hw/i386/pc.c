@@ -132,8 +132,8 @@ uint32_t pc_apic_id(unsigned index)
 static bool create_cpus(PcState *pc, Error **errp)
 {
     if (pc_apic_id(smp_max_cpus - 1) >= 0xff) {
-        error_set(errp, "this processor topology needs APIC IDs above 254");
-        error_append_hint(errp, "Use fewer CPUs, or cores and threads that are powers of two.");
+        error_set(errp, "-smp: this topology needs APIC IDs above 254; fewer CPUs, or cores and threads that are "
+                  "powers of two, would not");
         return false;
     }
     for (int i = 0; i < smp_cpus; i++) {

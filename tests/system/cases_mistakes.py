@@ -119,6 +119,7 @@ def test_unknown_names_are_answered_with_what_there_is(ctx):
         (['-serial', 'nosuch'], r'nosuch'),
         (['-smp', '0'], r'-smp'),
         (['-smp', '3,cores=2'], r'-smp'),
+        (['-smp', '250,sockets=50,cores=5'], r'-smp.*APIC IDs'),
         (['-smp', '100000'], r'-smp|max'),
         (['-boot', 'cc'], r'twice'),
         (['-rtc', 'base=yesterday'], r'yesterday'),

@@ -2,6 +2,7 @@
 /* CPU models, the text of -cpu, CPUID leaves, and the rules of MSRs and control registers that follow from them. */
 #include "qemu/osdep.h"
 #include "guest-cpu.h"
+#include "hw/i386/pc-firmware.h"
 
 typedef struct Leaf {
     uint32_t eax, ebx, ecx, edx;
@@ -50,24 +51,171 @@ static void test_basic_leaf_beyond_the_last_answers_as_the_last(void)
     g_assert_cmphex(cpuid(0x80000000, 0).eax, ==, 0x80000004);
 }
 
-static void test_topology_leaf_agrees_with_smp(void)
+/* ---- topology ---- */
+
+typedef struct Shape {
+    unsigned sockets, cores, threads;
+} Shape;
+
+static const Shape shapes[] = {
+    { 1, 1, 1 }, { 2, 1, 1 }, { 1, 2, 1 }, { 1, 1, 2 }, { 2, 2, 2 }, { 1, 3, 1 }, { 3, 1, 1 }, { 1, 3, 2 }, { 2, 3, 2 },
+    { 3, 3, 3 }, { 1, 6, 1 }, { 4, 1, 2 }, { 1, 1, 3 }, { 2, 5, 3 }, { 7, 1, 1 }, { 1, 64, 1 }, { 1, 128, 1 },
+    { 2, 63, 2 }, { 1, 100, 2 }, { 1, 1, 255 }, { 1, 255, 1 }, { 64, 1, 2 },
+};
+
+static void set_shape(const Shape *s)
 {
-    smp_cpus = 8;
-    smp_sockets = 2;
-    smp_cores = 2;
-    smp_threads = 2;
-    guest_reset("max");
-    env->apic_id = 5;
-    g_assert_cmphex(cpuid(0xb, 0).eax, ==, 1);
-    g_assert_cmphex(cpuid(0xb, 0).ebx, ==, 2);
-    g_assert_cmphex(cpuid(0xb, 0).ecx, ==, 0x100);
-    g_assert_cmphex(cpuid(0xb, 1).eax, ==, 2);
-    g_assert_cmphex(cpuid(0xb, 1).ebx, ==, 4);
-    g_assert_cmphex(cpuid(0xb, 1).edx, ==, 5);
-    g_assert_cmphex(cpuid(0xb, 2).ebx, ==, 0);
-    g_assert_cmphex(cpuid(1, 0).ebx >> 16, ==, 0x0504);
+    smp_sockets = (int)s->sockets;
+    smp_cores = (int)s->cores;
+    smp_threads = (int)s->threads;
+    smp_cpus = smp_max_cpus = (int)(s->sockets * s->cores * s->threads);
+}
+
+/* Where an operating system thinks that a CPU is. */
+typedef struct Place {
+    unsigned package, core, thread;
+    unsigned threads_of_core, cpus_of_package;      /* as far as the leaves tell */
+} Place;
+
+static unsigned bits_for(unsigned n)
+{
+    unsigned bits = 0;
+
+    while (1u << bits < n) {
+        bits++;
+    }
+    return bits;
+}
+
+static void split_id(Place *p, uint32_t id, unsigned thread_bits, unsigned package_bits)
+{
+    p->thread = id & ((1u << thread_bits) - 1);
+    p->core = (id & ((1u << package_bits) - 1)) >> thread_bits;
+    p->package = id >> package_bits;
+}
+
+/* SDM vol. 3A, "Identifying Topological Relationships in an MP System": leaves 0Bh and 1Fh. */
+static void place_by_levels(uint32_t leaf, Place *p)
+{
+    Leaf smt = cpuid(leaf, 0), core = cpuid(leaf, 1), end = cpuid(leaf, 2);
+
+    g_assert_cmphex(smt.ecx, ==, 0x100);
+    g_assert_cmphex(core.ecx, ==, 0x201);
+    g_assert_cmphex(end.ecx, ==, 2);
+    g_assert_cmphex(end.eax | end.ebx, ==, 0);
+    g_assert_cmphex(smt.edx, ==, core.edx);
+    g_assert_cmphex(smt.edx, ==, end.edx);
+    split_id(p, smt.edx, smt.eax, core.eax);
+    p->threads_of_core = smt.ebx;
+    p->cpus_of_package = core.ebx;
+}
+
+/* The same, from leaves 1 and 4 alone. */
+static void place_by_leaf_4(Place *p)
+{
+    Leaf one = cpuid(1, 0), four = cpuid(4, 0);
+    unsigned cpus = one.edx & CPUID_HT ? one.ebx >> 16 & 0xff : 1, cores = (four.eax >> 26) + 1;
+    unsigned package_bits = bits_for(cpus), core_bits = MIN(bits_for(cores), package_bits);
+
+    split_id(p, one.ebx >> 24, package_bits - core_bits, package_bits);
+    p->cpus_of_package = cpus;                              /* the same */
+    p->threads_of_core = (four.eax >> 14 & 0xfff) + 1;      /* whole bits */
+}
+
+/* APM vol. 3, appendix E.5, "Multiple Processor Calculation", and Fn8000_001E. */
+static void place_by_amd(Place *p)
+{
+    Leaf one = cpuid(1, 0), eight = cpuid(0x80000008, 0), e = cpuid(0x8000001e, 0);
+    unsigned package_bits = eight.ecx >> 12 & 15;
+
+    g_assert_cmphex(e.eax, ==, one.ebx >> 24);
+    p->threads_of_core = (e.ebx >> 8 & 0xff) + 1;
+    split_id(p, e.eax, bits_for(p->threads_of_core), package_bits);
+    p->cpus_of_package = (eight.ecx & 0xff) + 1;
+    g_assert_cmpuint(e.ebx & 0xff, ==, p->core);
+    g_assert_cmpuint(e.ecx & 0xff, ==, p->package);
+}
+
+static void assert_place(const Place *p, const Shape *s, unsigned cpu)
+{
+    g_assert_cmpuint(p->thread, ==, cpu % s->threads);
+    g_assert_cmpuint(p->core, ==, cpu / s->threads % s->cores);
+    g_assert_cmpuint(p->package, ==, cpu / s->threads / s->cores);
+}
+
+static void test_topology_leaves_tell_what_smp_says(void)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(shapes); i++) {
+        const Shape *s = &shapes[i];
+        Place p;
+
+        set_shape(s);
+        for (int cpu = 0; cpu < smp_cpus && pc_apic_id((unsigned)cpu) < 0xff; cpu++) {
+            guest_reset("max,level=0x1f");
+            env->apic_id = pc_apic_id((unsigned)cpu);
+            place_by_levels(0xb, &p);
+            assert_place(&p, s, (unsigned)cpu);
+            g_assert_cmpuint(p.threads_of_core, ==, s->threads);
+            g_assert_cmpuint(p.cpus_of_package, ==, s->threads * s->cores);
+            place_by_levels(0x1f, &p);
+            assert_place(&p, s, (unsigned)cpu);
+            guest_reset("core2duo");
+            env->apic_id = pc_apic_id((unsigned)cpu);
+            if (s->cores <= 64) {       /* the field has six bits */
+                place_by_leaf_4(&p);
+                assert_place(&p, s, (unsigned)cpu);
+                g_assert_cmpuint(p.threads_of_core, ==, 1u << bits_for(s->threads));
+            }
+            guest_reset("EPYC");
+            env->apic_id = pc_apic_id((unsigned)cpu);
+            place_by_amd(&p);
+            assert_place(&p, s, (unsigned)cpu);
+            g_assert_cmpuint(p.threads_of_core, ==, s->threads);
+            g_assert_cmpuint(p.cpus_of_package, ==, s->threads * s->cores);
+        }
+    }
     env->apic_id = 0;
-    smp_cpus = smp_sockets = smp_cores = smp_threads = 1;
+    set_shape(&shapes[0]);
+}
+
+/* What vendors' older systems look at besides. */
+static void test_older_topology_bits(void)
+{
+    static const Shape four = { 1, 2, 2 }, packages = { 4, 1, 1 };
+
+    set_shape(&four);
+    guest_reset("pentium3");            /* no leaf 4: all CPUs of a package are threads */
+    g_assert_cmphex(cpuid(1, 0).edx & CPUID_HT, ==, CPUID_HT);
+    g_assert_cmpuint(cpuid(1, 0).ebx >> 16 & 0xff, ==, 4);
+    guest_reset("Opteron_G3");
+    g_assert_cmphex(cpuid(0x80000001, 0).ecx & CPUID_EXT_CMP_LEGACY, ==, CPUID_EXT_CMP_LEGACY);
+    g_assert_cmphex(cpuid(0x80000008, 0).ecx, ==, 0x2003);
+    g_assert_cmphex(cpuid(0x8000001e, 0).eax, ==, cpuid(0xd, 0).eax);       /* beyond its leaves */
+    guest_reset("EPYC");
+    g_assert_cmphex(cpuid(0x8000001d, 0).eax >> 14 & 0xfff, ==, 1);         /* two threads share the L1 */
+    g_assert_cmphex(cpuid(4, 0).eax, ==, 0);
+    set_shape(&packages);
+    guest_reset("Opteron_G3");
+    g_assert_cmphex(cpuid(1, 0).edx & CPUID_HT, ==, 0);
+    g_assert_cmphex(cpuid(0x80000001, 0).ecx & CPUID_EXT_CMP_LEGACY, ==, 0);
+    g_assert_cmphex(cpuid(0x80000008, 0).ecx, ==, 0);
+    guest_reset("core2duo");
+    g_assert_cmphex(cpuid(1, 0).edx & CPUID_HT, ==, 0);
+    g_assert_cmphex(cpuid(4, 0).eax >> 14, ==, 0);
+    set_shape(&shapes[0]);
+}
+
+static void test_monitor_leaf(void)
+{
+    guest_reset("max");
+    g_assert_cmphex(cpuid(1, 0).ecx & CPUID_MONITOR, ==, CPUID_MONITOR);
+    g_assert_cmphex(cpuid(5, 0).eax, ==, 64);
+    g_assert_cmphex(cpuid(5, 0).ebx, ==, 64);
+    g_assert_true(cpu_wrmsr(env, 0x1a0, env->misc_enable & ~(uint64_t)MISC_ENABLE_MONITOR));
+    g_assert_cmphex(cpuid(1, 0).ecx & CPUID_MONITOR, ==, 0);
+    g_assert_cmphex(cpuid(5, 0).ebx, ==, 0);
+    guest_reset("qemu64");
+    g_assert_cmphex(cpuid(5, 0).eax | cpuid(5, 0).ecx, ==, 0);
 }
 
 static void test_features_are_switched_by_name(void)
@@ -227,7 +375,9 @@ int main(int argc, char **argv)
     guest_init();
     g_test_add_func("/cpuid/qemu64", test_qemu64_identity);
     g_test_add_func("/cpuid/beyond", test_basic_leaf_beyond_the_last_answers_as_the_last);
-    g_test_add_func("/cpuid/topology", test_topology_leaf_agrees_with_smp);
+    g_test_add_func("/cpuid/topology", test_topology_leaves_tell_what_smp_says);
+    g_test_add_func("/cpuid/older-topology", test_older_topology_bits);
+    g_test_add_func("/cpuid/monitor", test_monitor_leaf);
     g_test_add_func("/model/features", test_features_are_switched_by_name);
     g_test_add_func("/model/default-is-v3", test_default_model_is_x86_64_v3);
     g_test_add_func("/model/without-avx", test_without_avx_goes_what_needs_it);

@@ -55,6 +55,11 @@ bool cpu_has_work(CPUX86State *env)
     return __atomic_load_n(&env->irq, __ATOMIC_SEQ_CST);
 }
 
+int64_t cpu_nap_ns(CPUX86State *env)
+{
+    return 0;
+}
+
 void cpu_request_exit(CPUX86State *env)
 {
     __atomic_store_n(&env->exit_request, 1, __ATOMIC_SEQ_CST);

@@ -1,32 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Memory order between processors: litmus tests of x86-TSO (SDM vol. 3A, "Memory Ordering"; Sewell et al., "x86-TSO",
- * 2010).
- *
- * Each round runs SLOTS instances of a test, every instance on locations of its own. The processors meet before each
- * instance; a small skew that changes from round to round lets them start in different order. What must not happen is
- * counted.
+ * Memory order between processors: the classical litmus tests of x86-TSO (SDM vol. 3A, "Memory Ordering"; Sewell et
+ * al., "x86-TSO", 2010), and what runs them. smp-litmus.c has more.
  */
-#include "arch64.h"
-
-#define SLOTS 512
-#define ROUNDS 100
-
-typedef struct Slot {           /* a cache line per location */
-    volatile uint64_t x __attribute__((aligned(64)));
-    volatile uint64_t y __attribute__((aligned(64)));
-    volatile uint64_t r[4][2] __attribute__((aligned(64)));
-} Slot;
-
-typedef struct Litmus {
-    unsigned cpus;
-    void (*run)(Slot *s, unsigned cpu);
-    bool (*forbidden)(const Slot *s);
-} Litmus;
+#include "litmus.h"
 
 static Slot slots[SLOTS];
 static const Litmus *litmus;
-static volatile unsigned skew;
+static volatile unsigned round_number;
 
 static struct { volatile uint32_t at __attribute__((aligned(64))); } progress[4];
 
@@ -41,19 +22,27 @@ static void meet(unsigned cpu, uint32_t i)
     }
 }
 
+/*
+ * How often they meet changes from round to round, and so does a small skew behind it: what is rare with one rhythm is
+ * frequent with another. Where they do not meet, lines that the others have just written make them drift.
+ */
 static void run_slots(unsigned cpu)
 {
+    static const unsigned rhythms[] = { 1, 8, 64, SLOTS };
+    unsigned every = rhythms[round_number & 3], skew = round_number >> 2;
+
     for (unsigned i = 0; i < SLOTS; i++) {
-        meet(cpu, i);
-        for (volatile unsigned wait = 0; wait < (skew >> cpu & 3); wait++) {
-            continue;
+        if (i % every == 0) {
+            meet(cpu, i);
+            for (volatile unsigned wait = 0; wait < (skew >> cpu & 3); wait++) {
+                continue;
+            }
         }
         litmus->run(&slots[i], cpu);
     }
 }
 
-/* How many instances had the outcome. */
-static unsigned outcomes(const Litmus *l)
+unsigned litmus_outcomes(const Litmus *l)
 {
     unsigned seen = 0;
 
@@ -64,119 +53,51 @@ static unsigned outcomes(const Litmus *l)
     litmus = l;
     for (unsigned round = 0; round < ROUNDS; round++) {
         memset(slots, 0, sizeof(slots));
-        skew = round;
+        round_number = round;
         for (unsigned i = 0; i < 4; i++) {
             progress[i].at = 0;
         }
         cpus_run(l->cpus, run_slots);
         for (unsigned i = 0; i < SLOTS; i++) {
-            seen += l->forbidden(&slots[i]);
+            seen += l->outcome(&slots[i]);
         }
     }
     return seen;
 }
 
-#define STORE(l, v) __asm__ volatile("movq %1, %0" : "=m"(l) : "i"(v) : "memory")
-#define LOAD(r, l) do { uint64_t v_; __asm__ volatile("movq %1, %0" : "=r"(v_) : "m"(l) : "memory"); r = v_; } while (0)
-/* Both loads are done before either result is stored. */
-#define LOAD2(r0, l0, r1, l1)                                                                                          \
-    do {                                                                                                               \
-        uint64_t a_, b_;                                                                                               \
-        __asm__ volatile("movq %2, %0; movq %3, %1" : "=&r"(a_), "=&r"(b_) : "m"(l0), "m"(l1) : "memory");             \
-        r0 = a_;                                                                                                       \
-        r1 = b_;                                                                                                       \
-    } while (0)
-
 /* ---- store buffering ---- */
-
-static void sb(Slot *s, unsigned cpu)
-{
-    uint64_t v;
-
-    if (cpu == 0) {
-        __asm__ volatile("movq $1, %1; movq %2, %0" : "=r"(v), "=m"(s->x) : "m"(s->y) : "memory");
-    } else {
-        __asm__ volatile("movq $1, %1; movq %2, %0" : "=r"(v), "=m"(s->y) : "m"(s->x) : "memory");
-    }
-    s->r[cpu][0] = v;
-}
-
-static void sb_fence(Slot *s, unsigned cpu)
-{
-    uint64_t v;
-
-    if (cpu == 0) {
-        __asm__ volatile("movq $1, %1; mfence; movq %2, %0" : "=r"(v), "=m"(s->x) : "m"(s->y) : "memory");
-    } else {
-        __asm__ volatile("movq $1, %1; mfence; movq %2, %0" : "=r"(v), "=m"(s->y) : "m"(s->x) : "memory");
-    }
-    s->r[cpu][0] = v;
-}
-
-static void sb_locked(Slot *s, unsigned cpu)
-{
-    uint64_t v, one = 1;
-
-    if (cpu == 0) {
-        __asm__ volatile("xchgq %1, %2; movq %3, %0" : "=&r"(v), "+r"(one), "+m"(s->x) : "m"(s->y) : "memory");
-    } else {
-        __asm__ volatile("xchgq %1, %2; movq %3, %0" : "=&r"(v), "+r"(one), "+m"(s->y) : "m"(s->x) : "memory");
-    }
-    s->r[cpu][0] = v;
-}
-
-/* A locked operation anywhere drains the stores before it. */
-static void sb_locked_elsewhere(Slot *s, unsigned cpu)
-{
-    uint64_t v;
-
-    if (cpu == 0) {
-        __asm__ volatile("movq $1, %1; lock orl $0, -64(%%rsp); movq %2, %0"
-                         : "=r"(v), "=m"(s->x)
-                         : "m"(s->y)
-                         : "memory", "cc");
-    } else {
-        __asm__ volatile("movq $1, %1; lock orl $0, -64(%%rsp); movq %2, %0"
-                         : "=r"(v), "=m"(s->y)
-                         : "m"(s->x)
-                         : "memory", "cc");
-    }
-    s->r[cpu][0] = v;
-}
 
 static bool both_zero(const Slot *s)
 {
     return !s->r[0][0] && !s->r[1][0];
 }
 
+SB(sb, "")
+SB(sb_fence, "mfence; ")
+SB(sb_locked_elsewhere, "lock orl $0, -64(%%rsp); ")    /* drains the stores before it, wherever it is */
+
+static void sb_exchange(Slot *s, unsigned cpu)
+{
+    if (cpu == 0) {
+        XCHG(s->x, 1);
+        s->r[0][0] = LOAD(s->y);
+    } else {
+        XCHG(s->y, 1);
+        s->r[1][0] = LOAD(s->x);
+    }
+}
+
 TEST(sb_stores_may_pass_later_loads)
 {
     static const Litmus l = { 2, sb, both_zero };
-    unsigned n = outcomes(&l);
+    unsigned n = litmus_outcomes(&l);
 
     print("# seen %u times (allowed)\n", n);
 }
 
-TEST(sb_fences_keep_stores_before_loads)
-{
-    static const Litmus l = { 2, sb_fence, both_zero };
-
-    CHECK_EQ(outcomes(&l), 0);
-}
-
-TEST(sb_exchanges_keep_stores_before_loads)
-{
-    static const Litmus l = { 2, sb_locked, both_zero };
-
-    CHECK_EQ(outcomes(&l), 0);
-}
-
-TEST(sb_locked_operations_elsewhere_are_fences)
-{
-    static const Litmus l = { 2, sb_locked_elsewhere, both_zero };
-
-    CHECK_EQ(outcomes(&l), 0);
-}
+FORBIDDEN(sb_fences_keep_stores_before_loads, 2, sb_fence, both_zero)
+FORBIDDEN(sb_exchanges_keep_stores_before_loads, 2, sb_exchange, both_zero)
+FORBIDDEN(sb_locked_operations_elsewhere_are_fences, 2, sb_locked_elsewhere, both_zero)
 
 /* ---- message passing ---- */
 
@@ -195,25 +116,13 @@ static bool mp_forbidden(const Slot *s)
     return s->r[1][0] == 1 && s->r[1][1] == 0;
 }
 
-TEST(mp_stores_are_seen_in_order)
-{
-    static const Litmus l = { 2, mp, mp_forbidden };
-
-    CHECK_EQ(outcomes(&l), 0);
-}
+FORBIDDEN(mp_stores_are_seen_in_order, 2, mp, mp_forbidden)
 
 /* ---- load buffering ---- */
 
 static void lb(Slot *s, unsigned cpu)
 {
-    uint64_t v;
-
-    if (cpu == 0) {
-        __asm__ volatile("movq %2, %0; movq $1, %1" : "=&r"(v), "=m"(s->y) : "m"(s->x) : "memory");
-    } else {
-        __asm__ volatile("movq %2, %0; movq $1, %1" : "=&r"(v), "=m"(s->x) : "m"(s->y) : "memory");
-    }
-    s->r[cpu][0] = v;
+    s->r[cpu][0] = cpu == 0 ? LOAD_STORE(s->x, s->y) : LOAD_STORE(s->y, s->x);
 }
 
 static bool both_one(const Slot *s)
@@ -221,12 +130,7 @@ static bool both_one(const Slot *s)
     return s->r[0][0] == 1 && s->r[1][0] == 1;
 }
 
-TEST(lb_loads_do_not_see_later_stores)
-{
-    static const Litmus l = { 2, lb, both_one };
-
-    CHECK_EQ(outcomes(&l), 0);
-}
+FORBIDDEN(lb_loads_do_not_see_later_stores, 2, lb, both_one)
 
 /* ---- coherence ---- */
 
@@ -239,12 +143,7 @@ static void corr(Slot *s, unsigned cpu)
     }
 }
 
-TEST(corr_a_location_does_not_go_back)
-{
-    static const Litmus l = { 2, corr, mp_forbidden };
-
-    CHECK_EQ(outcomes(&l), 0);
-}
+FORBIDDEN(corr_a_location_does_not_go_back, 2, corr, mp_forbidden)
 
 static void two_plus_two(Slot *s, unsigned cpu)
 {
@@ -262,24 +161,16 @@ static bool two_plus_two_forbidden(const Slot *s)
     return s->x == 1 && s->y == 1;
 }
 
-TEST(two_writers_agree_on_the_order)
-{
-    static const Litmus l = { 2, two_plus_two, two_plus_two_forbidden };
-
-    CHECK_EQ(outcomes(&l), 0);
-}
+FORBIDDEN(two_writers_agree_on_the_order, 2, two_plus_two, two_plus_two_forbidden)
 
 /* ---- three and four processors ---- */
 
 static void wrc(Slot *s, unsigned cpu)
 {
-    uint64_t v;
-
     if (cpu == 0) {
         STORE(s->x, 1);
     } else if (cpu == 1) {
-        __asm__ volatile("movq %2, %0; movq $1, %1" : "=&r"(v), "=m"(s->y) : "m"(s->x) : "memory");
-        s->r[0][0] = v;
+        s->r[0][0] = LOAD_STORE(s->x, s->y);
     } else {
         LOAD2(s->r[1][0], s->y, s->r[1][1], s->x);
     }
@@ -290,12 +181,7 @@ static bool wrc_forbidden(const Slot *s)
     return s->r[0][0] == 1 && s->r[1][0] == 1 && s->r[1][1] == 0;
 }
 
-TEST(wrc_what_one_has_seen_others_see)
-{
-    static const Litmus l = { 3, wrc, wrc_forbidden };
-
-    CHECK_EQ(outcomes(&l), 0);
-}
+FORBIDDEN(wrc_what_one_has_seen_others_see, 3, wrc, wrc_forbidden)
 
 static void iriw(Slot *s, unsigned cpu)
 {
@@ -320,12 +206,7 @@ static bool iriw_forbidden(const Slot *s)
     return s->r[0][0] == 1 && s->r[0][1] == 0 && s->r[1][0] == 1 && s->r[1][1] == 0;
 }
 
-TEST(iriw_readers_agree_on_independent_writes)
-{
-    static const Litmus l = { 4, iriw, iriw_forbidden };
-
-    CHECK_EQ(outcomes(&l), 0);
-}
+FORBIDDEN(iriw_readers_agree_on_independent_writes, 4, iriw, iriw_forbidden)
 
 /* ---- width ---- */
 
