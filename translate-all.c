@@ -60,8 +60,11 @@ struct TranslationBlock {
     const CPUX86State *owner;           /* of a block that runs once */
 };
 
+#define CODE_GRAIN 16
 typedef struct PageDesc {
     TranslationBlock *first;
+    uint64_t code[TARGET_PAGE_SIZE / CODE_GRAIN / 64];  /* a bit for CODE_GRAIN bytes: 0, no block has any of them */
+    bool stale;                         /* blocks have gone and left their bits */
     uint8_t turns;                      /* how often it became data again, up to MAX_TURNS */
     uint8_t patience;                   /* stores it stays protected for without translations */
 } PageDesc;
@@ -267,12 +270,30 @@ static void page_unprotect_unused(ram_addr_t page)
     }
 }
 
+static void page_mark(PageDesc *p, unsigned lo, unsigned hi)
+{
+    for (unsigned n = lo / CODE_GRAIN; n * CODE_GRAIN < hi; n++) {
+        p->code[n / 64] |= 1ull << n % 64;
+    }
+}
+
+static bool page_is_marked(const PageDesc *p, unsigned lo, unsigned hi)
+{
+    for (unsigned n = lo / CODE_GRAIN; n * CODE_GRAIN < hi; n++) {
+        if (p->code[n / 64] & 1ull << n % 64) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void page_add(TranslationBlock *tb, unsigned which)
 {
     PageDesc *p = page_desc(tb->page[which], true);
 
     tb->next_in_page[which] = p->first;
     p->first = tb;
+    page_mark(p, tb->lo[which], tb->hi[which]);
     p->patience = p->turns;
 }
 
@@ -290,6 +311,7 @@ static void page_remove(TranslationBlock *tb, unsigned which)
         link = &(*link)->next_in_page[page_slot(*link, tb->page[which])];
     }
     *link = tb->next_in_page[which];
+    p->stale = true;
     page_unprotect_unused(tb->page[which]);
 }
 
@@ -496,10 +518,9 @@ static void tb_invalidate_locked(TranslationBlock *tb)
     }
 }
 
-static bool overlaps(const TranslationBlock *tb, ram_addr_t page, unsigned lo, unsigned hi)
+/* Does a store to bytes [lo, hi) of the block's i-th page change it? */
+static bool overlaps(const TranslationBlock *tb, unsigned i, unsigned lo, unsigned hi)
 {
-    unsigned i = page_slot(tb, page);
-
     for (unsigned n = 0; i == 0 && n < tb->n_soft; n++) {
         if (tb->soft[n].lo <= lo && hi <= tb->soft[n].hi) {
             return false;
@@ -556,15 +577,27 @@ static bool is_soft(const void *opaque, unsigned lo, unsigned hi)
 static bool page_invalidate_locked(ram_addr_t page, unsigned lo, unsigned hi, const TranslationBlock *running)
 {
     PageDesc *p = page_desc(page, false);
-    bool hit = false;
+    bool hit = false, mark;
 
-    for (TranslationBlock *tb = p ? p->first : NULL, *next; tb; tb = next) {
-        next = tb->next_in_page[page_slot(tb, page)];
-        if (overlaps(tb, page, lo, hi)) {
+    if (!p || !page_is_marked(p, lo, hi)) {
+        return false;
+    }
+    mark = p->stale;
+    if (mark) {
+        memset(p->code, 0, sizeof(p->code));
+    }
+    for (TranslationBlock *tb = p->first, *next; tb; tb = next) {
+        unsigned i = page_slot(tb, page);
+
+        next = tb->next_in_page[i];
+        if (overlaps(tb, i, lo, hi)) {
             hit |= tb == running;
             tb_invalidate_locked(tb);
+        } else if (mark) {
+            page_mark(p, tb->lo[i], tb->hi[i]);
         }
     }
+    p->stale &= !mark;
     return hit;
 }
 
