@@ -24,7 +24,7 @@
 
 #define DEFAULT_BUFFER_SIZE (32 * MiB)
 #define NUM_REGIONS     8
-#define HASH_BITS       15
+#define HASH_BITS       17
 #define HASH_SIZE       (1u << HASH_BITS)
 #define MAX_BLOCK_INSNS 64
 #define BLOCK_SPACE     (64 * KiB)      /* room a block may need; IR_MAX_OPS bounds it */
