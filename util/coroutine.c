@@ -10,24 +10,10 @@
 #include <sys/mman.h>
 #include "qemu/coroutine.h"
 #include "qemu/main-loop.h"
+#include "qemu/sanitizers.h"
 
 #if !defined(__x86_64__)
 #include <ucontext.h>
-#endif
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define FIBER_ASAN 1
-#endif
-#if __has_feature(thread_sanitizer)
-#define FIBER_TSAN 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define FIBER_ASAN 1
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define FIBER_TSAN 1
 #endif
 
 #define STACK_SIZE      (256 * KiB)
@@ -46,12 +32,12 @@ struct Coroutine {
 #else
     ucontext_t context;
 #endif
-#if defined(FIBER_ASAN)
+#if defined(QEMU_ASAN)
     void *fake_stack;
     const void *asan_bottom;
     size_t asan_size;
 #endif
-#if defined(FIBER_TSAN)
+#if defined(QEMU_TSAN)
     void *fiber;
 #endif
 };
@@ -63,7 +49,7 @@ static unsigned pool_len;
 
 /* ---- sanitizers -------------------------------------------------------------------------------------------------- */
 
-#if defined(FIBER_ASAN)
+#if defined(QEMU_ASAN)
 void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom, size_t size);
 void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old, size_t *size_old);
 
@@ -108,7 +94,7 @@ static void announce_arrival(Coroutine *self)
 }
 #endif
 
-#if defined(FIBER_TSAN)
+#if defined(QEMU_TSAN)
 void *__tsan_create_fiber(unsigned flags);
 void __tsan_destroy_fiber(void *fiber);
 void __tsan_switch_to_fiber(void *fiber, unsigned flags);
@@ -258,7 +244,7 @@ Coroutine *co_new(CoroutineFn *fn, void *opaque)
     co->opaque = opaque;
     co->caller = co->next = NULL;
     co->ended = false;
-#if defined(FIBER_TSAN)
+#if defined(QEMU_TSAN)
     co->fiber = fiber_new();
 #endif
     announce_new(co);

@@ -142,10 +142,9 @@ def test_a_serial_port_can_be_a_pty(ctx):
 def test_a_serial_port_can_be_a_socket(ctx):
     path = os.path.join(ctx.tmp, 's')
     with ctx.probe('echo', EXIT + ['-serial', f'unix:{path},server=on,wait=off'], tty=False) as vm:
-        wait_for(lambda: os.path.exists(path), vm, 20)
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(20 * ctx.slow)
-            s.connect(path)
+            wait_for(lambda: s.connect_ex(path) == 0, vm, 20)
             talk(lambda: read_soon(s.fileno()), s.sendall)
         expect_status(vm, 1)
     with socket.socket() as listener:
@@ -164,10 +163,9 @@ def test_a_serial_port_can_be_a_socket(ctx):
 def test_a_socket_that_waits_starts_with_its_peer(ctx):
     path = os.path.join(ctx.tmp, 's')
     with ctx.probe('echo', EXIT + ['-serial', f'unix:{path},server=on,wait=on'], tty=False) as vm:
-        wait_for(lambda: os.path.exists(path), vm, 20)
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(20 * ctx.slow)
-            s.connect(path)
+            wait_for(lambda: s.connect_ex(path) == 0, vm, 20)
             data, more = b'', b'-'
             while b'ready' not in data and more:
                 more = s.recv(100)

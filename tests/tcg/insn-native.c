@@ -8,6 +8,7 @@
  * process has.
  */
 #include "insn-test.h"
+#include "qemu/sanitizers.h"
 
 #ifdef __x86_64__
 #include <asm/ldt.h>
@@ -350,6 +351,21 @@ uint8_t *native_area(void)
     return (uint8_t *)(uintptr_t)DATA_BASE;
 }
 
+/*
+ * The address sanitizer keeps its notes on the memory below 2 GiB between 2 and 4 GiB, where 32-bit code can reach them:
+ * not while a test runs.
+ */
+static void protect_sanitizer(bool on)
+{
+#if defined(QEMU_ASAN)
+    uint8_t *low = (uint8_t *)0x7fff8000, *end = (uint8_t *)0x8fff7000;
+
+    if (mprotect(low, (size_t)(end - low), on ? PROT_NONE : PROT_READ | PROT_WRITE)) {
+        g_error("the sanitizer's memory is not where it is expected: %s", g_strerror(errno));
+    }
+#endif
+}
+
 void native_run(const Code *code, const CpuState *in, CpuState *out)
 {
     const TestMode *m = test_mode(code->bits);
@@ -368,10 +384,12 @@ void native_run(const Code *code, const CpuState *in, CpuState *out)
     out->cr2 = 0;
     out->rip = offset + code->len;
     started = ticks;
+    protect_sanitizer(true);
     asm volatile("" : : : "memory");
     in_test = 1;
     native_enter(in, out);
     in_test = 0;
+    protect_sanitizer(false);
     if (m->bits != 64) {
         /* above, Linux leaves a trace of itself when SS is a 16-bit segment */
         out->gpr[RSP] = (uint32_t)out->gpr[RSP];
