@@ -240,6 +240,9 @@ void vga_update_window(VgaState *s)
     bool on = s->misc & MISC_RAM_ENABLE || dispi_on(s), direct = window_is_linear(s);
     hwaddr offset = dispi_on(s) ? s->dispi[DISPI_BANK] * VGA_BANK_SIZE & (s->mem_size - 1) : 0;
 
+    if (!s->window.name) {
+        return;     /* a card that decodes nothing but its BARs */
+    }
     if (on == s->window_on && direct == s->direct && (!direct || offset == s->window_direct.alias_offset)) {
         return;
     }

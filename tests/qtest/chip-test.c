@@ -375,6 +375,20 @@ static void test_vga_dispi_has_its_id_and_a_framebuffer(void)
     qtest_quit(q);
 }
 
+static void test_vga_without_legacy_window_sets_modes_by_its_bar(void)
+{
+    QTest *q = qtest_start("-M pc -m 32 -device secondary-vga,addr=6");
+    static const uint16_t mode[][2] = { { 1, 640 }, { 2, 480 }, { 3, 32 }, { 4, 0x41 }, { 4, 0 }, { 5, 3 } };
+
+    qtest_pci_writel(q, 6 << 3, 0x18, 0xe5000000);
+    qtest_pci_writel(q, 6 << 3, 4, 2);
+    for (unsigned i = 0; i < G_N_ELEMENTS(mode); i++) {
+        qtest_writew(q, 0xe5000500 + 2 * mode[i][0], mode[i][1]);
+    }
+    g_assert_cmphex(qtest_readw(q, 0xe5000502), ==, 640);
+    qtest_quit(q);
+}
+
 /* ---- PCI, edu ---------------------------------------------------------------------------------------------------- */
 
 static void test_pci_bars_tell_their_size(void)
@@ -537,6 +551,8 @@ int main(int argc, char **argv)
     g_test_add_func("/smbios/says-what-the-user-says", test_smbios_says_what_the_user_says);
     g_test_add_func("/vga/planes-latch-and-mask", test_vga_planes_latch_and_mask);
     g_test_add_func("/vga/dispi-has-its-id-and-a-framebuffer", test_vga_dispi_has_its_id_and_a_framebuffer);
+    g_test_add_func("/vga/without-legacy-window-sets-modes-by-its-bar",
+                    test_vga_without_legacy_window_sets_modes_by_its_bar);
     g_test_add_func("/pci/bars-tell-their-size", test_pci_bars_tell_their_size);
     g_test_add_func("/edu/computes-factorials", test_edu_computes_factorials);
     g_test_add_func("/edu/copies-by-dma", test_edu_copies_by_dma);
