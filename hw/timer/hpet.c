@@ -25,7 +25,8 @@
 #define TICK_NS             10
 #define PERIOD_FS           (TICK_NS * 1000000ull)
 #define HPET_ROUTE          2           /* I/O APIC pin: the only bit of the routing capability */
-#define MIN_INTERVAL_NS     10000       /* between two interrupts of a comparator: a period of 10 ns is no attack */
+#define MIN_INTERVAL        1000u       /* ticks between two interrupts of a comparator: a period of 10 ns is no attack */
+#define MATCH_REACH         ((uint64_t)INT64_MAX / TICK_NS / 2)     /* ticks: more than a thousand years */
 
 enum {
     REG_CAP = 0x000, REG_CONFIG = 0x010, REG_STATUS = 0x020, REG_COUNTER = 0x0f0,
@@ -57,7 +58,8 @@ typedef struct HpetTimer {
     uint64_t comparator;
     uint64_t period;
     uint64_t fsb;
-    uint64_t match;         /* unwrapped counter value of the next match; ~0: out of reach */
+    uint64_t match;         /* counter value of the next match, unwrapped: modulo 2^64 in 32-bit mode too */
+    bool reachable;         /* match lies less than MATCH_REACH ahead, or just behind; otherwise it never comes */
     unsigned n;
 } HpetTimer;
 
@@ -97,12 +99,24 @@ static uint64_t ticks_to_match(const HpetTimer *t, uint64_t now)
     return timer_is_32bit(t) ? (uint32_t)diff : diff;
 }
 
+/* What is not more than MATCH_REACH ahead can be told from what is behind, wherever the counter wraps. */
+static bool match_has_come(const HpetTimer *t, uint64_t now)
+{
+    return t->reachable && t->match - now - 1 >= MATCH_REACH;
+}
+
+static void set_match(HpetTimer *t, uint64_t now, uint64_t match)
+{
+    t->match = match;
+    t->reachable = match - now < MATCH_REACH;
+}
+
 static void timer_arm_host(HpetTimer *t, uint64_t now)
 {
     const Hpet *s = t->hpet;
-    uint64_t ahead = t->match > now ? t->match - now : 0;
+    uint64_t ahead = match_has_come(t, now) ? 0 : t->match - now;
 
-    if (!(s->config & CONFIG_ENABLE) || ahead > (uint64_t)INT64_MAX / TICK_NS / 2) {
+    if (!(s->config & CONFIG_ENABLE) || !t->reachable) {
         timer_disarm(&t->timer);
         return;
     }
@@ -114,7 +128,7 @@ static void timer_restart(HpetTimer *t)
 {
     uint64_t now = hpet_counter(t->hpet), diff = ticks_to_match(t, now);
 
-    t->match = now + diff < now ? ~0ull : now + diff;
+    set_match(t, now, now + diff);
     timer_arm_host(t, now);
 }
 
@@ -191,7 +205,7 @@ static void timer_sync(HpetTimer *t)
     Hpet *s = t->hpet;
     uint64_t now = hpet_counter(s), late;
 
-    if (!(s->config & CONFIG_ENABLE) || t->match == ~0ull || now < t->match) {
+    if (!(s->config & CONFIG_ENABLE) || !match_has_come(t, now)) {
         return;
     }
     late = now - t->match;
@@ -199,9 +213,11 @@ static void timer_sync(HpetTimer *t)
         uint64_t steps = late / t->period + 1, next = t->match + steps * t->period;
 
         t->comparator = timer_is_32bit(t) ? (uint32_t)next : next;
-        t->match = MAX(next, now + MIN_INTERVAL_NS / TICK_NS);
+        set_match(t, now, next - now < MIN_INTERVAL ? now + MIN_INTERVAL : next);
+    } else if (timer_is_32bit(t)) {
+        set_match(t, now, t->match + ((late >> 32) + 1) * (1ull << 32));
     } else {
-        t->match = timer_is_32bit(t) ? t->match + ((late >> 32) + 1) * (1ull << 32) : ~0ull;
+        t->reachable = false;   /* all the way round takes thousands of years */
     }
     timer_arm_host(t, now);
     timer_fire(t);
@@ -437,6 +453,7 @@ static void hpet_reset(Device *dev)
         timer_disarm(&t->timer);
         t->config = 0;
         t->comparator = t->match = ~0ull;
+        t->reachable = false;
         t->period = t->fsb = 0;
     }
     if (s->config & CONFIG_LEGACY) {
@@ -465,19 +482,20 @@ static bool hpet_post_load(void *opaque, int version, Error **errp)
 }
 
 static const VMStateDescription hpet_timer_vmstate = {
-    .name = "hpet-timer", .version = 1,
+    .name = "hpet-timer", .version = 2, .min_version = 2,
     .fields = (const VMStateField[]) {
         VMSTATE_UINT32_MASK(config, HpetTimer, TN_WRITABLE),
         VMSTATE_UINT64(comparator, HpetTimer),
         VMSTATE_UINT64(period, HpetTimer),
         VMSTATE_UINT64(fsb, HpetTimer),
         VMSTATE_UINT64(match, HpetTimer),
+        VMSTATE_BOOL(reachable, HpetTimer),
         VMSTATE_END
     },
 };
 
 static const VMStateDescription hpet_vmstate = {
-    .name = "hpet", .version = 1, .post_load = hpet_post_load,
+    .name = "hpet", .version = 2, .min_version = 2, .post_load = hpet_post_load,
     .fields = (const VMStateField[]) {
         VMSTATE_UINT32_MASK(config, Hpet, CONFIG_WRITABLE),
         VMSTATE_UINT32_MASK(status, Hpet, (1u << HPET_TIMERS) - 1),

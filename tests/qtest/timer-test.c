@@ -195,6 +195,43 @@ static void test_hpet_counts_and_interrupts(void)
     qtest_quit(q);
 }
 
+/* Timer 1 for this match, the counter running from there. */
+static unsigned start_hpet(QTest *q, uint64_t counter, uint64_t comparator)
+{
+    unsigned pin = (unsigned)g_bit_nth_lsf(qtest_readq(q, HPET + 0x120) >> 32, -1);
+
+    qtest_watch_inputs(q, "ioapic");
+    qtest_writeq(q, HPET + 0x10, 0);
+    qtest_writeq(q, HPET + 0xf0, counter);
+    qtest_writeq(q, HPET + 0x120, pin << 9 | 1 << 2);
+    qtest_writeq(q, HPET + 0x128, comparator);
+    qtest_writeq(q, HPET + 0x10, 1);
+    return pin;
+}
+
+static void test_hpet_matches_behind_the_wrap_of_its_counter(void)
+{
+    QTest *q = qtest_start("-M pc -m 32");
+    unsigned pin = start_hpet(q, (uint64_t)-1000, 500), before = qtest_irq_edges(q, pin);
+
+    qtest_clock_step(q, 14000);
+    g_assert_cmpuint(qtest_irq_edges(q, pin) - before, ==, 0);
+    qtest_clock_step(q, 2000);
+    g_assert_cmpuint(qtest_irq_edges(q, pin) - before, ==, 1);
+    g_assert_cmpuint(qtest_readq(q, HPET + 0xf0), ==, 600);
+    qtest_quit(q);
+}
+
+static void test_hpet_matches_at_the_last_count(void)
+{
+    QTest *q = qtest_start("-M pc -m 32");
+    unsigned pin = start_hpet(q, (uint64_t)-100, UINT64_MAX), before = qtest_irq_edges(q, pin);
+
+    qtest_clock_step(q, 2000);
+    g_assert_cmpuint(qtest_irq_edges(q, pin) - before, ==, 1);
+    qtest_quit(q);
+}
+
 static void test_hpet_legacy_route_takes_the_place_of_the_pit(void)
 {
     QTest *q = qtest_start("-M pc -m 32");
@@ -347,6 +384,8 @@ int main(int argc, char **argv)
     g_test_add_func("/rtc/alarm-rings", test_rtc_alarm_rings);
     g_test_add_func("/hpet/counts-and-interrupts", test_hpet_counts_and_interrupts);
     g_test_add_func("/hpet/legacy-route-takes-the-place-of-the-pit", test_hpet_legacy_route_takes_the_place_of_the_pit);
+    g_test_add_func("/hpet/matches-behind-the-wrap-of-its-counter", test_hpet_matches_behind_the_wrap_of_its_counter);
+    g_test_add_func("/hpet/matches-at-the-last-count", test_hpet_matches_at_the_last_count);
     g_test_add_func("/hpet/none-when-it-is-not-wanted", test_no_hpet_when_it_is_not_wanted);
     g_test_add_func("/pm/timer-counts-at-its-rate", test_pm_timer_counts_at_its_rate);
     g_test_add_func("/pm/timer-overflow-raises-the-sci", test_pm_timer_overflow_raises_the_sci);
