@@ -299,5 +299,8 @@ bool main_loop_should_exit(int *status)
     if (run_state == RUN_STATE_RUNNING) {
         vcpus_resume_all();     /* a request that came to nothing has still stopped the vCPU that made it */
     }
+    if (unlikely(__atomic_load_n(&requests, __ATOMIC_ACQUIRE))) {
+        main_loop_wake();       /* it came while a device ran the loop to drain its disk: that took the wake-up */
+    }
     return false;
 }

@@ -22,6 +22,7 @@ struct CPUX86State {
 
 static CPUX86State cpus[N_CPUS];
 static int resets, in_section;
+static void (*during_reset)(void);
 
 /* ---- the toy CPU: spins until asked to leave, halts or resets the machine when told to ---- */
 
@@ -72,6 +73,9 @@ void device_reset_all(void)
     }
     g_assert_true(big_lock_held());
     resets++;
+    if (during_reset) {
+        during_reset();
+    }
 }
 
 /* ---- helpers ---- */
@@ -362,6 +366,25 @@ static void test_shutdown_rules(void)
     g_assert_false(main_loop_should_exit(&status));
 }
 
+/* As a disk does that waits for its last transfer. */
+static void ask_and_run_the_loop(void)
+{
+    during_reset = NULL;
+    request_shutdown(SHUTDOWN_QUIT);
+    main_loop_wait(0);
+}
+
+static void test_a_request_during_a_reset_is_not_slept_over(void)
+{
+    int status = -1;
+
+    during_reset = ask_and_run_the_loop;
+    request_reset("test");
+    g_assert_false(main_loop_should_exit(&status));
+    main_loop_wait(-1);
+    g_assert_true(main_loop_should_exit(&status));
+}
+
 static void test_signal_becomes_a_shutdown(void)
 {
     int status = -1;
@@ -405,6 +428,8 @@ int main(int argc, char **argv)
     g_test_add_func("/cpus/reset_request_from_a_vcpu", test_reset_request_from_a_vcpu);
     g_test_add_func("/cpus/suspend_and_wake_up", test_suspend_and_wake_up);
     g_test_add_func("/cpus/shutdown_rules", test_shutdown_rules);
+    g_test_add_func("/cpus/a_request_during_a_reset_is_not_slept_over",
+                    test_a_request_during_a_reset_is_not_slept_over);
     g_test_add_func("/cpus/signal_becomes_a_shutdown", test_signal_becomes_a_shutdown);
     g_test_add_func("/cpus/all_threads_end", test_all_threads_end);
     return g_test_run();
