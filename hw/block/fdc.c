@@ -605,13 +605,13 @@ static void fdc_reset(Device *dev)
 static bool fdc_post_load(void *opaque, int version, Error **errp)
 {
     Fdc *s = opaque;
-    bool moving = s->phase == PHASE_EXECUTION && (s->pio || s->waiting_dma);
+    bool moving = s->phase == PHASE_EXECUTION && s->timer_for != TIMER_RESULT && (s->pio || s->waiting_dma);
 
     if (s->phase >= PHASE__COUNT || s->timer_for >= TIMER__COUNT || s->fifo_pos > FDC_PARAMS_MAX ||
         s->fifo_len > FDC_PARAMS_MAX || s->len > FDC_BUF || s->pos > s->len || s->unit >= FDC_DRIVES || s->head > 1 ||
         (s->phase == PHASE_RESULT && s->fifo_pos >= s->fifo_len) ||
         (s->phase == PHASE_COMMAND && s->fifo_pos && s->fifo_pos > command_of(s->fifo[0])->params) ||
-        (moving && (s->pos >= s->len || !s->drive[s->unit].disk.secs))) {
+        (moving && (s->pos >= s->len || !s->drive[s->unit].blk))) {
         error_set(errp, "state of the floppy controller is impossible");
         return false;
     }

@@ -465,7 +465,8 @@ static bool rtc_post_load(void *opaque, int version, Error **errp)
 {
     Rtc *s = opaque;
 
-    if (s->phase_ns < 0 || s->phase_ns > INT64_MAX / 4 || s->second < 0 ||
+    /* Negative is possible: leaving divider reset may take it back, but never to before the clock's zero. */
+    if (s->phase_ns < -(INT64_MAX / 4) || s->phase_ns > INT64_MAX / 4 || rtc_divider_ns(s) < 0 || s->second < 0 ||
         s->second > INT64_MAX / NANOSECONDS_PER_SECOND || s->period < 0 || s->period > INT64_MAX >> 32) {
         error_set(errp, "state of the real-time clock is impossible");
         return false;

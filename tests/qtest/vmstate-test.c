@@ -123,6 +123,46 @@ static void test_an_undisturbed_machine_is_the_same_too(void)
     qtest_quit(b);
 }
 
+static void check_loads(QTest *q, const char *machine)
+{
+    const char *first = qtest_temp_file("", 0), *second = qtest_temp_file("", 0);
+
+    save(q, first);
+    qtest_quit(q);
+    q = qtest_start("%s -incoming file:%s", machine, first);
+    save(q, second);
+    check_same_bytes(first, second);
+    qtest_quit(q);
+}
+
+/* The first update comes half a second after divider reset, however often. */
+static void test_a_clock_that_its_divider_holds_back_loads(void)
+{
+    QTest *q = qtest_start("-M pc -m 8");
+
+    for (unsigned i = 0; i < 12; i++) {
+        qtest_clock_step(q, 490000000);
+        qtest_outb(q, 0x70, 0x0a);
+        qtest_outb(q, 0x71, 0x76);
+        qtest_outb(q, 0x71, 0x26);
+    }
+    check_loads(q, "-M pc -m 8");
+}
+
+static void test_a_floppy_command_that_is_about_to_fail_loads(void)
+{
+    static const uint8_t bytes[] = { 0x03, 0x10, 0x03, 0x46, 3, 0, 0, 1, 2, 18, 0x1b, 0xff };
+    QTest *q = qtest_start("-M pc -m 8");
+
+    qtest_outb(q, 0x3f2, 0x0c);
+    qtest_clock_step(q, 10000000);
+    for (unsigned i = 0; i < G_N_ELEMENTS(bytes); i++) {
+        qtest_outb(q, 0x3f5, bytes[i]);
+    }
+    g_assert_cmphex(qtest_inb(q, 0x3f4) & 0x10, ==, 0x10);
+    check_loads(q, "-M pc -m 8");
+}
+
 /* The exit status of a start with this state; standard error has the reason. */
 static int load_status(const char *machine, const char *path)
 {
@@ -162,6 +202,10 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/vmstate/what-is-loaded-is-what-was-saved", test_what_is_loaded_is_what_was_saved);
     g_test_add_func("/vmstate/an-undisturbed-machine-is-the-same-too", test_an_undisturbed_machine_is_the_same_too);
+    g_test_add_func("/vmstate/a-clock-that-its-divider-holds-back-loads",
+                    test_a_clock_that_its_divider_holds_back_loads);
+    g_test_add_func("/vmstate/a-floppy-command-that-is-about-to-fail-loads",
+                    test_a_floppy_command_that_is_about_to_fail_loads);
     g_test_add_func("/vmstate/other-machines-and-damage-are-refused", test_other_machines_and_damage_are_refused);
     return g_test_run();
 }
