@@ -17,7 +17,7 @@ ifneq ($(wildcard configure),)
 
 # ---- in the source folder: pass everything on to ./build ---------------------------------------------------------
 
-GOALS := all check check-unit check-tcg check-qtest check-block check-system bench install uninstall clean man \
+GOALS := all check check-full check-unit check-tcg check-qtest check-block check-system bench install uninstall clean man \
          qemu-system-x86_64 qemu-system-i386 qemu-img qemu-io
 .PHONY: $(GOALS)
 $(GOALS): build/config.mak
@@ -231,6 +231,7 @@ endif
 help:
 	@echo 'all            the programs and their manual page (what "make" alone does)'
 	@echo 'check          all tests below; the last line is "N passed, N failed"'
+	@echo 'check-full     the slow ones too, and FUZZ_SECONDS=600 of random guests'
 	@echo 'check-unit     parts by themselves; T=option runs tests/unit/test-option only'
 	@echo 'check-tcg      guest instructions against the host CPU; T=NAME restricts'
 	@echo 'check-qtest    devices through their registers; T=pit runs tests/qtest/pit-test only'

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include "libqtest.h"
@@ -73,22 +74,56 @@ static bool note_irq(QTest *q, const char *line)
     return false;
 }
 
-char *qtest_raw(QTest *q, const char *request)
+static void send_text(QTest *q, const char *text)
 {
-    g_autofree char *text = g_strconcat(request, "\n", NULL);
     size_t len = strlen(text), done = 0;
-    char *line;
 
     while (done < len) {
-        ssize_t n = write(q->fd, text + done, len - done);
+        ssize_t n = send(q->fd, text + done, len - done, MSG_NOSIGNAL);
 
-        g_assert_cmpint(n, >, 0);
+        if (n < 0) {
+            g_error("the emulator does not listen any more: %s", g_strerror(errno));
+        }
         done += (size_t)n;
     }
+}
+
+static char *read_answer(QTest *q)
+{
+    char *line;
+
     while (note_irq(q, line = read_line(q))) {
         g_free(line);
     }
     return line;
+}
+
+char *qtest_raw(QTest *q, const char *request)
+{
+    g_autofree char *text = g_strconcat(request, "\n", NULL);
+
+    send_text(q, text);
+    return read_answer(q);
+}
+
+void qtest_batch(QTest *q, const char *requests)
+{
+    send_text(q, requests);
+    for (const char *c = requests; *c; c++) {
+        if (*c == '\n') {
+            g_free(read_answer(q));
+        }
+    }
+}
+
+size_t qtest_resident_bytes(QTest *q)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/statm", (int)q->pid), *text = NULL;
+    unsigned long pages = 0;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_assert_cmpint(sscanf(text, "%*u %lu", &pages), ==, 1);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 char *qtest_ask(QTest *q, const char *fmt, ...)
@@ -159,8 +194,12 @@ QTest *qtest_start(const char *args, ...)
 
 int qtest_wait_exit(QTest *q)
 {
-    int status;
+    int status, handle = (int)syscall(SYS_pidfd_open, q->pid, 0);
 
+    if (handle >= 0) {
+        wait_readable(handle, ANSWER_MS, "the emulator's end");
+        close(handle);
+    }
     while (waitpid(q->pid, &status, 0) < 0) {
         g_assert_cmpint(errno, ==, EINTR);
     }

@@ -19,6 +19,9 @@ int qtest_wait_exit(QTest *q);      /* the program ends by itself: its exit stat
 char *qtest_ask(QTest *q, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* The answer, whatever it is. */
 char *qtest_raw(QTest *q, const char *request);
+/* Many requests, a line each, sent at once; their answers do not matter, but each must come. A few KiB at most. */
+void qtest_batch(QTest *q, const char *requests);
+size_t qtest_resident_bytes(QTest *q);      /* of the emulator's process, now */
 
 uint8_t qtest_inb(QTest *q, uint16_t port);
 uint16_t qtest_inw(QTest *q, uint16_t port);

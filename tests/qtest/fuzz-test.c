@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Random registers and DMA descriptors for every device: the emulator may not die, hang or grow, and the state that it
+ * is left in can be saved and loaded.
+ *
+ *   fuzz-test --seconds=600              new seeds for so long (SLOW=1: two minutes); FUZZ_SECONDS=600 does the same
+ *   fuzz-test --seed=N --sessions=1      that session again; --log=FILE keeps its requests, for -qtest stdio
+ *
+ * A session is one emulator and one seed, printed before it starts.
+ */
+#include "qemu/osdep.h"
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include "fuzz-ops.h"
+#include "libqtest.h"
+
+#define BATCH_BYTES     8192
+#define MONITOR_MS      60000
+#define GROWTH_MAX      (192 * MiB)     /* guest memory, two frame buffers, surfaces, buffers of requests */
+#define MACHINES        "-M pc -m %dM -smp 2 -no-shutdown -serial null -serial null -parallel null " \
+                        "-drive if=ide,index=0,format=raw,file=%s -cdrom %s -drive if=floppy,format=raw,file=%s " \
+                        "-drive if=floppy,format=raw,file=%s " FUZZ_DEVICES
+
+static gint64 opt_seed = 1;
+static int opt_sessions = 3, opt_seconds, opt_requests = 8000;
+static char *opt_log;
+
+static const GOptionEntry entries[] = {
+    { "seed", 0, 0, G_OPTION_ARG_INT64, &opt_seed, "of the first session", "N" },
+    { "sessions", 0, 0, G_OPTION_ARG_INT, &opt_sessions, "how many", "N" },
+    { "seconds", 0, 0, G_OPTION_ARG_INT, &opt_seconds, "as many sessions as fit", "N" },
+    { "requests", 0, 0, G_OPTION_ARG_INT, &opt_requests, "in a session, about", "N" },
+    { "log", 0, 0, G_OPTION_ARG_FILENAME, &opt_log, "write the requests to a file", "FILE" },
+    { 0 },
+};
+
+/* ---- the monitor: what looks at guest state and changes it from the other side ------------------------------------- */
+
+typedef struct Monitor {
+    int fd;
+    char *dir, *path, *picture;
+} Monitor;
+
+static Monitor *monitor_place(void)
+{
+    Monitor *m = g_new0(Monitor, 1);
+
+    m->dir = g_dir_make_tmp("qtest-fuzz-XXXXXX", NULL);
+    g_assert_nonnull(m->dir);
+    m->path = g_build_filename(m->dir, "monitor", NULL);
+    m->picture = g_build_filename(m->dir, "picture.ppm", NULL);
+    return m;
+}
+
+/* Until it asks for the next command. */
+static void monitor_wait(Monitor *m)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    char buf[4096];
+
+    while (!g_str_has_suffix(text->str, "(qemu) ")) {
+        struct pollfd p = { .fd = m->fd, .events = POLLIN };
+        ssize_t n;
+
+        if (poll(&p, 1, MONITOR_MS) != 1) {
+            g_error("the monitor does not answer");
+        }
+        n = read(m->fd, buf, sizeof(buf));
+        if (n <= 0) {
+            g_error("the monitor is gone");
+        }
+        g_string_append_len(text, buf, n);
+    }
+}
+
+static void monitor_connect(Monitor *m)
+{
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+    g_strlcpy(addr.sun_path, m->path, sizeof(addr.sun_path));
+    m->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    g_assert_cmpint(connect(m->fd, (struct sockaddr *)&addr, sizeof(addr)), ==, 0);
+    monitor_wait(m);
+}
+
+static void monitor_run(Monitor *m, const char *command)
+{
+    g_autofree char *line = g_strconcat(command, "\r", NULL);
+
+    g_assert_cmpint(send(m->fd, line, strlen(line), MSG_NOSIGNAL), ==, (ssize_t)strlen(line));
+    monitor_wait(m);
+}
+
+static void monitor_free(Monitor *m)
+{
+    close(m->fd);
+    unlink(m->picture);
+    unlink(m->path);
+    rmdir(m->dir);
+    g_free(m->dir);
+    g_free(m->path);
+    g_free(m->picture);
+    g_free(m);
+}
+
+static void act_of_the_user(Fuzz *f, Monitor *m)
+{
+    static const char *const commands[] = {
+        NULL, NULL, NULL, "info pic", "info ioapic", "info pci", "info mtree", "info qtree", "info irq", "info lapic",
+        "sendkey ctrl-alt-delete", "mouse_move 10 -300", "mouse_button 5", "system_powerdown", "nmi", "info registers",
+        "eject -f ide1-cd0", "eject -f floppy0", "stop", "cont", "system_reset", "cont", "xp /40xb 0xfffe0",
+    };
+    const char *command = commands[fuzz_below(f, G_N_ELEMENTS(commands))];
+    g_autofree char *screendump = g_strdup_printf("screendump %s", m->picture);
+
+    monitor_run(m, command ? command : screendump);
+}
+
+/* ---- a session --------------------------------------------------------------------------------------------------- */
+
+typedef struct Session {
+    Fuzz *fuzz;
+    Monitor *monitor;
+    QTest *q;
+    char *machine;
+} Session;
+
+static const char *image(size_t len)
+{
+    g_autofree uint8_t *data = g_malloc(len);
+
+    for (size_t i = 0; i < len; i++) {
+        data[i] = (uint8_t)(i >> 9 ^ i);
+    }
+    return qtest_temp_file(data, len);
+}
+
+static char *machine_new(void)
+{
+    static const char *disk, *cd, *floppy, *small_floppy;
+
+    if (!disk) {
+        disk = image(2 * MiB);
+        cd = image(MiB + 2048);
+        floppy = image(1440 * KiB);
+        small_floppy = image(720 * KiB);
+    }
+    return g_strdup_printf(MACHINES, FUZZ_RAM_MIB, disk, cd, floppy, small_floppy);
+}
+
+static void send_requests(Session *s)
+{
+    if (opt_log) {
+        FILE *log = fopen(opt_log, "a");
+
+        g_assert_nonnull(log);
+        fputs(s->fuzz->out->str, log);
+        fclose(log);
+    }
+    qtest_batch(s->q, s->fuzz->out->str);
+    g_string_truncate(s->fuzz->out, 0);
+}
+
+static unsigned count_lines(const char *text)
+{
+    unsigned n = 0;
+
+    for (; *text; text++) {
+        n += *text == '\n';
+    }
+    return n;
+}
+
+static void disturb(Session *s)
+{
+    size_t before = qtest_resident_bytes(s->q), now = before;
+    int done = 0;
+
+    fuzz_setup(s->fuzz);
+    while (done < opt_requests) {
+        while (s->fuzz->out->len < BATCH_BYTES) {
+            fuzz_round(s->fuzz);
+        }
+        done += (int)count_lines(s->fuzz->out->str);
+        send_requests(s);
+        if (fuzz_below(s->fuzz, 4) == 0) {
+            act_of_the_user(s->fuzz, s->monitor);
+        }
+        now = qtest_resident_bytes(s->q);
+        if (now > before + GROWTH_MAX) {
+            g_error("%d requests made the emulator grow from %zu to %zu MiB", done, before >> 20, now >> 20);
+        }
+    }
+    g_test_message("%d requests, %zu MiB grew by %zd KiB", done, before >> 20, (ssize_t)(now - before) / 1024);
+}
+
+/* A state that a guest can reach is one that can be loaded. */
+static void check_state_loads(Session *s)
+{
+    const char *state = qtest_temp_file("", 0);
+
+    monitor_run(s->monitor, "stop");
+    g_free(qtest_ask(s->q, "vmstate_save %s", state));
+    qtest_quit(s->q);
+    s->q = qtest_start("%s -S -incoming file:%s", s->machine, state);
+    g_free(qtest_ask(s->q, "vmstate_save %s", state));
+    truncate(state, 0);
+}
+
+static void session(uint64_t seed)
+{
+    Session s = { .fuzz = fuzz_new(seed), .monitor = monitor_place(), .machine = machine_new() };
+
+    g_test_message("session --seed=%" PRIu64, seed);
+    s.q = qtest_start("%s -monitor unix:%s,server=on,wait=off", s.machine, s.monitor->path);
+    monitor_connect(s.monitor);
+    disturb(&s);
+    check_state_loads(&s);
+    qtest_quit(s.q);
+    monitor_free(s.monitor);
+    fuzz_free(s.fuzz);
+    g_free(s.machine);
+}
+
+static void test_no_guest_kills_hangs_or_swells_the_emulator(void)
+{
+    gint64 end = g_get_monotonic_time() + opt_seconds * G_TIME_SPAN_SECOND;
+
+    for (int i = 0; opt_seconds ? g_get_monotonic_time() < end : i < opt_sessions; i++) {
+        session((uint64_t)opt_seed + (unsigned)i);
+    }
+}
+
+static void read_options(int *argc, char ***argv)
+{
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    const char *seconds = g_getenv("FUZZ_SECONDS"), *slow = g_getenv("SLOW");
+    g_autoptr(GError) err = NULL;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    g_option_context_set_ignore_unknown_options(context, TRUE);
+    opt_seconds = seconds ? atoi(seconds) : slow && *slow ? 120 : 0;
+    if (!g_option_context_parse(context, argc, argv, &err)) {
+        g_printerr("%s\n", err->message);
+        exit(1);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    read_options(&argc, &argv);     /* first: GLib knows another --seed */
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/fuzz/no-guest-kills-hangs-or-swells-the-emulator",
+                    test_no_guest_kills_hangs_or_swells_the_emulator);
+    return g_test_run();
+}
