@@ -41,48 +41,48 @@ static void entry_clear(CpuJit *jit, unsigned mmu, unsigned i)
     jit->tlb_full[mmu][i].page_bits = TARGET_PAGE_BITS;
 }
 
-static void jc_clear_entry(CpuJit *jit, unsigned i)
+static void tlb_clear_slot(CpuJit *jit, unsigned slot)
 {
-    jit->jc[i].mode_key = ~0ull;        /* no mode has this key */
-    jit->jc[i].tb = NULL;
-    jit->jc_logged[i] = 0;
+    entry_clear(jit, slot / JIT_TLB_SIZE, slot % JIT_TLB_SIZE);
+}
+
+static void jc_clear_slot(CpuJit *jit, unsigned slot)
+{
+    jit->jc[slot].mode_key = ~0ull;     /* no mode has this key */
+    jit->jc[slot].tb = NULL;
 }
 
 /* First use, or everything at power-up: all slots, whatever the logs say. */
 static void tables_init(CpuJit *jit)
 {
-    for (unsigned mmu = 0; mmu < JIT_NB_MMU; mmu++) {
-        for (unsigned i = 0; i < JIT_TLB_SIZE; i++) {
-            entry_clear(jit, mmu, i);
-        }
+    for (unsigned slot = 0; slot < JIT_NB_MMU * JIT_TLB_SIZE; slot++) {
+        tlb_clear_slot(jit, slot);
     }
-    for (unsigned i = 0; i < JIT_JC_SIZE; i++) {
-        jc_clear_entry(jit, i);
+    for (unsigned slot = 0; slot < JIT_JC_SIZE; slot++) {
+        jc_clear_slot(jit, slot);
     }
-    memset(jit->tlb_logged, 0, sizeof(jit->tlb_logged));
-    jit->tlb_log_len = jit->jc_log_len = 0;
+    memset(&jit->tlb_log, 0, sizeof(jit->tlb_log));
+    memset(&jit->jc_log, 0, sizeof(jit->jc_log));
     jit->tlb_ready = true;
 }
-
-typedef bool JitMatch(const CpuJit *jit, unsigned slot, vaddr addr);
 
 /* ---- what INVLPG asks first ---- */
 
 static void large_note(CpuJit *jit, const TlbFull *f)
 {
-    unsigned half = f->page >> 63;
+    unsigned half = f->page >> 63, scope = f->global ? JIT_GLOBAL : JIT_LOCAL;
     uint64_t mask = ~0ull << f->page_bits;
 
     if (f->page_bits <= TARGET_PAGE_BITS) {
         return;
     }
-    if (!jit->tlb_large[half].mask) {
-        jit->tlb_large[half].base = f->page & mask;
-        jit->tlb_large[half].mask = mask;
+    if (!jit->tlb_large[scope][half].mask) {
+        jit->tlb_large[scope][half].base = f->page & mask;
+        jit->tlb_large[scope][half].mask = mask;
     }
-    jit->tlb_large[half].mask &= mask;
-    while ((jit->tlb_large[half].base ^ f->page) & jit->tlb_large[half].mask) {
-        jit->tlb_large[half].mask <<= 1;
+    jit->tlb_large[scope][half].mask &= mask;
+    while ((jit->tlb_large[scope][half].base ^ f->page) & jit->tlb_large[scope][half].mask) {
+        jit->tlb_large[scope][half].mask <<= 1;
     }
 }
 
@@ -90,7 +90,14 @@ static bool large_covers(const CpuJit *jit, vaddr addr)
 {
     unsigned half = addr >> 63;
 
-    return jit->tlb_large[half].mask && !((jit->tlb_large[half].base ^ addr) & jit->tlb_large[half].mask);
+    for (unsigned scope = 0; scope < JIT_SCOPES; scope++) {
+        uint64_t mask = jit->tlb_large[scope][half].mask;
+
+        if (mask && !((jit->tlb_large[scope][half].base ^ addr) & mask)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static uint64_t *jc_page_word(CpuJit *jit, vaddr addr, uint64_t *bit)
@@ -116,59 +123,48 @@ static bool jc_may_have_page(CpuJit *jit, vaddr addr)
     return *jc_page_word(jit, addr, &bit) & bit;
 }
 
-/* Drops the logged slots that match; the others stay logged. */
-static void tlb_drop(CpuJit *jit, JitMatch *match, vaddr addr)
+/* ---- walking the logs ---- */
+
+typedef bool JitMatch(const CpuJit *jit, unsigned slot, vaddr addr);
+typedef void JitClear(CpuJit *jit, unsigned slot);
+
+/* Clears the logged slots that match; the others stay logged. */
+static void log_drop(CpuJit *jit, SlotLog *l, JitMatch *match, vaddr addr, JitClear *clear)
 {
-    unsigned kept = 0;
+    for (unsigned scope = 0; scope < JIT_SCOPES; scope++) {
+        unsigned kept = 0;
 
-    memset(jit->tlb_large, 0, sizeof(jit->tlb_large));
+        for (unsigned n = 0; n < l->len[scope]; n++) {
+            unsigned slot = l->list[scope][n];
 
-    for (unsigned n = 0; n < jit->tlb_log_len; n++) {
-        unsigned slot = jit->tlb_log[n];
-
-        if (match(jit, slot, addr)) {
-            entry_clear(jit, slot / JIT_TLB_SIZE, slot % JIT_TLB_SIZE);
-            jit->tlb_logged[slot] = 0;
-        } else {
-            jit->tlb_log[kept++] = (uint16_t)slot;
-            large_note(jit, &jit->tlb_full[slot / JIT_TLB_SIZE][slot % JIT_TLB_SIZE]);
+            if (match(jit, slot, addr)) {
+                clear(jit, slot);
+                l->state[slot] &= (uint8_t)~SLOT_LISTED(scope);
+            } else {
+                l->list[scope][kept++] = (uint16_t)slot;
+            }
         }
+        l->len[scope] = kept;
     }
-    jit->tlb_log_len = kept;
 }
 
-static void jc_drop(CpuJit *jit, JitMatch *match, vaddr addr)
+/* Clears the slots that an address-space switch drops. */
+static void log_drop_local(CpuJit *jit, SlotLog *l, JitClear *clear)
 {
-    unsigned kept = 0;
+    for (unsigned n = 0; n < l->len[JIT_LOCAL]; n++) {
+        unsigned slot = l->list[JIT_LOCAL][n];
 
-    for (unsigned n = 0; n < jit->jc_log_len; n++) {
-        unsigned slot = jit->jc_log[n];
-
-        if (match(jit, slot, addr)) {
-            jc_clear_entry(jit, slot);
-        } else {
-            jit->jc_log[kept++] = (uint16_t)slot;
+        if (!(l->state[slot] & SLOT_IS_GLOBAL)) {
+            clear(jit, slot);
         }
+        l->state[slot] &= (uint8_t)~SLOT_LISTED(JIT_LOCAL);
     }
-    jit->jc_log_len = kept;
-    if (!kept) {
-        memset(jit->jc_pages, 0, sizeof(jit->jc_pages));
-    }
+    l->len[JIT_LOCAL] = 0;
 }
 
 static bool match_all(const CpuJit *jit, unsigned slot, vaddr addr)
 {
     return true;
-}
-
-static bool tlb_match_local(const CpuJit *jit, unsigned slot, vaddr addr)
-{
-    return jit->tlb_logged[slot] == JIT_LOCAL;
-}
-
-static bool jc_match_local(const CpuJit *jit, unsigned slot, vaddr addr)
-{
-    return jit->jc_logged[slot] == JIT_LOCAL;
 }
 
 /* The page of addr, or a piece of the same large page. */
@@ -177,6 +173,26 @@ static bool tlb_match_page(const CpuJit *jit, unsigned slot, vaddr addr)
     const TlbFull *f = &jit->tlb_full[slot / JIT_TLB_SIZE][slot % JIT_TLB_SIZE];
 
     return !((f->page ^ addr) >> f->page_bits);
+}
+
+static bool jc_match_page(const CpuJit *jit, unsigned slot, vaddr addr)
+{
+    const JumpCacheEntry *e = &jit->jc[slot];
+
+    return !(((e->eip + (e->mode_key >> 32)) ^ addr) >> TARGET_PAGE_BITS);
+}
+
+static void jc_forget_pages(CpuJit *jit)
+{
+    if (!jit->jc_log.len[JIT_LOCAL] && !jit->jc_log.len[JIT_GLOBAL]) {
+        memset(jit->jc_pages, 0, sizeof(jit->jc_pages));
+    }
+}
+
+static void jc_drop(CpuJit *jit, JitMatch *match, vaddr addr)
+{
+    log_drop(jit, &jit->jc_log, match, addr, jc_clear_slot);
+    jc_forget_pages(jit);
 }
 
 void jc_flush(CPUX86State *env)
@@ -193,22 +209,20 @@ void tlb_flush(CPUX86State *env)
         tables_init(jit);
         return;
     }
-    tlb_drop(jit, match_all, 0);
+    log_drop(jit, &jit->tlb_log, match_all, 0, tlb_clear_slot);
+    memset(jit->tlb_large, 0, sizeof(jit->tlb_large));
     jc_drop(jit, match_all, 0);
 }
 
 void tlb_flush_nonglobal(CPUX86State *env)
 {
-    env->jit.stat_flush++;
-    tlb_drop(&env->jit, tlb_match_local, 0);
-    jc_drop(&env->jit, jc_match_local, 0);
-}
+    CpuJit *jit = &env->jit;
 
-static bool jc_match_page(const CpuJit *jit, unsigned slot, vaddr addr)
-{
-    const JumpCacheEntry *e = &jit->jc[slot];
-
-    return !(((e->eip + (e->mode_key >> 32)) ^ addr) >> TARGET_PAGE_BITS);
+    jit->stat_flush++;
+    log_drop_local(jit, &jit->tlb_log, tlb_clear_slot);
+    memset(jit->tlb_large[JIT_LOCAL], 0, sizeof(jit->tlb_large[JIT_LOCAL]));
+    log_drop_local(jit, &jit->jc_log, jc_clear_slot);
+    jc_forget_pages(jit);
 }
 
 static void tlb_flush_small_page(CpuJit *jit, vaddr addr)
@@ -231,7 +245,7 @@ void tlb_flush_page(CPUX86State *env, vaddr addr)
 
     jit->stat_flush_page++;
     if (large_covers(jit, addr)) {          /* it may be a piece of a large page, which goes as a whole */
-        tlb_drop(jit, tlb_match_page, addr);
+        log_drop(jit, &jit->tlb_log, tlb_match_page, addr, tlb_clear_slot);
         jc_drop(jit, match_all, 0);
     } else {
         tlb_flush_small_page(jit, addr);
@@ -278,8 +292,10 @@ void tlb_write_protect(ram_addr_t start, uint64_t len)
         CpuJit *jit = &vcpu_env(v)->jit;
 
         if (v == current_vcpu) {        /* nobody else may walk the log */
-            for (unsigned n = 0; n < jit->tlb_log_len; n++) {
-                slot_write_protect(jit, jit->tlb_log[n], start, len);
+            for (unsigned scope = 0; scope < JIT_SCOPES; scope++) {
+                for (unsigned n = 0; n < jit->tlb_log.len[scope]; n++) {
+                    slot_write_protect(jit, jit->tlb_log.list[scope][n], start, len);
+                }
             }
         } else {
             vcpu_write_protect(v, start, len);
@@ -320,10 +336,7 @@ static void entry_set(CPUX86State *env, vaddr addr, int mmu, const MmuResult *r)
     set_write_tag(e, f);
     f->page_bits = r->page_size > TARGET_PAGE_SIZE ? (uint8_t)ctz64(r->page_size) : TARGET_PAGE_BITS;
     large_note(jit, f);
-    if (!jit->tlb_logged[slot]) {
-        jit->tlb_log[jit->tlb_log_len++] = (uint16_t)slot;
-    }
-    jit->tlb_logged[slot] = r->global ? JIT_GLOBAL : JIT_LOCAL;
+    slot_log_add(&jit->tlb_log, slot, r->global);
 }
 
 /* The entry for addr with the right to access it so; raises the fault if there is none. */

@@ -40,7 +40,29 @@ typedef struct TlbFull {
     bool watched;                   /* a data breakpoint lies in it: every load and store is looked at */
 } TlbFull;
 
-enum { JIT_LOCAL = 1, JIT_GLOBAL = 2 };     /* a translation that an address-space switch drops, or keeps */
+/*
+ * Filled slots of a table, so that a flush walks these and not the table: those an address-space switch drops, and
+ * those it keeps. A slot whose kind changes is in both lists until they are walked; its state tells what it is now.
+ */
+enum { JIT_LOCAL, JIT_GLOBAL, JIT_SCOPES };
+#define SLOT_LISTED(scope)  (1u << (scope))
+#define SLOT_IS_GLOBAL      4u
+#define SLOT_LOG_SIZE       (JIT_NB_MMU * JIT_TLB_SIZE)
+typedef struct SlotLog {
+    uint16_t list[JIT_SCOPES][SLOT_LOG_SIZE];
+    uint32_t len[JIT_SCOPES];
+    uint8_t state[SLOT_LOG_SIZE];
+} SlotLog;
+
+static inline void slot_log_add(SlotLog *l, unsigned slot, bool global)
+{
+    unsigned scope = global ? JIT_GLOBAL : JIT_LOCAL, listed = l->state[slot] & ~SLOT_IS_GLOBAL;
+
+    if (!(listed & SLOT_LISTED(scope))) {
+        l->list[scope][l->len[scope]++] = (uint16_t)slot;
+    }
+    l->state[slot] = (uint8_t)(listed | SLOT_LISTED(scope) | (global ? SLOT_IS_GLOBAL : 0));
+}
 
 typedef struct JumpCacheEntry {
     uint64_t eip, mode_key;
@@ -61,14 +83,11 @@ typedef struct CpuJit {
     JumpCacheEntry jc[JIT_JC_SIZE] QEMU_ALIGNED(64);
     TlbEntry tlb[JIT_NB_MMU][JIT_TLB_SIZE] QEMU_ALIGNED(64);
     TlbFull tlb_full[JIT_NB_MMU][JIT_TLB_SIZE];
-    /* Filled slots of both tables, each listed once: a flush walks these, not the tables. */
-    uint16_t tlb_log[JIT_NB_MMU * JIT_TLB_SIZE], jc_log[JIT_JC_SIZE];
-    uint8_t tlb_logged[JIT_NB_MMU * JIT_TLB_SIZE], jc_logged[JIT_JC_SIZE];  /* 0 no, JIT_LOCAL, JIT_GLOBAL */
-    uint32_t tlb_log_len, jc_log_len;
+    SlotLog tlb_log, jc_log;
     /*
-     * What spares INVLPG the walks. large: covers all large pages filled, per half of the address space; mask 0 = none.
+     * What spares INVLPG the walks: covers all large pages filled, per half of the address space; mask 0: none.
      */
-    struct { uint64_t base, mask; } tlb_large[2];
+    struct { uint64_t base, mask; } tlb_large[JIT_SCOPES][2];
     uint64_t jc_pages[JIT_JC_PAGE_BITS / 64];   /* Bloom filter: pages with jump-cache entries */
     bool tlb_ready;                 /* tables were initialised */
     bool smc_leave;                 /* the store under way overwrites the running block and ends its instruction */
