@@ -193,13 +193,14 @@ int64_t timers_deadline_ns(void)
     pthread_mutex_lock(&timer_lock);
     for (int c = 0; c < CLOCK__COUNT; c++) {
         const Timer *first = timer_lists[c];
-        int64_t delta;
+        int64_t now, delta;
 
         announced_ns[c] = first ? first->expire_ns : INT64_MAX;
         if (!first || !clock_is_live(c)) {
             continue;
         }
-        delta = MAX(first->expire_ns - clock_get_ns(c), 0);
+        now = clock_get_ns(c);      /* read once: MAX() evaluates twice, and time goes on between the two */
+        delta = MAX(first->expire_ns - now, 0);
         if (c == CLOCK_VM && vm_clock.manual && delta) {
             continue;
         }

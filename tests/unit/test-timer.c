@@ -199,6 +199,21 @@ static void test_arming_from_threads(void)
     fresh();
 }
 
+/* Negative would mean "no deadline", and a main loop that sleeps for ever. The clock moves on while it is compared. */
+static void test_deadline_that_passes_meanwhile_is_now(void)
+{
+    Trail x;
+
+    fresh();
+    trail_init(&x, CLOCK_RT, 1);
+    for (int i = 0; i < 100000; i++) {
+        timer_arm(&x.t, clock_get_ns(CLOCK_RT) + i % 500);
+        g_assert_cmpint(timers_deadline_ns(), >=, 0);
+    }
+    timer_disarm(&x.t);
+    fresh();
+}
+
 static void test_muldiv64_is_exact(void)
 {
     g_assert_cmpuint(muldiv64(UINT64_MAX, 1000000007, 1000000007), ==, UINT64_MAX);
@@ -217,6 +232,7 @@ int main(int argc, char **argv)
     g_test_add_func("/timer/rearming_in_the_past_ends", test_rearming_in_the_past_ends);
     g_test_add_func("/timer/only_an_earlier_deadline_notifies", test_only_an_earlier_deadline_notifies);
     g_test_add_func("/timer/arming_from_threads", test_arming_from_threads);
+    g_test_add_func("/timer/deadline_that_passes_meanwhile_is_now", test_deadline_that_passes_meanwhile_is_now);
     g_test_add_func("/timer/muldiv64_is_exact", test_muldiv64_is_exact);
     return g_test_run();
 }
