@@ -116,7 +116,7 @@ static void timer_arm_host(HpetTimer *t, uint64_t now)
     const Hpet *s = t->hpet;
     uint64_t ahead = match_has_come(t, now) ? 0 : t->match - now;
 
-    if (!(s->config & CONFIG_ENABLE) || !t->reachable) {
+    if (!(s->config & CONFIG_ENABLE) || !(t->config & TN_ENABLE) || !t->reachable) {
         timer_disarm(&t->timer);
         return;
     }
@@ -211,9 +211,10 @@ static void timer_sync(HpetTimer *t)
     late = now - t->match;
     if ((t->config & TN_PERIODIC) && t->period) {
         uint64_t steps = late / t->period + 1, next = t->match + steps * t->period;
+        bool too_soon = t->config & TN_ENABLE && next - now < MIN_INTERVAL;
 
         t->comparator = timer_is_32bit(t) ? (uint32_t)next : next;
-        set_match(t, now, next - now < MIN_INTERVAL ? now + MIN_INTERVAL : next);
+        set_match(t, now, too_soon ? now + MIN_INTERVAL : next);
     } else if (timer_is_32bit(t)) {
         set_match(t, now, t->match + ((late >> 32) + 1) * (1ull << 32));
     } else {
@@ -230,6 +231,13 @@ static void hpet_timer_cb(void *opaque)
     timer_sync(t);
     if (!timer_armed(&t->timer)) {
         timer_arm_host(t, hpet_counter(t->hpet));
+    }
+}
+
+static void sync_all(Hpet *s)
+{
+    for (unsigned i = 0; i < HPET_TIMERS; i++) {
+        timer_sync(&s->timers[i]);
     }
 }
 
@@ -258,6 +266,7 @@ static uint64_t hpet_read64(Hpet *s, unsigned reg)
     case REG_CONFIG:
         return s->config;
     case REG_STATUS:
+        sync_all(s);
         return s->status;
     case REG_COUNTER:
         return hpet_counter(s);
@@ -285,6 +294,8 @@ static void write_timer_config(HpetTimer *t, uint64_t val)
     }
     if (changed & (TN_32BIT | TN_PERIODIC)) {
         timer_restart(t);
+    } else if (changed & TN_ENABLE) {
+        timer_arm_host(t, hpet_counter(t->hpet));
     }
     update_levels(t->hpet);
 }
@@ -370,12 +381,11 @@ static void hpet_write64(Hpet *s, unsigned reg, uint64_t val, uint64_t mask)
 {
     switch (reg) {
     case REG_CONFIG:
-        for (unsigned i = 0; i < HPET_TIMERS; i++) {
-            timer_sync(&s->timers[i]);
-        }
+        sync_all(s);
         write_config(s, ((s->config & ~mask) | (val & mask)) & CONFIG_WRITABLE);
         break;
     case REG_STATUS:
+        sync_all(s);
         s->status &= ~(val & mask);
         update_levels(s);
         break;

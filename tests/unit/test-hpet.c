@@ -256,6 +256,27 @@ static void test_state_survives_savevm(void)
     load_nonsense(hpet);
 }
 
+/* Linux leaves the comparator it calibrated with running, periodic and with its interrupt off. */
+static void test_disabled_timer_does_not_wake_the_host(void)
+{
+    fresh();
+    set(CONFIG, 1);
+    set(T(0, 0), T_ENABLE | T_LEVEL | T_PERIODIC | T_SETVAL | T_GSI2);
+    set64(T(0, 8), 1000);
+    set64(T(0, 8), 1000);
+    g_assert_cmpint(timers_next_expiry(CLOCK_VM), >=, 0);
+    set(T(0, 0), T_LEVEL | T_PERIODIC | T_GSI2);
+    g_assert_cmpint(timers_next_expiry(CLOCK_VM), ==, -1);
+    run_for(25 * US);
+    g_assert_cmphex(get(STATUS), ==, 1);                    /* and yet it counts */
+    g_assert_cmpuint(get64(T(0, 8)), ==, 3000);
+    g_assert_cmpuint(gsi2_edges, ==, 0);
+    set(STATUS, 1);
+    set(T(0, 0), T_ENABLE | T_LEVEL | T_PERIODIC | T_GSI2);
+    run_for(5 * US);
+    g_assert_cmpuint(gsi2_edges, ==, 1);
+}
+
 int main(int argc, char **argv)
 {
     harness_init(&argc, &argv);
@@ -272,6 +293,7 @@ int main(int argc, char **argv)
     g_test_add_func("/hpet/tiny-period", test_tiny_period_is_thinned_out);
     g_test_add_func("/hpet/level", test_level_interrupt_stands_until_status_is_cleared);
     g_test_add_func("/hpet/disabled", test_disabled_timer_sets_status_only);
+    g_test_add_func("/hpet/disabled-sleeps", test_disabled_timer_does_not_wake_the_host);
     g_test_add_func("/hpet/legacy", test_legacy_replacement_takes_lines_0_and_8);
     g_test_add_func("/hpet/routes", test_routes_that_do_not_exist_are_silent);
     g_test_add_func("/hpet/nonsense", test_nonsense_is_harmless);
