@@ -535,6 +535,40 @@ static void keylist_destroy(gpointer l)
     keylist_free(l);
 }
 
+static const KeyDef global_keys[] = {
+    { "driver", KEY_STRING, .help = "a device type" },
+    { "property", KEY_STRING, .help = "a property of it" },
+    { "value", KEY_STRING, .help = "what it is set to" },
+    { .name = NULL },
+};
+
+/* driver.property=value is taken as it stands, commas included; anything else is a list of keys. */
+static bool opt_global(void *dest, const char *arg, Error **errp)
+{
+    size_t driver = strcspn(arg, ".="), property = arg[driver] == '.' ? strcspn(arg + driver + 1, "=") : 0;
+    g_autoptr(KeyList) l = NULL;
+
+    if (driver && property && arg[driver + 1 + property] == '=') {
+        g_autofree char *d = g_strndup(arg, driver), *p = g_strndup(arg + driver + 1, property);
+
+        device_global_add(d, p, arg + driver + property + 2);
+        return true;
+    }
+    l = keylist_parse(arg, NULL, global_keys, errp);
+    if (!l) {
+        return false;
+    }
+    for (const KeyDef *k = global_keys; k->name; k++) {
+        if (!keylist_get(l, k->name)) {
+            error_set(errp, "parameter '%s' is missing", k->name);
+            error_append_hint(errp, "The short form is DRIVER.PROPERTY=VALUE.");
+            return false;
+        }
+    }
+    device_global_add(keylist_get(l, "driver"), keylist_get(l, "property"), keylist_get(l, "value"));
+    return true;
+}
+
 static bool opt_device(void *dest, const char *arg, Error **errp)
 {
     VmOptions *o = dest;
@@ -817,6 +851,8 @@ const OptionDef vm_option_table[] = {
       STRING(debugcon) },
     { "device", .arg = "NAME[,PROPERTY=VALUE...]", .help = "add a device; 'help' lists them, NAME,help its properties",
       FN(opt_device) },
+    { "global", .arg = "DRIVER.PROPERTY=VALUE", .help = "the default of a property of all devices of a type, the board's "
+      "too; or driver=DRIVER,property=PROPERTY,value=VALUE", .keys = global_keys, FN(opt_global) },
     { "nographic", .help = "no display; first serial port and escape keys on this terminal", FLAG(nographic) },
     { "display", .arg = "none", .help = "no display", FN(opt_display) },
     { "vga", .arg = "CARD", .help = "graphics card: std (default) or none", FN(opt_vga) },
@@ -866,7 +902,7 @@ const OptionDef vm_option_table[] = {
     REFUSED("qmp-pretty", "DEV"), REFUSED("gdb", "DEV"), REFUSED("s", NULL), REFUSED("enable-kvm", NULL),
     REFUSED("loadvm", "NAME"), REFUSED("icount", "..."), REFUSED("daemonize", NULL),
     REFUSED("fw_cfg", "..."), REFUSED("acpitable", "..."), REFUSED("option-rom", "FILE"),
-    REFUSED("object", "..."), REFUSED("global", "..."), REFUSED("set", "..."), REFUSED("readconfig", "FILE"),
+    REFUSED("object", "..."), REFUSED("set", "..."), REFUSED("readconfig", "FILE"),
     REFUSED("numa", "..."), REFUSED("mem-path", "FILE"), REFUSED("mem-prealloc", NULL),
     REFUSED("seed", "NUMBER"), REFUSED("msg", "..."), REFUSED("watchdog-action", "..."), REFUSED("tpmdev", "..."),
     REFUSED("sandbox", "..."), REFUSED("runas", "USER"), REFUSED("chroot", "FOLDER"), REFUSED("preconfig", NULL),
@@ -917,7 +953,6 @@ bool vm_options_parse(VmOptions *o, int argc, char **argv, Error **errp)
     *o = (VmOptions){
         .board = {
             .ram_size = RAM_SIZE_DEFAULT, .ram_text = "128M",
-            .debugcon_port = 0xe9,
             .cpu_model = g_str_has_suffix(error_get_progname(), "i386") ? "qemu32" : NULL,
         },
         .cpus = 1, .max_cpus = 1, .sockets = 1, .cores = 1, .threads = 1,

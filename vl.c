@@ -183,10 +183,11 @@ static bool build_machine(VmOptions *o, Error **errp)
     opt_no_shutdown = o->no_shutdown;
 
     memory_init();
-    if (!o->accel->init(errp) || !open_chardevs(o, errp) || !drives_open(errp) || !o->machine->init(&o->board, errp) ||
-        !create_devices(o, errp)) {
+    if (!o->accel->init(errp) || !open_chardevs(o, errp) || !drives_open(errp) || !device_globals_check(errp) ||
+        !o->machine->init(&o->board, errp) || !create_devices(o, errp)) {
         return false;
     }
+    device_globals_warn_unused();
     if (o->pidfile && !write_pidfile(o->pidfile, errp)) {
         return false;
     }

@@ -72,13 +72,10 @@ static const DeviceType debugcon_type = {
 };
 DEVICE_TYPE(debugcon_type)
 
-Device *debugcon_create(uint16_t iobase, Chardev *chr, Error **errp)
+Device *debugcon_create(Chardev *chr, Error **errp)
 {
     Device *dev = device_new("isa-debugcon");
 
-    if (iobase) {
-        device_set_prop_uint(dev, "iobase", iobase);
-    }
     device_set_prop_ptr(dev, "chardev", chr);
     if (!device_realize(dev, NULL, errp)) {
         device_unref(dev);

@@ -77,7 +77,7 @@ const char *bus_kind_name(BusKind kind)
 
 /* ---- life ------------------------------------------------------------------------------------------------------- */
 
-Device *device_new(const char *type_name)
+Device *device_new_plain(const char *type_name)
 {
     const DeviceType *t = device_type_find(type_name);
     const BusOps *bus;
@@ -95,6 +95,14 @@ Device *device_new(const char *type_name)
     }
     props_init(dev);
     unrealized_devices = g_list_append(unrealized_devices, dev);
+    return dev;
+}
+
+Device *device_new(const char *type_name)
+{
+    Device *dev = device_new_plain(type_name);
+
+    globals_apply(dev);
     return dev;
 }
 

@@ -257,7 +257,7 @@ static bool create_parallel_ports(PcState *pc, Error **errp)
 
 static bool create_debugcon(PcState *pc, Error **errp)
 {
-    return !pc->opts->debugcon || debugcon_create(pc->opts->debugcon_port, pc->opts->debugcon, errp);
+    return !pc->opts->debugcon || debugcon_create(pc->opts->debugcon, errp);
 }
 
 /* Those that need no more than their place; where: who else wants to know them. */

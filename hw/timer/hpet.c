@@ -25,7 +25,7 @@
 #define TICK_NS             10
 #define PERIOD_FS           (TICK_NS * 1000000ull)
 #define HPET_ROUTE          2           /* I/O APIC pin: the only bit of the routing capability */
-#define MIN_INTERVAL        1000u       /* ticks between two interrupts of a comparator: a period of 10 ns is no attack */
+#define MIN_INTERVAL        1000u       /* ticks between two interrupts of a comparator: 10 ns are no attack */
 #define MATCH_REACH         ((uint64_t)INT64_MAX / TICK_NS / 2)     /* ticks: more than a thousand years */
 
 enum {

@@ -471,6 +471,32 @@ static void test_debug_exit_is_the_status(void)
     g_assert_cmpint(qtest_wait_exit(q), ==, 7);
 }
 
+static bool console_has(const char *path, const char *text)
+{
+    g_autofree char *got = NULL;
+
+    g_assert_true(g_file_get_contents(path, &got, NULL, NULL));
+    return g_str_equal(got, text);
+}
+
+static void test_globals_reach_the_boards_devices_and_added_ones(void)
+{
+    const char *log = qtest_temp_file("", 0);
+    QTest *q = qtest_start("-M pc -m 32 -debugcon file:%s -global isa-debugcon.iobase=0x402 -device isa-debug-exit "
+                           "-global driver=isa-debugcon,property=readback,value=0x41 "
+                           "-global isa-debug-exit.iobase=0x7f0 -global nosuch.x=1", log);
+
+    g_assert_cmphex(qtest_inb(q, 0x402), ==, 0x41);
+    g_assert_cmphex(qtest_inb(q, 0xe9), ==, 0xff);
+    qtest_outb(q, 0x402, 'x');
+    qtest_outb(q, 0xe9, 'y');
+    g_assert_true(console_has(log, "x"));
+    qtest_outb(q, 0x501, 0);        /* nobody */
+    g_assert_cmphex(qtest_inb(q, 0x402), ==, 0x41);
+    g_free(qtest_raw(q, "outb 0x7f0 3"));
+    g_assert_cmpint(qtest_wait_exit(q), ==, 3 << 1 | 1);
+}
+
 static void test_pvpanic_knows_its_events(void)
 {
     QTest *q = qtest_start("-M pc -m 32 -device pvpanic");
@@ -558,6 +584,8 @@ int main(int argc, char **argv)
     g_test_add_func("/edu/copies-by-dma", test_edu_copies_by_dma);
     g_test_add_func("/edu/interrupts-through-the-piix3", test_edu_interrupts_through_the_piix3);
     g_test_add_func("/debug-exit/is-the-status", test_debug_exit_is_the_status);
+    g_test_add_func("/global/reaches-the-boards-devices-and-added-ones",
+                    test_globals_reach_the_boards_devices_and_added_ones);
     g_test_add_func("/pvpanic/knows-its-events", test_pvpanic_knows_its_events);
     g_test_add_func("/reset/port-cf9", test_reset_by_port_cf9);
     g_test_add_func("/reset/keyboard-controller", test_reset_by_keyboard_controller);

@@ -17,7 +17,8 @@
 
 #define BATCH_BYTES     8192
 #define MONITOR_MS      60000
-#define GROWTH_MAX      (192 * MiB)     /* guest memory, two frame buffers, surfaces, buffers of requests */
+/* Guest memory, and for each of two cards 16 MiB that at 4 bits a pixel make a picture of 128 MiB at 32. */
+#define GROWTH_MAX      (384 * MiB)
 #define MACHINES        "-M pc -m %dM -smp 2 -no-shutdown -serial null -serial null -parallel null " \
                         "-drive if=ide,index=0,format=raw,file=%s -cdrom %s -drive if=floppy,format=raw,file=%s " \
                         "-drive if=floppy,format=raw,file=%s " FUZZ_DEVICES
@@ -35,7 +36,7 @@ static const GOptionEntry entries[] = {
     { 0 },
 };
 
-/* ---- the monitor: what looks at guest state and changes it from the other side ------------------------------------- */
+/* ---- the monitor: what looks at guest state and changes it from the other side ---------------------------------- */
 
 typedef struct Monitor {
     int fd;

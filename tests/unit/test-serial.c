@@ -266,7 +266,9 @@ static void test_debugcon(void)
 {
     Chardev log = { .room = INT_MAX, .sent = g_string_new(NULL) };
 
-    g_assert_nonnull(debugcon_create(0x402, &log, &error_abort));
+    device_global_add("isa-debugcon", "iobase", "0x402");
+    g_assert_nonnull(debugcon_create(&log, &error_abort));
+    device_globals_clear();
     g_assert_cmphex(in8(0x402), ==, 0xe9);
     out8(0x402, 'S');
     out8(0x402, 'B');

@@ -5,6 +5,6 @@
 
 #include "hw/isa/isa.h"
 
-Device *debugcon_create(uint16_t iobase, Chardev *chr, Error **errp);   /* realized; iobase 0: the default */
+Device *debugcon_create(Chardev *chr, Error **errp);    /* realized, at the default port */
 
 #endif

@@ -111,6 +111,14 @@ void device_print_tree(GString *out);               /* info qtree */
 Device *device_find(const char *id);                /* user's id=, realized or not yet; NULL when none */
 void device_set_id(Device *dev, const char *id);    /* copies; the caller has checked that it is free */
 void device_print_props(const DeviceType *t, GString *out);     /* -device NAME,help */
+/*
+ * -global: the default of a type's property for every device_new() from now on (copies). check() says what is wrong
+ * with one, warns of types that do not exist, and belongs before the first device; warn_unused() after the last.
+ */
+void device_global_add(const char *driver, const char *name, const char *value);
+bool device_globals_check(Error **errp);
+void device_globals_warn_unused(void);
+void device_globals_clear(void);
 /* Anything else that must be reset with the machine (CPUs, ROM images). */
 void reset_handler_add(void (*fn)(void *opaque), void *opaque);
 

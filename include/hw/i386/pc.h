@@ -13,7 +13,7 @@ typedef struct MachineOptions {     /* filled by the command line, read by the b
     const char *ram_text;       /* as the user wrote it, for messages */
     const char *machine, *cpu_model, *bios, *kernel, *initrd, *append, *name, *uuid;
     Chardev *serial[4];
-    Chardev *debugcon; uint16_t debugcon_port;
+    Chardev *debugcon;
     const char *boot_order, *boot_once; bool boot_menu, boot_strict;
     int64_t rtc_base_offset_s;      /* guest RTC minus host clock at start */
     bool rtc_localtime;
