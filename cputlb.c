@@ -100,27 +100,26 @@ static bool large_covers(const CpuJit *jit, vaddr addr)
     return false;
 }
 
-static uint64_t *jc_page_word(CpuJit *jit, vaddr addr, uint64_t *bit)
+static unsigned jc_page_bit(vaddr addr)
 {
     uint64_t page = addr >> TARGET_PAGE_BITS;
-    unsigned n = (unsigned)(page ^ page >> 12) % JIT_JC_PAGE_BITS;
 
-    *bit = 1ull << (n % 64);
-    return &jit->jc_pages[n / 64];
+    return (unsigned)(page ^ page >> 12) % JIT_JC_PAGE_BITS;
 }
 
-void jc_note_page(CPUX86State *env, vaddr addr)
+void jc_note(CPUX86State *env, unsigned slot, vaddr addr, bool global)
 {
-    uint64_t bit;
+    unsigned n = jc_page_bit(addr);
 
-    *jc_page_word(&env->jit, addr, &bit) |= bit;
+    slot_log_add(&env->jit.jc_log, slot, global);
+    env->jit.jc_pages[global ? JIT_GLOBAL : JIT_LOCAL][n / 64] |= 1ull << n % 64;
 }
 
-static bool jc_may_have_page(CpuJit *jit, vaddr addr)
+static bool jc_may_have_page(const CpuJit *jit, vaddr addr)
 {
-    uint64_t bit;
+    unsigned n = jc_page_bit(addr);
 
-    return *jc_page_word(jit, addr, &bit) & bit;
+    return (jit->jc_pages[JIT_LOCAL][n / 64] | jit->jc_pages[JIT_GLOBAL][n / 64]) & 1ull << n % 64;
 }
 
 /* ---- walking the logs ---- */
@@ -184,8 +183,10 @@ static bool jc_match_page(const CpuJit *jit, unsigned slot, vaddr addr)
 
 static void jc_forget_pages(CpuJit *jit)
 {
-    if (!jit->jc_log.len[JIT_LOCAL] && !jit->jc_log.len[JIT_GLOBAL]) {
-        memset(jit->jc_pages, 0, sizeof(jit->jc_pages));
+    for (unsigned scope = 0; scope < JIT_SCOPES; scope++) {
+        if (!jit->jc_log.len[scope]) {
+            memset(jit->jc_pages[scope], 0, sizeof(jit->jc_pages[scope]));
+        }
     }
 }
 

@@ -355,8 +355,7 @@ static void jc_fill(CPUX86State *env, TranslationBlock *tb, bool global)
     CpuJit *jit = &env->jit;
     unsigned i = jc_index(tb->eip);
 
-    jc_note_page(env, linear_of(tb->eip, tb->mode_key));
-    slot_log_add(&jit->jc_log, i, global);
+    jc_note(env, i, linear_of(tb->eip, tb->mode_key), global);
     jit->jc[i] = (JumpCacheEntry) { .eip = tb->eip, .mode_key = tb->mode_key, .code = tb->rx, .tb = tb };
     /* An invalidation sets the flag and then looks at this entry: with the fence one of the two sees the other. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);

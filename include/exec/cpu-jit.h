@@ -88,7 +88,7 @@ typedef struct CpuJit {
      * What spares INVLPG the walks: covers all large pages filled, per half of the address space; mask 0: none.
      */
     struct { uint64_t base, mask; } tlb_large[JIT_SCOPES][2];
-    uint64_t jc_pages[JIT_JC_PAGE_BITS / 64];   /* Bloom filter: pages with jump-cache entries */
+    uint64_t jc_pages[JIT_SCOPES][JIT_JC_PAGE_BITS / 64];   /* Bloom filters: pages with jump-cache entries */
     bool tlb_ready;                 /* tables were initialised */
     bool smc_leave;                 /* the store under way overwrites the running block and ends its instruction */
     uint64_t smc_next;              /* eip after it */

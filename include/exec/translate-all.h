@@ -56,7 +56,7 @@ extern __thread bool tlb_write_rights_taken;
 ram_addr_t tlb_code_ram_addr(CPUX86State *env, vaddr addr, bool *global);
 /* Jump cache of one vCPU. */
 void jc_flush(CPUX86State *env);
-void jc_note_page(CPUX86State *env, vaddr addr);    /* an entry for code in this page was filled */
+void jc_note(CPUX86State *env, unsigned slot, vaddr addr, bool global);     /* is about to be filled for this address */
 static inline unsigned jc_index(uint64_t eip) { return ((uint32_t)eip >> 12 ^ (uint32_t)eip) & (JIT_JC_SIZE - 1); }
 
 /* ---- the seam to the guest front end (implemented in target-i386/) ---- */
