@@ -67,6 +67,25 @@ int iov_slice(struct iovec *out, const struct iovec *iov, int n, size_t skip, si
     return count;
 }
 
+void iov_copy_out(void *buf, const struct iovec *iov, int n, size_t skip, size_t len)
+{
+    uint8_t *to = buf;
+
+    for (int i = 0; i < n && len; i++) {
+        size_t part;
+
+        if (skip >= iov[i].iov_len) {
+            skip -= iov[i].iov_len;
+            continue;
+        }
+        part = MIN(iov[i].iov_len - skip, len);
+        memcpy(to, (const uint8_t *)iov[i].iov_base + skip, part);
+        to += part;
+        len -= part;
+        skip = 0;
+    }
+}
+
 void iov_zero(const struct iovec *iov, int n, size_t from)
 {
     for (int i = 0; i < n; i++) {

@@ -69,7 +69,7 @@ static const char *const params[][2] = {
     { "options", "name=value,... of the format; -o help lists them" },
     { "ofmt", "'human' (default) or 'json'" },
     { "snapshot_param", "'snapshot.id=[ID],snapshot.name=[NAME]', or '[ID_OR_NAME]'" },
-    { "-c", "convert: the target is compressed (qcow2)" },
+    { "-c", "convert: the target is compressed (qcow2; vmdk with subformat=streamOptimized always is)" },
     { "-u", "rebase: old and new backing file are taken to be the same; create: the backing file is not opened" },
     { "-C", "convert: the host copies what stands in files as it is (raw targets); it falls back to reading and "
       "writing" },
@@ -123,6 +123,24 @@ static void troff(const char *text)
     putchar('\n');
 }
 
+static void print_format_options(void)
+{
+    g_autofree const char **names = block_driver_names();
+
+    for (unsigned i = 0; names[i]; i++) {
+        const BlockDriver *drv = block_driver_find(names[i]);
+
+        if (!drv->create || !drv->create_options) {
+            continue;
+        }
+        printf(".SS Options of %s\n", names[i]);
+        for (const BlockCreateOption *o = drv->create_options; o->name; o++) {
+            printf(".TP\n.B %s\n", o->name);
+            troff(o->help);
+        }
+    }
+}
+
 static void print_man(void)
 {
     printf(".TH QEMU-IMG 1 \"\" \"qemu " QEMU_VERSION "\"\n.SH NAME\nqemu-img \\- disk image utility\n.SH SYNOPSIS\n"
@@ -145,13 +163,7 @@ static void print_man(void)
     print_formats(stdout);
     for (const ImgCommand *c = img_commands; c->name; c++) {
         if (g_str_equal(c->name, "create")) {
-            const BlockDriver *drv = block_driver_find("qcow2");
-
-            printf(".SS Options of qcow2\n");
-            for (const BlockCreateOption *o = drv->create_options; o->name; o++) {
-                printf(".TP\n.B %s\n", o->name);
-                troff(o->help);
-            }
+            print_format_options();
         }
     }
     printf(".SH EXIT STATUS\n0: success. 1: an error. check and compare have more, see there.\n");

@@ -148,6 +148,7 @@ static void qcow2_get_info(BlockNode *n, BlockInfo *info)
     Qcow2 *q = n->state;
 
     info->cluster_size = q->cluster_size;
+    info->can_compress = true;
     info->vm_state_offset = qcow2_l1_entries(q, n->size) << qcow2_l1_bits(q);
     info->dirty = q->incompat & QCOW2_INCOMPAT_DIRTY;
     block_fact_string(info->facts, "compat", q->version == 2 ? "0.10" : "1.1");

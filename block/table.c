@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Formats that are read only: requests and status on top of a map of the disk. */
+/* Formats that are a table of blocks: reading and status on top of a map of the disk. Writing: table-write.c. */
 #include "qemu/osdep.h"
 #include <zlib.h>
 #include "table.h"

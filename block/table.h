@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Formats that are read only: one function says where a stretch of the disk is, the rest is common. Table entries are
- * read when they are needed, so the size of a table is never a question of memory.
+ * Formats that are a table of blocks: one function says where a stretch of the disk is, the rest is common. Table
+ * entries are read when they are needed, so the size of a table is never a question of memory. Those that can be
+ * written have two more functions (TableWriter); the others refuse to be.
  */
 #ifndef BLOCK_TABLE_H
 #define BLOCK_TABLE_H
 
 #include "block/block.h"
 #include "qemu/bitops.h"
+#include "qemu/coroutine.h"
 
 typedef struct TableExtent {
     enum { TABLE_ZERO, TABLE_BACKING, TABLE_DATA, TABLE_PACKED } kind;
@@ -29,9 +31,43 @@ int table_be64(BlockNode *file, uint64_t offset, uint64_t *out);
 /* Such formats refuse to be opened for writing. */
 bool table_readonly(BlockNode *n, const BlockOpenOptions *o, Error **errp);
 
-/* The two entries a driver needs, from its map function. */
+/* ---- writing ---- */
+
+typedef struct TableBlock {
+    BlockNode *file;            /* n->file unless place() says otherwise */
+    uint64_t start, bytes;      /* of the disk */
+    uint64_t host;              /* where start will be, behind everything else: the file ends there, or zeros follow */
+    uint64_t entry;             /* the driver's own: for link() */
+} TableBlock;
+
+typedef struct TableWriter {
+    TableMapFn *map;
+    int (*place)(BlockNode *n, uint64_t offset, TableBlock *b);     /* for the block with this offset, which has none */
+    int (*link)(BlockNode *n, const TableBlock *b);                 /* its data is in place */
+} TableWriter;
+
+/* In place of table_run(). The lock is the node's own. */
+int table_run_rw(BlockNode *n, const BlockOp *op, const TableWriter *w, CoMutex *lock);
+
+/* For create(): a new, empty file; NULL: error. table_created() flushes and closes it; ret is what writing it came to. */
+BlockNode *table_create(const char *filename, Error **errp);
+bool table_created(BlockNode *file, int ret, Error **errp);
+void table_uuid(uint8_t *uuid);                                     /* 16 random bytes */
+
+/* The two entries a driver that reads needs, from its map function. */
 #define TABLE_DRIVER(map)                                                                                       \
     static int map##_run(BlockNode *n, const BlockOp *op) { return table_run(n, op, map); }                     \
+    static int map##_status(BlockNode *n, uint64_t offset, uint64_t bytes, BlockStatus *st)                     \
+    { return table_status(n, offset, bytes, st, map); }
+
+/* The same for one that writes; type is its state, with a CoMutex lock. */
+#define TABLE_RW_DRIVER(map, place, link, type)                                                                 \
+    static int map##_run(BlockNode *n, const BlockOp *op)                                                       \
+    {                                                                                                           \
+        static const TableWriter writer = { map, place, link };                                                 \
+                                                                                                                \
+        return table_run_rw(n, op, &writer, &((type *)n->state)->lock);                                         \
+    }                                                                                                           \
     static int map##_status(BlockNode *n, uint64_t offset, uint64_t bytes, BlockStatus *st)                     \
     { return table_status(n, offset, bytes, st, map); }
 

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* VDI (VirtualBox), for reading. Little-endian; a map of 32-bit block numbers. */
+/* VDI (VirtualBox). Little-endian; a map of 32-bit block numbers. Images that stand on others are refused. */
 #include "qemu/osdep.h"
 #include "table.h"
 
 #define HEADER_LEN  512
+#define BLOCK_SIZE  (1 * MiB)
+#define BLOCKS_MAX  0x1fffff80u         /* almost 512 TiB, as other programs limit it */
 #define ABSENT_FROM 0xfffffffeu     /* ...fffe: discarded, ...ffff: never written */
 
 typedef struct Vdi {
     uint64_t map, data;
     uint32_t blocks, block_size;
+    CoMutex lock;
 } Vdi;
 
 static int vdi_map(BlockNode *n, uint64_t offset, TableExtent *e)
@@ -25,7 +28,36 @@ static int vdi_map(BlockNode *n, uint64_t offset, TableExtent *e)
     }
     return ret;
 }
-TABLE_DRIVER(vdi_map)
+
+static int write_le32(BlockNode *file, uint64_t offset, uint32_t v)
+{
+    uint8_t buf[4];
+
+    store_le32(buf, v);
+    return block_run_write(file, offset, buf, sizeof(buf));
+}
+
+static int vdi_place(BlockNode *n, uint64_t offset, TableBlock *b)
+{
+    Vdi *v = n->state;
+    uint64_t end = block_size(n->file), used = end > v->data ? end - v->data : 0;
+
+    b->entry = used / v->block_size + !!(used % v->block_size);
+    b->bytes = v->block_size;
+    b->start = offset / b->bytes * b->bytes;
+    b->host = v->data + b->entry * b->bytes;
+    return b->entry < ABSENT_FROM ? 0 : -EFBIG;
+}
+
+/* The number of blocks in use is for people: in the header it follows the map. */
+static int vdi_link(BlockNode *n, const TableBlock *b)
+{
+    Vdi *v = n->state;
+    int ret = write_le32(n->file, v->map + b->start / b->bytes * 4, b->entry);
+
+    return ret ? ret : write_le32(n->file, 388, b->entry + 1);
+}
+TABLE_RW_DRIVER(vdi_map, vdi_place, vdi_link, Vdi)
 
 static int vdi_probe(const uint8_t *h, size_t len)
 {
@@ -38,7 +70,7 @@ static bool vdi_open(BlockNode *n, const BlockOpenOptions *o, Error **errp)
     Vdi *v = n->state;
     uint8_t h[HEADER_LEN];
 
-    if (!table_readonly(n, o, errp) || !block_pread(n->file, 0, h, sizeof(h), errp)) {
+    if (!block_pread(n->file, 0, h, sizeof(h), errp)) {
         return false;
     }
     v->map = load_le32(h + 340);
@@ -80,8 +112,72 @@ static void vdi_get_info(BlockNode *n, BlockInfo *info)
     info->cluster_size = ((Vdi *)n->state)->block_size;
 }
 
+/* ---- create ------------------------------------------------------------------------------------------------------ */
+
+static int write_vdi(BlockNode *file, uint64_t size, bool is_static)
+{
+    uint32_t blocks = size / BLOCK_SIZE + !!(size % BLOCK_SIZE), map_bytes = ROUND_UP(blocks * 4, 512);
+    g_autofree uint8_t *image = g_try_malloc0(HEADER_LEN + map_bytes);
+    Error *err = NULL;
+    int ret;
+
+    if (!image) {
+        return -ENOMEM;
+    }
+    strcpy((char *)image, "<<< QEMU VM Virtual Disk Image >>>\n");
+    store_le32(image + 64, 0xbeda107f);
+    store_le32(image + 68, 0x00010001);
+    store_le32(image + 72, 0x180);              /* length of the header's main part */
+    store_le32(image + 76, is_static ? 2 : 1);
+    store_le32(image + 340, HEADER_LEN);
+    store_le32(image + 344, HEADER_LEN + map_bytes);
+    store_le32(image + 360, 512);
+    store_le64(image + 368, size);
+    store_le32(image + 376, BLOCK_SIZE);
+    store_le32(image + 384, blocks);
+    store_le32(image + 388, is_static ? blocks : 0);
+    table_uuid(image + 392);
+    table_uuid(image + 408);
+    for (uint32_t i = 0; i < blocks; i++) {
+        store_le32(image + HEADER_LEN + i * 4, is_static ? i : UINT32_MAX);
+    }
+    ret = block_run_write(file, 0, image, HEADER_LEN + map_bytes);
+    if (!ret && is_static && !block_truncate(file, HEADER_LEN + map_bytes + blocks * (uint64_t)BLOCK_SIZE,
+                                             PREALLOC_OFF, &err)) {
+        error_free(err);
+        ret = -ENOSPC;
+    }
+    return ret;
+}
+
+static bool vdi_create(const char *filename, BlockDict *options, Error **errp)
+{
+    uint64_t size = 0;
+    bool is_static = false;
+    BlockNode *file;
+
+    if (!block_dict_take_size(options, "size", &size, errp) ||
+        !block_dict_take_bool(options, "static", &is_static, errp)) {
+        return false;
+    }
+    if (size > BLOCKS_MAX * (uint64_t)BLOCK_SIZE) {
+        error_set(errp, "Unsupported VDI image size (size is 0x%" PRIx64 ", max supported is 0x%" PRIx64 ")", size,
+                  BLOCKS_MAX * (uint64_t)BLOCK_SIZE);
+        return false;
+    }
+    file = table_create(filename, errp);
+    return file && table_created(file, write_vdi(file, ROUND_UP(size, 512), is_static), errp);
+}
+
+static const BlockCreateOption vdi_create_options[] = {
+    { "size", CREATE_SIZE, NULL, "Virtual disk size", false },
+    { "static", CREATE_BOOL, "off", "VDI static (pre-allocated) image", false },
+    { .name = NULL },
+};
+
 static const BlockDriver vdi_driver = {
     .name = "vdi", .state_size = sizeof(Vdi), .probe = vdi_probe, .open = vdi_open, .co_run = vdi_map_run,
-    .status = vdi_map_status, .get_info = vdi_get_info,
+    .status = vdi_map_status, .get_info = vdi_get_info, .create = vdi_create,
+    .create_options = vdi_create_options,
 };
 BLOCK_DRIVER(vdi_driver)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * VMDK, for reading: sparse extents (also packed ones), flat ones, and descriptors that list several files. Follows
- * VMware's "Virtual Disk Format 5.0". Little-endian, units are sectors.
+ * VMDK: sparse extents (also packed ones), flat ones, and descriptors that list several files. Follows VMware's
+ * "Virtual Disk Format 5.0". Little-endian, units are sectors. New images: vmdk-create.c.
+ * Images that stand on others are read only. Grain tables that are not there are not made.
  */
 #include "qemu/osdep.h"
+#include <zlib.h>
 #include "table.h"
+#include "vmdk.h"
 
 #define DESCRIPTOR_MAX  (1 * MiB)
 #define EXTENTS_MAX     4096
-#define FLAG_ZERO_GRAIN (1u << 2)
-#define FLAG_COMPRESSED (1u << 16)
-#define FLAG_MARKERS    (1u << 17)
 #define GD_AT_END       UINT64_MAX
 
 typedef struct VmdkExtent {
@@ -19,6 +19,7 @@ typedef struct VmdkExtent {
     uint64_t start, end;        /* bytes of the disk */
     uint64_t flat_offset;
     uint64_t directory;         /* byte offset of the grain directory */
+    uint64_t second;            /* and of the other one, whose tables say the same; 0: none */
     uint64_t grain;             /* bytes */
     uint32_t per_table;
     bool has_zero_grains, is_packed;
@@ -28,31 +29,29 @@ typedef struct Vmdk {
     GArray *extents;            /* VmdkExtent, in order */
     uint32_t cid, parent_cid;
     char *create_type;
+    CoMutex lock;
 } Vmdk;
 
 /* ---- where data is ----------------------------------------------------------------------------------------------- */
 
-static int map_packed(const VmdkExtent *x, uint64_t host, uint64_t in, TableExtent *e)
+/* The last grain may have been packed as far as the disk goes. */
+static int map_packed(const VmdkExtent *x, uint64_t host, uint64_t at, TableExtent *e)
 {
-    uint8_t marker[12];
+    uint8_t marker[MARKER_LEN];
     int ret = block_run_read(x->file, host, marker, sizeof(marker));
 
     e->kind = TABLE_PACKED;
     e->host = host + sizeof(marker);
     e->packed_len = load_le32(marker + 8);
-    e->unpacked_len = x->grain;
-    e->skip = in;
+    e->skip = at % x->grain;
+    e->unpacked_len = MIN(x->grain, x->end - x->start - (at - e->skip));
     e->zlib_header = true;
     return ret;
 }
 
-static int vmdk_map(BlockNode *n, uint64_t offset, TableExtent *e)
+static const VmdkExtent *extent_at(const Vmdk *v, uint64_t offset)
 {
-    Vmdk *v = n->state;
     const VmdkExtent *x = NULL;
-    uint64_t at, in, grain;
-    uint32_t table = 0, entry = 0;
-    int ret;
 
     for (unsigned i = 0; i < v->extents->len; i++) {
         x = &g_array_index(v->extents, VmdkExtent, i);
@@ -60,6 +59,16 @@ static int vmdk_map(BlockNode *n, uint64_t offset, TableExtent *e)
             break;
         }
     }
+    return x;
+}
+
+static int vmdk_map(BlockNode *n, uint64_t offset, TableExtent *e)
+{
+    const VmdkExtent *x = extent_at(n->state, offset);
+    uint64_t at, in, grain;
+    uint32_t table = 0, entry = 0;
+    int ret;
+
     at = offset - x->start;
     e->file = x->file;
     if (x->is_flat || x->is_zero) {
@@ -84,13 +93,143 @@ static int vmdk_map(BlockNode *n, uint64_t offset, TableExtent *e)
         return 0;
     }
     if (x->is_packed) {
-        return map_packed(x, entry * 512ull, in, e);
+        return map_packed(x, entry * 512ull, at, e);
     }
     e->kind = TABLE_DATA;
     e->host = entry * 512ull + in;
     return 0;
 }
-TABLE_DRIVER(vmdk_map)
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+
+/* Where the entry of this grain stands. directory: one of the two. -ENOTSUP: it has no table. */
+static int find_entry(const VmdkExtent *x, uint64_t directory, uint64_t grain, uint64_t *at)
+{
+    uint32_t table = 0;
+    int ret = table_le32(x->file, directory + grain / x->per_table * 4, &table);
+
+    *at = table * 512ull + grain % x->per_table * 4;
+    return ret ? ret : table ? 0 : -ENOTSUP;
+}
+
+static int vmdk_place(BlockNode *n, uint64_t offset, TableBlock *b)
+{
+    const VmdkExtent *x = extent_at(n->state, offset);
+    uint64_t grain, at;
+
+    if (x->is_zero || x->is_packed) {
+        return -ENOTSUP;
+    }
+    grain = (offset - x->start) / x->grain;
+    b->file = x->file;
+    b->bytes = MIN(x->grain, x->end - (x->start + grain * x->grain));
+    b->start = x->start + grain * x->grain;
+    b->host = ROUND_UP(block_size(x->file), x->grain);
+    b->entry = b->host / 512;
+    return b->entry > UINT32_MAX ? -EFBIG : find_entry(x, x->directory, grain, &at);
+}
+
+static int vmdk_link(BlockNode *n, const TableBlock *b)
+{
+    const VmdkExtent *x = extent_at(n->state, b->start);
+    uint64_t grain = (b->start - x->start) / x->grain, directories[2] = { x->second, x->directory };
+    uint8_t entry[4];
+    int ret = 0;
+
+    store_le32(entry, b->entry);
+    for (unsigned i = 0; i < 2 && !ret; i++) {
+        uint64_t at;
+
+        ret = directories[i] ? find_entry(x, directories[i], grain, &at) : 1;
+        ret = ret ? (ret > 0 ? 0 : ret) : block_run_write(x->file, at, entry, sizeof(entry));
+    }
+    return ret;
+}
+
+/* A grain of packed data: marker (sector, length), deflate stream, zeros up to the next sector. */
+static int write_packed_grain(BlockNode *n, const VmdkExtent *x, uint64_t offset, const uint8_t *data)
+{
+    uLongf len = compressBound(x->grain);
+    g_autofree uint8_t *buf = g_try_malloc0(MARKER_LEN + len + 512);
+    TableBlock b = { .start = offset, .host = ROUND_UP(block_size(x->file), 512) };
+    int ret;
+
+    if (!buf || compress2(buf + MARKER_LEN, &len, data, x->grain, Z_DEFAULT_COMPRESSION) != Z_OK) {
+        return -ENOMEM;
+    }
+    b.entry = b.host / 512;
+    if (b.entry > UINT32_MAX) {
+        return -EFBIG;
+    }
+    store_le64(buf, (offset - x->start) / 512);
+    store_le32(buf + 8, len);
+    ret = block_run_write(x->file, b.host, buf, ROUND_UP(MARKER_LEN + len, 512));
+    return ret ? ret : vmdk_link(n, &b);
+}
+
+static int write_packed(BlockNode *n, const BlockOp *op)
+{
+    Vmdk *v = n->state;
+    int ret = 0;
+
+    for (uint64_t done = 0, len; done < op->bytes && !ret; done += len) {
+        const VmdkExtent *x = extent_at(v, op->offset + done);
+        g_autofree uint8_t *grain = x->is_packed ? g_try_malloc0(x->grain) : NULL;
+        TableExtent e = { .kind = TABLE_ZERO };
+
+        if (!grain) {
+            return x->is_packed ? -ENOMEM : -ENOTSUP;
+        }
+        len = MIN(x->grain, op->bytes - done);
+        if ((op->offset + done - x->start) % x->grain || (len < x->grain && op->offset + done + len != x->end)) {
+            return -EINVAL;
+        }
+        ret = vmdk_map(n, op->offset + done, &e);
+        if (!ret && e.kind == TABLE_PACKED) {
+            return -EIO;        /* it would not fit into its place */
+        }
+        iov_copy_out(grain, op->iov, op->niov, done, len);
+        ret = ret ? ret : write_packed_grain(n, x, op->offset + done, grain);
+    }
+    return ret;
+}
+
+static int flush_extents(BlockNode *n)
+{
+    Vmdk *v = n->state;
+    int ret = 0;
+
+    for (unsigned i = 0; i < v->extents->len && !ret; i++) {
+        const VmdkExtent *x = &g_array_index(v->extents, VmdkExtent, i);
+
+        ret = x->is_own && x->file ? block_run_flush(x->file) : 0;
+    }
+    return ret ? ret : block_run_flush(n->file);
+}
+
+static int vmdk_run(BlockNode *n, const BlockOp *op)
+{
+    static const TableWriter writer = { vmdk_map, vmdk_place, vmdk_link };
+    Vmdk *v = n->state;
+    int ret;
+
+    if (op->kind == BLOCK_WRITE && op->flags & BLOCK_COMPRESSED) {
+        co_mutex_lock(&v->lock);
+        ret = write_packed(n, op);
+        co_mutex_unlock(&v->lock);
+        return ret;
+    }
+    if (op->kind == BLOCK_FLUSH) {
+        return n->readonly ? 0 : flush_extents(n);
+    }
+    ret = table_run_rw(n, op, &writer, &v->lock);
+    return ret || !(op->flags & BLOCK_FUA) ? ret : flush_extents(n);
+}
+
+static int vmdk_status(BlockNode *n, uint64_t offset, uint64_t bytes, BlockStatus *st)
+{
+    return table_status(n, offset, bytes, st, vmdk_map);
+}
 
 /* ---- extents ----------------------------------------------------------------------------------------------------- */
 
@@ -145,6 +284,7 @@ static bool read_kdmv(VmdkExtent *x, const uint8_t *h, uint64_t *descriptor, uin
     x->grain = load_le64(h + 20) * 512;
     x->per_table = load_le32(h + 44);
     x->directory = load_le64(h + 56) * 512;
+    x->second = flags & FLAG_REDUNDANT && load_le64(h + 48) < INT64_MAX / 1024 ? load_le64(h + 48) * 512 : 0;
     x->has_zero_grains = flags & FLAG_ZERO_GRAIN;
     x->is_packed = flags & FLAG_COMPRESSED && load_le16(h + 77) == 1;
     if (x->is_packed && !(flags & FLAG_MARKERS)) {
@@ -222,8 +362,8 @@ static bool open_extent(BlockNode *n, const char *line, const BlockOpenOptions *
     {
         g_autofree char *path = block_backing_path(n->filename, name);
 
-        x.file = block_open(path, &(BlockOpenOptions){ .format = "file", .readonly = true, .no_lock = o->no_lock,
-                                                       .cache = o->cache }, errp);
+        x.file = block_open(path, &(BlockOpenOptions){ .format = "file", .readonly = n->readonly,
+                                                       .no_lock = o->no_lock, .cache = o->cache }, errp);
     }
     x.is_own = true;
     if (!x.file) {
@@ -356,11 +496,12 @@ static bool vmdk_open(BlockNode *n, const BlockOpenOptions *o, Error **errp)
 {
     Vmdk *v = n->state;
 
-    if (!table_readonly(n, o, errp)) {
-        return false;
-    }
     v->extents = g_array_new(FALSE, TRUE, sizeof(VmdkExtent));
     if (!open_parts(n, o, errp)) {
+        vmdk_close(n);
+        return false;
+    }
+    if (n->backing_file && !table_readonly(n, o, errp)) {
         vmdk_close(n);
         return false;
     }
@@ -397,6 +538,7 @@ static void vmdk_get_info(BlockNode *n, BlockInfo *info)
         const VmdkExtent *x = &g_array_index(v->extents, VmdkExtent, i);
 
         info->cluster_size = x->grain;
+        info->can_compress = info->needs_compressed |= x->is_packed;
         block_fact_open(info->facts, NULL, FACT_DICT);
         block_fact_uint(info->facts, "virtual-size", x->end - x->start);
         block_fact_string(info->facts, "filename", x->file ? block_filename(x->file) : "");
@@ -424,7 +566,7 @@ static uint64_t vmdk_allocated_size(BlockNode *n)
 
 static const BlockDriver vmdk_driver = {
     .name = "vmdk", .state_size = sizeof(Vmdk), .probe = vmdk_probe, .open = vmdk_open, .close = vmdk_close,
-    .co_run = vmdk_map_run, .status = vmdk_map_status, .get_info = vmdk_get_info,
-    .allocated_size = vmdk_allocated_size,
+    .co_run = vmdk_run, .status = vmdk_status, .get_info = vmdk_get_info,
+    .allocated_size = vmdk_allocated_size, .create = vmdk_create, .create_options = vmdk_create_options,
 };
 BLOCK_DRIVER(vmdk_driver)

@@ -412,15 +412,16 @@ static int convert(Convert *c, Args *a, const char *filename, const char *format
     c->target_is_zero = a->target_is_zero || (!a->no_create && is_regular(filename));
     block_get_info(c->target, &info);
     c->cluster = info.cluster_size ? info.cluster_size : 65536;
+    c->compressed |= info.needs_compressed;
     block_info_clear(&info);
-    if (c->compressed && !c->target->drv->co_run) {
+    if (c->compressed && !info.can_compress) {
         error_report("Compression not supported for this file format");
         return 1;
     }
     c->chunk = MAX(CHUNK, c->cluster);
     if (c->compressed) {
         c->chunk = c->cluster * MAX(1, 256 * KiB / c->cluster);
-        c->ordered = false;
+        c->ordered &= info.needs_compressed;    /* such formats are read from front to back */
     } else if (!c->target->drv->co_run) {
         c->ordered = false;
     }

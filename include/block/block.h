@@ -147,6 +147,8 @@ typedef struct BlockInfo {
     uint64_t cluster_size;      /* 0: none */
     uint64_t vm_state_offset;
     bool dirty, encrypted;
+    bool can_compress;          /* knows BLOCK_COMPRESSED */
+    bool needs_compressed;      /* and new data is written with that only */
     GArray *facts;              /* BlockFact, empty when the format has nothing to say; owned by the caller */
 } BlockInfo;
 void block_get_info(BlockNode *n, BlockInfo *info);     /* block_info_clear() afterwards */
@@ -264,6 +266,7 @@ void block_driver_register(const BlockDriver *drv);
 size_t iov_bytes(const struct iovec *iov, int n);
 /* What lies from byte skip on, at most len bytes of it, as a new list in out[] (room for n); how many entries. */
 int iov_slice(struct iovec *out, const struct iovec *iov, int n, size_t skip, size_t len);
+void iov_copy_out(void *buf, const struct iovec *iov, int n, size_t skip, size_t len);    /* from the list */
 void iov_zero(const struct iovec *iov, int n, size_t from);
 
 #endif

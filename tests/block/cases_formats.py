@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Formats that are only read: the distribution writes them, we read the same bytes."""
+"""Formats other than qcow2: the distribution writes them and we read the same bytes, and the other way round."""
 import os
 import struct
 import zlib
 
-from tools import IMG, OTHER_IMG, contents, img, need, new_rng, run, same
+from tools import IMG, OTHER_IMG, contents, img, io, need, new_rng, run, same
 
 
 def source(seed):
@@ -93,3 +93,80 @@ def test_bochs_growing_images_are_read():
     out = img("info", "g.img")
     assert "file format: bochs" in out, out
     os.chmod("g.img", 0o600)
+
+
+WRITTEN = (("vmdk", ""), ("vmdk", "subformat=monolithicFlat"), ("vmdk", "subformat=streamOptimized"),
+           ("vmdk", "adapter_type=lsilogic,hwversion=7,toolsversion=99"), ("vdi", ""), ("vdi", "static=on"),
+           ("vpc", ""), ("vpc", "subformat=fixed"), ("vpc", "force_size=on"),
+           ("vpc", "subformat=fixed,force_size=on"))
+
+
+def options_of(text):
+    return ("-o", text) if text else ()
+
+
+def test_other_formats_are_written(seed):
+    """Converted by us, read by both; converted by them, read by us; the same sizes."""
+    need(OTHER_IMG, "qemu-img")
+    for size in ("10M", "33553920", "512"):
+        img("create", "-q", "-f", "qcow2", "src.qcow2", size)
+        rng = new_rng(seed)
+        limit = int(img("info", "--output=json", "src.qcow2").split('"virtual-size": ')[1].split(",")[0])
+        for _ in range(12):
+            at = rng.randrange(0, limit // 512) * 512
+            io("src.qcow2", f"write -q -P {rng.randrange(1, 255)} {at} {min(rng.randrange(1, 600) * 512, limit - at)}")
+        for fmt, options in WRITTEN:
+            img("convert", "-O", fmt, *options_of(options), "src.qcow2", f"ours.{fmt}")
+            run(OTHER_IMG, "convert", "-O", fmt, *options_of(options), "src.qcow2", f"theirs.{fmt}")
+            for program in (IMG, OTHER_IMG):
+                for name in ("ours", "theirs"):
+                    run(program, "compare", "-f", "qcow2", "-F", fmt, "src.qcow2", f"{name}.{fmt}")
+            sizes = [run(OTHER_IMG, "info", "-f", fmt, f"{name}.{fmt}").split("virtual size: ")[1].split("\n")[0]
+                     for name in ("ours", "theirs")]
+            assert sizes[0] == sizes[1], (fmt, options, size, sizes)
+            run(OTHER_IMG, "check", "-f", fmt, f"ours.{fmt}", status=0 if fmt in ("vdi", "vmdk") else 63)
+    img("convert", "-c", "-O", "vmdk", "-o", "subformat=streamOptimized", "src.qcow2", "c.vmdk")
+    for fmt in ("vdi", "vmdk"):
+        out = img("convert", "-c", "-O", fmt, "src.qcow2", f"c.{fmt}", status=1)
+        assert "Compression not supported for this file format" in out, out
+
+
+def test_other_formats_are_written_in_place(seed):
+    need(OTHER_IMG, "qemu-img")
+    rng = new_rng(seed)
+    for fmt, options in WRITTEN:
+        if "stream" in options:
+            continue
+        for creator in (IMG, OTHER_IMG):
+            run(creator, "create", "-q", "-f", fmt, *options_of(options), "d", "12M")
+            model = bytearray(12 << 20)
+            for _ in range(2):
+                commands = []
+                for _ in range(9):
+                    at = rng.randrange(0, 12 << 11) * 512
+                    length = min(rng.choice((512, 4096, 65536, 1 << 20, 3 << 20)), len(model) - at)
+                    byte = rng.randrange(0, 256)
+                    commands.append(f"write -q {f'-P {byte}' if byte else '-z'} {at} {length}")
+                    model[at:at + length] = bytes([byte]) * length
+                io("d", *commands, fmt=fmt, program=rng.choice((None, OTHER_IMG.replace("qemu-img", "qemu-io"))))
+            for program in (IMG, OTHER_IMG):
+                got = contents("d", fmt, program)
+                same(got[:len(model)], bytes(model), f"seed {seed}: {program} of {fmt} {options}")
+                assert not any(got[len(model):])
+            if fmt in ("vdi", "vmdk"):
+                run(OTHER_IMG, "check", "-f", fmt, "d")
+
+
+def test_create_of_other_formats_says_what_users_know():
+    need(OTHER_IMG, "qemu-img")
+    for fmt, size, options in (("vdi", "1T", ""), ("vdi", "1000T", ""), ("vpc", "200G", ""), ("vpc", "3000G", ""),
+                               ("vpc", "1000", ""), ("vpc", "5G", "subformat=dream"), ("vmdk", "2T", ""),
+                               ("vmdk", "1M", "adapter_type=lsilogic")):
+        outs = [run(p, "create", "-f", fmt, *options_of(options), "d", size, status=None) for p in (IMG, OTHER_IMG)]
+        assert outs[0] == outs[1], outs
+    for options, text in (("subformat=twoGbMaxExtentFlat", "does not accept value"), ("backing_file=x", "backing_file"),
+                          ("adapter_type=scsi", "adapter_type"), ("hwversion=x", "are numbers"),
+                          ("compat6=on,hwversion=7", "cannot be enabled with hwversion")):
+        out = img("create", "-f", "vmdk", "-o", options, "d", "1M", status=1)
+        assert text in out, out
+    img("create", "-f", "vmdk", "-b", "x", "-F", "raw", "d", status=1)
