@@ -17,8 +17,8 @@ ifneq ($(wildcard configure),)
 
 # ---- in the source folder: pass everything on to ./build ---------------------------------------------------------
 
-GOALS := all check check-full check-unit check-tcg check-qtest check-block check-system bench install uninstall clean man \
-         qemu-system-x86_64 qemu-system-i386 qemu-img qemu-io
+GOALS := all check check-full check-unit check-tcg check-qtest check-block check-system fuzz-image bench install \
+         uninstall clean man qemu-system-x86_64 qemu-system-i386 qemu-img qemu-io
 .PHONY: $(GOALS)
 $(GOALS): build/config.mak
 	@$(MAKE) -C build $@
@@ -237,6 +237,7 @@ help:
 	@echo 'check-qtest    devices through their registers; T=pit runs tests/qtest/pit-test only'
 	@echo 'check-system   guests booted and driven; T=NAME restricts'
 	@echo 'check-block    disk images against models and the distribution'"'"'s qemu-img; T=NAME restricts'
+	@echo 'fuzz-image     libFuzzer (clang) on image formats; FUZZ_ARGS=...'
 	@echo 'demo           install what is needed, build, make a small Linux guest and boot it in this terminal'
 	@echo 'bench          speed, compared with an installed qemu-system-x86_64; BENCH_ARGS=...'
 	@echo 'install        below the --prefix of configure; DESTDIR=... for packagers'

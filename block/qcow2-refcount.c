@@ -195,6 +195,10 @@ static int plan_new_table(Qcow2 *q, NewTable *t)
     if (t->size * 8 > QCOW2_REFTABLE_MAX && t->clusters > 1) {
         return -EFBIG;
     }
+    if (qcow2_overlaps_metadata(q, t->first << q->cluster_bits, (t->blocks + t->clusters) << q->cluster_bits)) {
+        return qcow2_corrupt(q, "Preventing invalid allocation of refcount table at offset %#" PRIx64,
+                             t->first << q->cluster_bits);
+    }
     t->entries = g_try_new0(uint64_t, t->size);
     if (!t->entries) {
         return -ENOMEM;
@@ -295,6 +299,10 @@ static int ensure_block(Qcow2 *q, uint64_t cluster)
 
     if (block < q->reftable_size && q->reftable[block]) {
         return 0;
+    }
+    if (qcow2_overlaps_metadata(q, cluster << q->cluster_bits, q->cluster_size)) {
+        return qcow2_corrupt(q, "Preventing invalid allocation of refcount block at offset %#" PRIx64,
+                             cluster << q->cluster_bits);
     }
     ret = block >= q->reftable_size ? grow_reftable(q, cluster) : new_refblock(q, cluster);
     return ret < 0 ? ret : 1;

@@ -49,7 +49,7 @@ typedef struct TableWriter {
 /* In place of table_run(). The lock is the node's own. */
 int table_run_rw(BlockNode *n, const BlockOp *op, const TableWriter *w, CoMutex *lock);
 
-/* For create(): a new, empty file; NULL: error. table_created() flushes and closes it; ret is what writing it came to. */
+/* For create(): a new, empty file; NULL: error. table_created() flushes and closes it; ret: of writing it. */
 BlockNode *table_create(const char *filename, Error **errp);
 bool table_created(BlockNode *file, int ret, Error **errp);
 void table_uuid(uint8_t *uuid);                                     /* 16 random bytes */
