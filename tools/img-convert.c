@@ -26,6 +26,7 @@ typedef struct Convert {
     unsigned n_sources;
     BlockNode *target;
     uint64_t total, next, done; /* bytes: taken, finished */
+    CoMutex taking;             /* guards next: asking what is there may give way */
     uint64_t tickets, turn;     /* of writes in order */
     CoQueue waiting;
     unsigned running;
@@ -264,8 +265,15 @@ static void copy_co(void *opaque)
 
     while (c->next < c->total && !c->ret && !img_interrupted()) {
         Stretch s;
-        int ret = take(c, &s);
+        int ret;
 
+        co_mutex_lock(&c->taking);
+        if (c->next >= c->total) {
+            co_mutex_unlock(&c->taking);
+            break;
+        }
+        ret = take(c, &s);
+        co_mutex_unlock(&c->taking);
         if (ret) {
             error_report("error while reading block status at offset %" PRIu64 ": %s", c->next, strerror(-ret));
         } else {

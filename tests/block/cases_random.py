@@ -88,3 +88,16 @@ def test_convert_keeps_contents(seed):
             # A compressed cluster is written over.
             io("d.qcow2", "write -q -P 77 1M 1536", "read -q -P 77 1M 1536")
             check("d.qcow2")
+
+
+def test_convert_copies_everything_when_tables_come_from_the_disk(seed):
+    """Past the page cache every look at a table gives way to the other coroutines."""
+    rng = new_rng(seed)
+    img("create", "-q", "-f", "qcow2", "-o", "cluster_size=4k", "a.qcow2", "64M")
+    for _ in range(60):
+        io("a.qcow2", f"write -q -P {rng.randrange(1, 256)} {rng.randrange(0, 60 << 8) * 4096} 256k")
+    data = contents("a.qcow2", "qcow2", OTHER_IMG or IMG)
+    for options in ((), ("-W",), ("-m", "16")):
+        for fmt in ("raw", "qcow2"):
+            img("convert", "-T", "none", *options, "-f", "qcow2", "-O", fmt, "a.qcow2", "b")
+            same(contents("b", fmt), data, f"seed {seed}: {options} {fmt}")
