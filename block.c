@@ -144,7 +144,8 @@ const char **block_driver_names(void)
 static const BlockDriver *driver_find(const char *name, bool is_protocol)
 {
     for (unsigned i = 0; drivers[i]; i++) {
-        if (drivers[i]->is_protocol == is_protocol && !strcmp(drivers[i]->name, name)) {
+        if (drivers[i]->is_protocol == is_protocol &&
+            (!strcmp(drivers[i]->name, name) || !g_strcmp0(drivers[i]->alias, name))) {
             return drivers[i];
         }
     }

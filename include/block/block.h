@@ -211,6 +211,7 @@ struct BlockNode {
  */
 struct BlockDriver {
     const char *name;
+    const char *alias;          /* of a protocol: another prefix its names may have. NULL: none */
     size_t state_size;
     bool is_protocol, pass_through;
     int (*probe)(const uint8_t *head, size_t len);  /* 0: not mine .. 100: certainly */
