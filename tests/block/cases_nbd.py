@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The nbd client against the distribution's qemu-nbd, and against servers that misbehave."""
 import os
+import select
 import socket
 import struct
 import subprocess
@@ -26,7 +27,11 @@ class Server:
         return self
 
     def __exit__(self, *unused):
+        """It is gone, and its lock with it, when this returns: not our child, so not for waitpid()."""
+        fd = os.pidfd_open(self.pid)
         os.kill(self.pid, 15)
+        select.select([fd], [], [], 60)
+        os.close(fd)
 
 
 def test_an_export_reads_and_writes(seed):
