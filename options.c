@@ -843,7 +843,8 @@ const OptionDef vm_option_table[] = {
       FN(opt_serial) },
     { "chardev", .arg = "TYPE,id=ID[,...]",
       .help = "open a character device for others to use: -serial chardev:ID, or a property chardev=ID. TYPE is null, "
-      "stdio, file, pipe, pty or socket; path=, host=, port=, server=on|off, wait=on|off and mux=on|off go with them",
+      "stdio, file, pipe, pty, ringbuf or socket; path=, host=, port=, size=, server=on|off, wait=on|off and mux=on|off "
+      "go with them",
       FN(opt_chardev) },
     { "echr", .arg = "CODE", .help = "the key before escape keys, a character code (default: 1, ctrl-a)",
       FN(opt_escape) },

@@ -16,6 +16,7 @@ typedef struct ChardevSpec {
     char *host, *port;          /* tcp */
     bool server, wait, telnet, nodelay, append, signal, mux;
     uint64_t reconnect_s;       /* 0: never */
+    uint64_t size;              /* ringbuf: bytes; 0: the default */
 } ChardevSpec;
 
 typedef struct ChardevType {
@@ -46,7 +47,7 @@ struct Chardev {
 };
 
 extern const ChardevType chardev_null, chardev_vc, chardev_stdio, chardev_file, chardev_pipe, chardev_pty;
-extern const ChardevType chardev_socket, chardev_mux;
+extern const ChardevType chardev_socket, chardev_mux, chardev_ringbuf;
 
 /* From back end to front end. */
 int chr_be_can_read(Chardev *chr);

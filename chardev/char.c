@@ -42,6 +42,7 @@ static const struct SpecParam {
     { "signal", PARAM_BOOL, offsetof(ChardevSpec, signal) },
     { "mux", PARAM_BOOL, offsetof(ChardevSpec, mux) },
     { "reconnect", PARAM_NUMBER, offsetof(ChardevSpec, reconnect_s) },
+    { "size", PARAM_NUMBER, offsetof(ChardevSpec, size) },
     { "ipv4", PARAM_IGNORED, 0 },
     { "ipv6", PARAM_IGNORED, 0 },
 };
@@ -174,6 +175,7 @@ static const struct ShortForm {
     bool telnet;
 } short_forms[] = {
     { "null", &chardev_null, ARG_NONE, false },
+    { "ringbuf", &chardev_ringbuf, ARG_NONE, false },
     { "vc", &chardev_vc, ARG_NONE, false },
     { "vc:", &chardev_vc, ARG_ANY, false },         /* its size */
     { "stdio", &chardev_stdio, ARG_NONE, false },
@@ -342,7 +344,7 @@ Chardev *chardev_open(const char *label, const char *text, Error **errp)
     form = find_short_form(text);
     if (!form) {
         error_set(errp, "'%s' is not a valid character device", text);
-        error_append_hint(errp, "Known are none, null, stdio, mon:stdio, pty, vc, file:PATH, pipe:PATH, "
+        error_append_hint(errp, "Known are none, null, stdio, mon:stdio, pty, vc, ringbuf, file:PATH, pipe:PATH, "
                           "unix:PATH[,server=on][,wait=off], tcp:HOST:PORT[,server=on][,wait=off], telnet:HOST:PORT, "
                           "chardev:ID.");
         return NULL;
@@ -358,6 +360,7 @@ Chardev *chardev_open_option(const char *arg, Error **errp)
 {
     static const ChardevType *const types[] = {
         &chardev_null, &chardev_vc, &chardev_stdio, &chardev_file, &chardev_pipe, &chardev_pty, &chardev_socket,
+        &chardev_ringbuf,
     };
     g_auto(ChardevSpec) spec = SPEC_DEFAULTS(NULL);
     g_auto(GStrv) parts = split_commas(arg);
@@ -382,7 +385,7 @@ Chardev *chardev_open_option(const char *arg, Error **errp)
         }
     }
     error_set(errp, "'%s' is not a character device back end", backend);
-    error_append_hint(errp, "Known are null, stdio, vc, file, pipe, pty, socket.");
+    error_append_hint(errp, "Known are null, stdio, vc, file, pipe, pty, socket, ringbuf.");
     return NULL;
 }
 

@@ -300,3 +300,36 @@ void hmp_chardev_send_break(Monitor *m, const Arg *a)
         chardev_send_break(chr);
     }
 }
+
+void hmp_ringbuf_write(Monitor *m, const Arg *a)
+{
+    Error *err = NULL;
+
+    chardev_ringbuf_write(a[0].s, a[1].s, &err);
+    hmp_handle_error(m, err);
+}
+
+/* What a terminal might take for a command is shown as its code. */
+void hmp_ringbuf_read(Monitor *m, const Arg *a)
+{
+    Error *err = NULL;
+    g_autoptr(GByteArray) data = chardev_ringbuf_read(a[0].s, a[1].n, &err);
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    if (hmp_handle_error(m, err)) {
+        return;
+    }
+    for (unsigned i = 0; i < data->len; i++) {
+        uint8_t c = data->data[i];
+
+        if (c == '\\') {
+            g_string_append(text, "\\\\");
+        } else if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f) {
+            g_string_append_printf(text, "\\u%04X", c);
+        } else {
+            g_string_append_c(text, (char)c);
+        }
+    }
+    g_string_append_c(text, '\n');
+    monitor_put_gstring(m, text);
+}

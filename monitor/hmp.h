@@ -99,6 +99,8 @@ void hmp_system_powerdown(Monitor *m, const Arg *a);
 void hmp_system_wakeup(Monitor *m, const Arg *a);
 void hmp_quit(Monitor *m, const Arg *a);
 void hmp_nmi(Monitor *m, const Arg *a);
+void hmp_ringbuf_read(Monitor *m, const Arg *a);
+void hmp_ringbuf_write(Monitor *m, const Arg *a);
 void hmp_cpu(Monitor *m, const Arg *a);
 void hmp_log(Monitor *m, const Arg *a);
 void hmp_logfile(Monitor *m, const Arg *a);

@@ -50,6 +50,12 @@ bool chardev_is_busy(const Chardev *chr);                       /* somebody is c
 void chardev_free(Chardev *chr);
 void chardev_mux_set_escape(int key);                           /* -echr; 1 (Ctrl-A) unless set */
 void chardev_cleanup(void);                                     /* restores the terminal; also safe from exit paths */
+/*
+ * A ringbuf's bytes: data is added as if the front end had written it; up to max of the oldest are taken out (caller
+ * unrefs). False, NULL: there is none of that name, or it is another kind.
+ */
+bool chardev_ringbuf_write(const char *label, const char *data, Error **errp);
+GByteArray *chardev_ringbuf_read(const char *label, uint64_t max, Error **errp);
 void chardev_print(GString *out);                               /* info chardev */
 
 #endif

@@ -64,6 +64,8 @@ def test_mistakes_are_answered_with_the_texts_users_know(ctx):
             ('screendump /nodir/x', r"^Error: failed to open file '/nodir/x': No such file or directory$"),
             ('chardev-remove nosuch', r"^Error: Chardev 'nosuch' not found$"),
             ('chardev-remove compat_monitor0', r'busy$'),
+            ('ringbuf_read nosuch 1', r"^Error: Device 'nosuch' not found$"),
+            ('ringbuf_write compat_monitor0 x', r'^Error: compat_monitor0 is not a ringbuf device$'),
             ('trace-event foo on', r'^unknown event "foo"$'),
             ('log foo', r'^Log items'),
             ('system_wakeup', r'^Error: Unable to wake up: guest is not in suspended state$'),

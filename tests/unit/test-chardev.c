@@ -176,6 +176,38 @@ static void test_long_form(void)
 
 /* ---- back ends ---- */
 
+static char *take_ring(const char *label, uint64_t max)
+{
+    g_autoptr(GByteArray) data = chardev_ringbuf_read(label, max, &error_abort);
+
+    return g_strndup(data->len ? (const char *)data->data : "", data->len);
+}
+
+static void test_ringbuf_keeps_the_last_bytes(void)
+{
+    Chardev *chr = chardev_open_option("ringbuf,id=r,size=8", &error_abort), *other;
+    g_autofree char *first = NULL, *rest = NULL, *none = NULL;
+    Error *err = NULL;
+
+    put(chr, "0123456789");
+    g_assert_true(chardev_ringbuf_write("r", "ab", &error_abort));
+    first = take_ring("r", 3);
+    g_assert_cmpstr(first, ==, "456");
+    rest = take_ring("r", UINT64_MAX);
+    g_assert_cmpstr(rest, ==, "789ab");
+    none = take_ring("r", 1);
+    g_assert_cmpstr(none, ==, "");
+    other = chardev_open_option("null,id=n", &error_abort);
+    g_assert_false(chardev_ringbuf_write("n", "x", &err));
+    g_clear_pointer(&err, error_free);
+    g_assert_null(chardev_ringbuf_read("nosuch", 1, &err));
+    g_clear_pointer(&err, error_free);
+    g_assert_null(chardev_open_option("ringbuf,id=q,size=12", &err));
+    g_clear_pointer(&err, error_free);
+    chardev_free(other);
+    chardev_free(chr);
+}
+
 static void test_pipe_talks_both_ways_and_obeys_room(void)
 {
     g_autofree char *base = g_build_filename(dir, "p", NULL);
@@ -530,6 +562,7 @@ int main(int argc, char **argv)
     dir = g_dir_make_tmp("chardev-XXXXXX", NULL);
     g_test_add_func("/chardev/wrong_arguments_are_refused", test_wrong_arguments_are_refused);
     g_test_add_func("/chardev/long_form", test_long_form);
+    g_test_add_func("/chardev/ringbuf_keeps_the_last_bytes", test_ringbuf_keeps_the_last_bytes);
     g_test_add_func("/chardev/pipe_obeys_room", test_pipe_talks_both_ways_and_obeys_room);
     g_test_add_func("/chardev/unix_server_peer_after_peer", test_unix_server_takes_one_peer_after_the_other);
     g_test_add_func("/chardev/slow_peer_gets_the_rest_later", test_peer_that_does_not_read_gets_the_rest_later);
