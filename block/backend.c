@@ -338,6 +338,16 @@ static void blk_submit(BlockBackend *blk, const BlockOp *op, BlockDone *cb, void
     }
 }
 
+BlockBackend *blk_find_parked(void)
+{
+    BlockBackend *b = backends;
+
+    while (b && !b->parked) {
+        b = b->next;
+    }
+    return b;
+}
+
 void blk_retry_parked(void)
 {
     for (BlockBackend *b = backends; b; b = b->next) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Monitor command that saves the machine's state to a file; -incoming reads it. */
 #include "qemu/osdep.h"
+#include "block/backend.h"
 #include "hmp.h"
 #include "migration/vmstate-stream.h"
 #include "sysemu/runstate.h"
@@ -17,7 +18,10 @@ void hmp_migrate(Monitor *m, const Arg *a)
         if (running) {
             vm_stop(RUN_STATE_PAUSED);
         }
-        if (!vm_state_save_file(a[1].s, &err) && running) {
+        if (blk_find_parked()) {
+            error_set(&err, "drive '%s' waits with a request that failed: mend what is wrong and continue first",
+                      blk_name(blk_find_parked()));
+        } else if (!vm_state_save_file(a[1].s, &err) && running) {
             vm_start();
         }
     }

@@ -51,6 +51,8 @@ typedef enum BlkOnError { BLK_ERROR_REPORT, BLK_ERROR_IGNORE, BLK_ERROR_STOP, BL
 void blk_set_on_error(BlockBackend *blk, BlkOnError on_read, BlkOnError on_write);
 void blk_set_stop_handler(void (*stop)(void));  /* stops the machine soon; without one STOP means REPORT */
 void blk_retry_parked(void);                    /* the machine runs again */
+/* A drive with a failed request that waits, NULL: none. Such requests are in no saved state. */
+BlockBackend *blk_find_parked(void);
 
 /*
  * How fast the device may read and write. Requests above that wait their turn on CLOCK_VM, per direction first in,

@@ -415,6 +415,7 @@ static int write_failing(BlockBackend *blk, BlkOnError what, int err, unsigned *
     blk_writev(blk, 0, &iov, 1, answered, &a);
     blk_drain_all();
     *answers = a.n;
+    g_assert_true((blk_find_parked() == blk) == !a.n);      /* its state cannot be saved then */
     if (!a.n) {
         fail_with = 0;
         blk_retry_parked();
