@@ -587,7 +587,57 @@ void jit_slow_st(void *opaque, uint64_t addr, uint32_t mo, uint64_t val)
     leave_overwritten(env);
 }
 
-/* Vectors of 4 to 32 bytes, in pieces of at most 8. The rest up to 16 bytes becomes 0, with IR_MO_ZERO up to 32. */
+/*
+ * 16 bytes at a time, with one instruction of the host: processors with AVX promise that aligned ones are atomic (SDM
+ * vol. 3A, "Guaranteed Atomic Operations"), and libraries rely on it.
+ */
+typedef uint64_t Vector16 __attribute__((vector_size(16), aligned(1), may_alias));
+
+static void copy_vector(void *to, const void *from, unsigned size)
+{
+    for (unsigned i = 0; i < size; i += 16) {
+        *(Vector16 *)((char *)to + i) = *(const Vector16 *)((const char *)from + i);
+    }
+}
+
+/* All of a vector of 16 or 32 bytes that lies in a page of RAM; false: in pieces. */
+static bool vector_load(CPUX86State *env, vaddr addr, void *v, unsigned size, int mmu)
+{
+    const TlbFull *f;
+
+    if (size < 16 || crosses(addr, size)) {
+        return false;
+    }
+    f = tlb_get(env, addr, MMU_LOAD, mmu);
+    if (f->io || f->watched) {
+        return false;
+    }
+    copy_vector(v, entry_host(env, addr, mmu), size);
+    return true;
+}
+
+static bool vector_store(CPUX86State *env, vaddr addr, const void *v, unsigned size, int mmu)
+{
+    TlbFull *f;
+    ram_addr_t ram_addr;
+
+    if (size < 16 || crosses(addr, size)) {
+        return false;
+    }
+    f = tlb_get(env, addr, MMU_STORE, mmu);
+    if (f->io || f->watched || f->rom) {
+        return false;
+    }
+    ram_addr = f->ram_addr + PAGE_OFFSET(addr);
+    code_store_begin(env, ram_addr, size, true);
+    copy_vector(entry_host(env, addr, mmu), v, size);
+    code_store_end(env, ram_addr, size);
+    ram_dirty_set(ram_addr, size);
+    set_write_tag(&env->jit.tlb[mmu][tlb_index(addr)], f);
+    return true;
+}
+
+/* Vectors of 4 to 32 bytes, whole or in pieces of at most 8. The rest up to 16 bytes becomes 0, with IR_MO_ZERO up to 32. */
 void jit_slow_ldv(void *opaque, uint64_t addr, uint32_t mo, uint64_t dst_off)
 {
     CPUX86State *env = opaque;
@@ -600,8 +650,10 @@ void jit_slow_ldv(void *opaque, uint64_t addr, uint32_t mo, uint64_t dst_off)
     if (crosses(addr, size)) {
         tlb_get_both(env, addr, size, MMU_LOAD, mmu);
     }
-    for (unsigned i = 0; i < size; i += piece) {
-        v[i / 8] = load(env, byte_of(env, addr, i), piece, mmu, MMU_LOAD);
+    if (!vector_load(env, addr, v, size, mmu)) {
+        for (unsigned i = 0; i < size; i += piece) {
+            v[i / 8] = load(env, byte_of(env, addr, i), piece, mmu, MMU_LOAD);
+        }
     }
     memcpy((uint8_t *)env + dst_off, v, mo & IR_MO_ZERO ? 32 : MAX(size, 16u));
 }
@@ -617,8 +669,10 @@ void jit_slow_stv(void *opaque, uint64_t addr, uint32_t mo, uint64_t src_off)
     check_access(env, addr, mo);
     memcpy(v, (uint8_t *)env + src_off, size);
     tlb_get_both(env, addr, size, MMU_STORE, mmu);
-    for (unsigned i = 0; i < size; i += piece) {
-        store(env, byte_of(env, addr, i), v[i / 8], piece, mmu, true);
+    if (!vector_store(env, addr, v, size, mmu)) {
+        for (unsigned i = 0; i < size; i += piece) {
+            store(env, byte_of(env, addr, i), v[i / 8], piece, mmu, true);
+        }
     }
     leave_overwritten(env);
 }

@@ -268,11 +268,14 @@ static int walk_wide(Walk *w, hwaddr table, int level, uint64_t rights, MmuResul
     }
 }
 
-/* PSE-36 (SDM vol. 3A, "32-Bit Paging"): bits 20:13 of a 4 MiB entry are address bits 39:32 as far as they exist. */
+/*
+ * PSE-36 (SDM vol. 3A, "32-Bit Paging"): bits 20:13 of a 4 MiB entry are address bits 39:32 as far as they exist, and
+ * reserved above that.
+ */
 static int walk_large32(Walk *w, const PteRef *ref, uint64_t pte, MmuResult *r)
 {
-    unsigned phys_bits = MIN(w->env->model->phys_bits, 40u);
-    uint64_t high = cpu_has(w->env, FEAT_1_EDX, CPUID_PSE36) ? (pte >> 13 & 0xff) << 32 : 0;
+    unsigned phys_bits = cpu_has(w->env, FEAT_1_EDX, CPUID_PSE36) ? MIN(w->env->model->phys_bits, 40u) : 32;
+    uint64_t high = (pte >> 13 & 0xff) << 32;
     int rc;
 
     if ((pte & 1u << 21) || (high && high >> phys_bits)) {

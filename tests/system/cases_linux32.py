@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Debian's 32-bit kernel (686-pae) on old and new processors."""
 import os
-import re
 
 import build
-from cases_firmware import expect_status
-from cases_linux import BOOT, check_log
-from vm import PROMPT, Failure, shell
+from cases_linux import BOOT, look_at, run_model
+from vm import PROMPT
 
 I686 = 'fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov mmx fxsr sse hypervisor'
 # model, flags of /proc/cpuinfo that must be there, flags that must not, clock source (None: what calibration gives)
@@ -25,28 +23,8 @@ def boot(ctx, model, smp, program=None):
     return ctx.vm(args, program=program)
 
 
-def look_at(vm, smp, present, absent, clock):
-    online = shell(vm, 'cat /sys/devices/system/cpu/online').strip()
-    if online != (f'0-{smp - 1}' if smp > 1 else '0'):
-        raise Failure(f'online are {online}')
-    if shell(vm, 'uname -m') != 'i686\n':
-        raise Failure('that is no 32-bit kernel')
-    flags = re.search(r'^flags\s*: (.*)$', shell(vm, 'cat /proc/cpuinfo'), re.M).group(1).split()
-    missing, wrong = set(present.split()) - set(flags), set(absent.split()) & set(flags)
-    if missing or wrong:
-        raise Failure(f'flags that are missing: {missing}, that should not be there: {wrong}; all: {" ".join(flags)}')
-    source = shell(vm, 'cat /sys/devices/system/clocksource/clocksource0/current_clocksource').strip()
-    if clock and source != clock:
-        raise Failure(f'the clock source is {source}')
-    check_log(shell(vm, 'dmesg'))
-
-
 def check_model(ctx, model, smp):
-    with boot(ctx, model, smp) as vm:
-        vm.expect(PROMPT, BOOT * 2)
-        look_at(vm, smp, *MODELS[model])
-        vm.send('poweroff -f\n')
-        expect_status(vm, 0, 60)
+    run_model(boot(ctx, model, smp), 'i686', smp, *MODELS[model])
 
 
 def test_a_32_bit_kernel_runs_on_max_with_four_processors(ctx):
@@ -59,10 +37,14 @@ def test_a_32_bit_kernel_runs_on_qemu64_with_two_processors(ctx):
 
 def test_a_32_bit_kernel_runs_on_pentium3(ctx):
     check_model(ctx, 'pentium3', 1)
-    if ctx.long:
-        for model in ('max', 'qemu64', 'pentium3'):
-            for smp in (1, 2, 4):
-                check_model(ctx, model, smp)
+
+
+def test_a_32_bit_kernel_runs_on_each_model_with_one_two_and_four_processors(ctx):
+    if not ctx.long:
+        raise build.Skip('slow: SLOW=1 runs it')
+    for model in ('max', 'qemu64', 'pentium3'):
+        for smp in (1, 2, 4):
+            check_model(ctx, model, smp)
 
 
 def test_the_program_for_32_bits_runs_it_with_its_default_processor(ctx):
@@ -71,4 +53,4 @@ def test_the_program_for_32_bits_runs_it_with_its_default_processor(ctx):
         raise build.Skip(f'there is no {program}')
     with boot(ctx, None, 2, program) as vm:
         vm.expect(PROMPT, BOOT * 2)
-        look_at(vm, 2, *MODELS['qemu32'])
+        look_at(vm, 'i686', 2, *MODELS['qemu32'])

@@ -146,7 +146,7 @@ static void take_forms(GHashTable *all, const FormList *forms, unsigned bits, co
     for (unsigned i = 0; i < forms->n; i++) {
         Rng r = { hash_text(1, forms->form[i].name) };
 
-        for (unsigned k = 0; k < 4 && forms->form[i].bits == bits; k++) {
+        for (unsigned k = 0; k < 16 && forms->form[i].bits == bits; k++) {
             g_ptr_array_add(texts, instance_make(&forms->form[i], &r, false).text);
         }
     }

@@ -15,7 +15,8 @@
  *   S1 S2            the same register as operand 1, 2
  *   mem              any absolute symbol known to the assembler stands as it is
  *
- * Attributes are the words of attr_names below, bits=N, and needs=FEATURE[+FEATURE]: not run on hosts without.
+ * Attributes are the words of attr_names below, bits=N, and needs=FEATURE[+FEATURE]: not run on hosts without. On a
+ * line of their own bits= and needs= hold for what follows, and also=32 makes 32-bit code of it, too, where that exists.
  */
 #include "insn-test.h"
 
@@ -176,6 +177,7 @@ static OpPattern parse_place(const char *p, size_t len)
 
 typedef struct Attributes {
     unsigned attr, bits;
+    unsigned also;              /* bits of a second form, or 0 */
     const char *needs;          /* interned */
 } Attributes;
 
@@ -241,23 +243,46 @@ static void parse_attrs(const char *text, Attributes *a)
     }
 }
 
+/* Operands that 32-bit code does not have, registers by name among them, and instructions. */
+static bool needs_64_bits(const char *line)
+{
+    return g_regex_match_simple("\\b([REI]64|r[a-d]x|r[sd]i|r[sbi]p|r[0-9]+[dwb]?|[sd]il|[sb]pl|movsxd|cdqe|cqo|"
+                                "cmpxchg16b|v?p(ins|ext)rq|pushfq|popfq|movabs|addr32|jrcxz|(push|pop) M64|"
+                                "(movs|stos|lods|scas|cmps)q)\\b", line, 0, 0);
+}
+
+static void expand_line(FormList *list, const char *line, const Attributes *a_line, const char *group)
+{
+    g_autoptr(GPtrArray) a = g_ptr_array_new_with_free_func(g_free), b = g_ptr_array_new_with_free_func(g_free),
+                         c = g_ptr_array_new_with_free_func(g_free);
+
+    expand_braces(line, a);
+    for (unsigned i = 0; i < a->len; i++) {
+        expand_sizes(a->pdata[i], a_line->bits, b);
+    }
+    each(b, c, expand_rm);
+    for (unsigned i = 0; i < c->len; i++) {
+        if (!a_line->also || !needs_64_bits(c->pdata[i])) {
+            add_form(list, c->pdata[i], a_line, group);
+        }
+    }
+}
+
 static void parse_line(FormList *list, char *line, Attributes a_line, const char *group)
 {
     char *bar = strchr(line, '|');
-    g_autoptr(GPtrArray) a = g_ptr_array_new_with_free_func(g_free), b = g_ptr_array_new_with_free_func(g_free),
-                         c = g_ptr_array_new_with_free_func(g_free);
+    unsigned also = a_line.also;
 
     if (bar) {
         parse_attrs(bar + 1, &a_line);
         *bar = 0;
     }
-    expand_braces(g_strstrip(line), a);
-    for (unsigned i = 0; i < a->len; i++) {
-        expand_sizes(a->pdata[i], a_line.bits, b);
-    }
-    each(b, c, expand_rm);
-    for (unsigned i = 0; i < c->len; i++) {
-        add_form(list, c->pdata[i], &a_line, group);
+    g_strstrip(line);
+    a_line.also = 0;
+    expand_line(list, line, &a_line, group);
+    if (also && a_line.bits == 64) {
+        a_line.bits = a_line.also = also;
+        expand_line(list, line, &a_line, group);
     }
 }
 
@@ -282,6 +307,8 @@ bool forms_load(const char *path, const char *group, FormList *list)
         g_strstrip(*l);
         if (g_str_has_prefix(*l, "bits=")) {
             defaults.bits = (unsigned)atoi(*l + 5);
+        } else if (g_str_has_prefix(*l, "also=")) {
+            defaults.also = (unsigned)atoi(*l + 5);
         } else if (g_str_has_prefix(*l, "needs=")) {
             defaults.needs = (*l)[6] ? g_intern_string(*l + 6) : NULL;
         } else if (**l) {

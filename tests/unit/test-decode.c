@@ -215,6 +215,73 @@ static void test_jump_targets(void)
 }
 
 /* Any bytes in any mode: a status, and a sane length. */
+/* ---- LOCK: every opcode, extension and kind of operand against the list of SDM vol. 2A, "LOCK" ---- */
+
+static bool is_one_of(unsigned v, const uint8_t *list, unsigned n)
+{
+    return memchr(list, (int)v, n) != NULL;
+}
+#define ONE_OF(v, ...) is_one_of(v, (const uint8_t[]) { __VA_ARGS__ }, sizeof((const uint8_t[]) { __VA_ARGS__ }))
+
+/* With a destination in memory. */
+static bool may_be_locked(unsigned map, unsigned op, unsigned extension, bool code64)
+{
+    if (map == 0) {
+        return (op < 0x38 && (op & 7) < 2) ||                                   /* ADD OR ADC SBB AND SUB XOR */
+               (ONE_OF(op, 0x80, 0x81, 0x83) && extension != 7) || (op == 0x82 && extension != 7 && !code64) ||
+               ONE_OF(op, 0x86, 0x87) ||                                        /* XCHG */
+               (ONE_OF(op, 0xf6, 0xf7) && ONE_OF(extension, 2, 3)) ||           /* NOT NEG */
+               (ONE_OF(op, 0xfe, 0xff) && extension < 2);                       /* INC DEC */
+    }
+    return map == 1 && (ONE_OF(op, 0xab, 0xb3, 0xbb) || (op == 0xba && extension >= 5) ||       /* BTS BTR BTC */
+                        ONE_OF(op, 0xb0, 0xb1, 0xc0, 0xc1) || (op == 0xc7 && extension == 1));  /* CMPXCHG XADD .. */
+}
+
+static void check_lock(unsigned map, unsigned op, unsigned modrm, uint32_t mk, const char *mode)
+{
+    static const uint8_t escapes[4][3] = { { 0 }, { 0x0f }, { 0x0f, 0x38 }, { 0x0f, 0x3a } };
+    static const uint8_t lengths[4] = { 0, 1, 2, 2 };
+    uint8_t bytes[16] = { 0xf0 };
+    unsigned n = 1;
+    Insn in;
+    CodeReader r;
+    bool legal;
+
+    memcpy(bytes + n, escapes[map], lengths[map]);
+    n += lengths[map];
+    bytes[n++] = (uint8_t)op;
+    bytes[n] = (uint8_t)modrm;
+    r = reader(bytes, sizeof(bytes), mk);
+    legal = modrm < 0xc0 && may_be_locked(map, op, modrm >> 3 & 7, mk & MK_CS64);
+    if ((insn_decode(&r, LINEAR, &in) == DECODE_OK) != legal) {
+        g_error("%s: lock, map %u, opcode %02x, modrm %02x: %s", mode, map, op, modrm, legal ? "refused" : "accepted");
+    }
+}
+
+static bool is_prefix(unsigned map, unsigned op, bool code64)
+{
+    return map == 0 && (ONE_OF(op, 0x0f, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3) ||
+                        (code64 && (op & 0xf0) == 0x40));
+}
+
+static void test_lock_is_for_what_the_manual_lists(void)
+{
+    static const struct {
+        uint32_t mk;
+        const char *name;
+    } modes[] = { { M64, "64-bit" }, { M32, "32-bit" }, { M16, "16-bit" } };
+
+    for (unsigned m = 0; m < G_N_ELEMENTS(modes); m++) {
+        for (unsigned n = 0; n < 4 * 256 * 16; n++) {
+            unsigned map = n >> 12, op = n >> 4 & 255, modrm = (n & 7) << 3 | (n & 8 ? 0xc1 : 0x01);
+
+            if (!is_prefix(map, op, modes[m].mk & MK_CS64) && !(map == 1 && ONE_OF(op, 0x38, 0x3a))) {
+                check_lock(map, op, modrm, modes[m].mk, modes[m].name);
+            }
+        }
+    }
+}
+
 static void test_random_bytes(void)
 {
     static const uint32_t modes[] = { M64, M32, M16, MREAL, MK_VM86, MK_CS32 | MK_PE };
@@ -252,6 +319,7 @@ int main(int argc, char **argv)
     g_test_add_func("/decode/memory-operands", test_memory_operands);
     g_test_add_func("/decode/ignored-override-keeps-fs", test_ignored_override_keeps_fs);
     g_test_add_func("/decode/jump-targets", test_jump_targets);
+    g_test_add_func("/decode/lock", test_lock_is_for_what_the_manual_lists);
     g_test_add_func("/decode/random-bytes", test_random_bytes);
     return g_test_run();
 }

@@ -1,40 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Two-level and PAE page tables: rights, large pages, reserved bits, cached PDPTEs. SDM vol. 3A, "Paging". */
-#include "arch32.h"
+#include "paging32.h"
 
-#define P 1u
-#define W 2u
-#define U 4u
-#define A 0x20u
-#define D 0x40u
-#define PS 0x80u
-#define F_P 1u
-#define F_W 2u
-#define F_U 4u
-#define F_RSVD 8u
-#define F_I 16u
-#define CR4_PSE 0x10u
-#define CR4_PAE 0x20u
-#define CR4_SMEP (1u << 20)
-#define EFER_NXE 0x800u
-#define VA 0x40000000u
-
-static uint32_t pd[1024] __attribute__((aligned(4096))), pt[1024] __attribute__((aligned(4096)));
-static uint64_t pdpt[4] __attribute__((aligned(32))), pae_pd[512] __attribute__((aligned(4096)));
-static uint64_t pae_test_pd[512] __attribute__((aligned(4096))), pae_pt[512] __attribute__((aligned(4096)));
-
-static void reload_cr3(void)
-{
-    write_cr3(read_cr3());
-}
+uint32_t pd[1024] __attribute__((aligned(4096))), pt[1024] __attribute__((aligned(4096)));
+uint64_t pdpt[4] __attribute__((aligned(32))), pae_pd[512] __attribute__((aligned(4096)));
+uint64_t pae_test_pd[512] __attribute__((aligned(4096))), pae_pt[512] __attribute__((aligned(4096)));
 
 static volatile uint8_t *at(uint32_t offset)
 {
     return (volatile uint8_t *)(VA + offset);
 }
 
-/* The kernel's 16 MiB one to one for everybody, tables for the test's addresses. */
-static void paging_on(void)
+void paging_on(void)
 {
     memset(pd, 0, sizeof(pd));
     memset(pt, 0, sizeof(pt));
@@ -49,7 +26,7 @@ static void paging_on(void)
     write_cr0(read_cr0() | 1u << 31 | 1u << 16);
 }
 
-static void paging_off(void)
+void paging_off(void)
 {
     write_cr0(read_cr0() & ~(1u << 31 | 1u << 16));
     write_cr4(read_cr4() & ~(CR4_PSE | CR4_PAE | CR4_SMEP));
@@ -64,6 +41,11 @@ static int user_access(Word code, uint32_t offset)
     user.ip = code;
     user.bx = VA + offset;
     return RUN_USER();
+}
+
+int page_access_by_user(bool store, uint32_t offset)
+{
+    return user_access(store ? ADDR(page_store) : ADDR(page_load), offset);
 }
 
 TEST(two_levels_of_rights_combine)
@@ -179,7 +161,7 @@ TEST(pse36_reaches_beyond_4_gib)
 
 /* ---- PAE ---- */
 
-static bool pae_on(void)
+bool pae_on(void)
 {
     if (!cpu_has(1, 3, 6)) {
         skip("no PAE");
@@ -203,7 +185,7 @@ static bool pae_on(void)
     return true;
 }
 
-static void pae_off(void)
+void pae_off(void)
 {
     if (cpu_has(0x80000001, 3, 20)) {
         write_msr(0xc0000080, 0);

@@ -246,3 +246,50 @@ TEST(aligned_accesses_are_never_torn)
     cpus_run(2, write_and_watch);
     CHECK_EQ(torn, 0);
 }
+
+/*
+ * Vectors of 16 bytes, in a page that has code, and with a translation that is new each time: SDM vol. 3A, "Guaranteed
+ * Atomic Operations", for processors with AVX.
+ */
+static uint8_t mixed[4096] __attribute__((aligned(4096)));
+
+static void write_and_watch_vectors(unsigned cpu)
+{
+    static volatile uint64_t ones[2] __attribute__((aligned(16))) = { ~0ull, ~0ull };
+    static volatile uint64_t zeros[2] __attribute__((aligned(16)));
+    volatile uint64_t seen[2] __attribute__((aligned(16)));
+    volatile uint64_t *place = (volatile uint64_t *)(mixed + 64);
+
+    if (cpu == 0) {
+        for (unsigned i = 0; i < 20000; i++) {
+            __asm__ volatile("movdqa %1, %%xmm0; movdqa %%xmm0, %0"
+                             : "=m"(*place)
+                             : "m"(*(i & 1 ? ones : zeros))
+                             : "memory");
+            if (i % 16 == 0) {
+                ((void (*)(void))(uintptr_t)mixed)();
+                invlpg(mixed);
+            }
+        }
+        writer_done = true;
+        return;
+    }
+    while (!writer_done) {
+        invlpg(mixed);
+        __asm__ volatile("movdqa %1, %%xmm0; movdqa %%xmm0, %0" : "=m"(seen[0]) : "m"(*place) : "memory");
+        torn += seen[0] != seen[1];
+    }
+}
+
+TEST(aligned_vectors_are_never_torn)
+{
+    if (cpus_start() < 2 || !cpu_has(1, 2, 28)) {
+        skip("one processor, or one without AVX");
+        return;
+    }
+    mixed[0] = 0xc3;
+    torn = 0;
+    writer_done = false;
+    cpus_run(2, write_and_watch_vectors);
+    CHECK_EQ(torn, 0);
+}
