@@ -193,18 +193,3 @@ TEST(mwait_may_end_with_an_interrupt_that_is_not_let_in)
     __asm__ volatile("sti; nop; cli");
     CHECK_EQ(interrupts, 1);
 }
-
-TEST(a_halt_after_mwait_is_ended_by_interrupts_only)
-{
-    if (!have_monitor()) {
-        return;
-    }
-    interrupt_soon();
-    monitor(line, 0);
-    __asm__ volatile("sti");
-    mwait(0);
-    __asm__ volatile("cli");
-    interrupt_soon();
-    __asm__ volatile("sti; hlt; cli");
-    CHECK_EQ(interrupts, 1);
-}
