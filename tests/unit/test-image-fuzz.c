@@ -2,8 +2,8 @@
 /*
  * Images that lie, in one process: opened, mapped, read, checked, repaired and written. The entry for libFuzzer is
  * LLVMFuzzerTestOneInput() (make fuzz-image, built with clang; corpus: a folder it is given); without it a seeded
- * runner cuts good images at every byte of their headers and changes bytes in them. An input that takes long is killed by an
- * alarm, one that takes much memory fails at the end.
+ * runner cuts good images at every byte of their headers and changes bytes in them. An input that takes long is killed
+ * by an alarm, one that takes much memory fails at the end.
  */
 #include "qemu/osdep.h"
 #include <glib/gstdio.h>
