@@ -3,17 +3,21 @@
 A Debian that boots from its own disk: SeaBIOS, GRUB, kernel, systemd, login. With SLOW=1 only; the disk is made once by
 scripts/make-debian-disk, which needs root.
 """
+import hashlib
 import os
 import re
 import subprocess
 
 import build
 from cases_firmware import expect_status
+from cases_images import follow, screen_machine, typed
+from hmp import Hmp
 from vm import Failure
 
 BOOT = 240      # seconds to the login prompt, before the factor of slow hosts
 PROMPT = r'root@debian:~# $'
 PARTITION_OFFSET = 1 << 20
+SECOND = '/dev/disk/by-id/ata-QEMU_HARDDISK_QM00002'    # sda and sdb are whichever answered first
 
 
 def disk(ctx, arch='amd64'):
@@ -31,7 +35,7 @@ def disk(ctx, arch='amd64'):
 
 def log_in(vm):
     vm.expect(r'SeaBIOS \(version', 30)
-    vm.expect(r'Debian, quiet', 60)             # GRUB's menu, on the serial port too
+    vm.expect(r'Debian, VGA text mode', 60)     # GRUB's menu, on the serial port too
     vm.expect(r'Linux version 6\.1', 60)
     vm.expect(r'debian login: ', BOOT)
     vm.send('root\n')
@@ -71,13 +75,34 @@ def check_clean(path):
         raise Failure(f'e2fsck: {r.stdout.decode("utf-8", "replace")}')
 
 
+def check_framebuffer(ctx, vm, hmp):
+    """A screen dump shows what the guest has drawn, pixel by pixel: a login prompt on black, 1280x800."""
+    path = os.path.join(ctx.tmp, 'screen.ppm')
+    run(vm, 'echo 0 > /sys/class/graphics/fbcon/cursor_blink')
+    check(vm, 'head -n 5 /dev/vcs1', r'Debian GNU/Linux 12 debian tty1.*debian login:')
+    check(vm, 'cat /sys/class/graphics/fb0/{virtual_size,stride,bits_per_pixel}', r'^1280,800\n5120\n32\n')
+    guest = run(vm, f'head -c {1280 * 800 * 4} /dev/fb0 | sha256sum')[:64]
+    hmp.expect(f'screendump {path}', r'\A\s*\Z', 30)
+    with open(path, 'rb') as f:
+        head, rgb = f.read().split(b'\n255\n', 1)
+    if head != b'P6\n1280 800':
+        raise Failure(f'the screen dump begins with {head!r}')
+    pixels = bytearray(1280 * 800 * 4)      # blue, green, red, 0: as the guest's memory has them
+    pixels[0::4], pixels[1::4], pixels[2::4] = rgb[2::3], rgb[1::3], rgb[0::3]
+    if not any(rgb) or hashlib.sha256(pixels).hexdigest() != guest:
+        raise Failure('the screen dump is not what /dev/fb0 holds')
+
+
 def boots(ctx, arch, args):
     path = disk(ctx, arch)
-    with ctx.vm(['-m', '1G', '-nographic', '-hda', path, *args]) as vm:
+    with Hmp(os.path.join(ctx.tmp, 'monitor'), ctx.slow) as hmp, \
+            ctx.vm(['-m', '1G', '-nographic', '-hda', path, *args, *hmp.args()]) as vm:
+        hmp.accept()
         log_in(vm)
         check(vm, 'systemctl is-system-running --wait', r'^running$', 120)
         check(vm, 'uname -m', r'^x86_64$' if arch == 'amd64' else r'^i686$')
         check(vm, 'cat /proc/mounts', r'^/dev/sda1 / ext4 rw')
+        check_framebuffer(ctx, vm, hmp)
         run(vm, 'dd if=/dev/urandom of=/root/file bs=1M count=50 status=none; sha256sum /root/file > /root/sum; sync')
         vm.send('reboot\n')
         log_in(vm)
@@ -98,18 +123,34 @@ def test_debian_boots_with_a_32_bit_kernel(ctx):
     boots(ctx, 'i386', [])
 
 
+def test_debian_of_32_bits_boots_on_four_processors(ctx):
+    boots(ctx, 'i386', ['-smp', '4'])
+
+
+def test_debian_is_used_with_screen_and_keyboard_alone(ctx):
+    """VGA text mode: a line of GRUB's menu is chosen, root logs in and turns the machine off, all by key presses."""
+    path = disk(ctx)
+    with screen_machine(ctx, ['-m', '1G', '-hda', path]) as (vm, hmp):
+        follow(ctx, vm, hmp, [(r'Debian, VGA text mode', ['down', 'ret']), *typed('debian login:', 'root'),
+                              *typed('root@debian:~#', 'echo 17'), (r'^17$', []),
+                              *typed('root@debian:~#', 'poweroff')], BOOT)
+        expect_status(vm, 0, 120)
+    check_clean(path)
+
+
 def test_an_empty_disk_shows_its_whole_size_and_keeps_what_is_written(ctx):
     path, empty = disk(ctx), os.path.join(ctx.tmp, 'empty.img')
     with open(empty, 'wb') as f:
         f.truncate(5 << 30)
-    with ctx.vm(['-m', '1G', '-nographic', '-hda', path, '-drive', f'file={empty},format=raw,if=ide,index=1']) as vm:
+    with ctx.vm(['-m', '1G', '-smp', '4', '-nographic', '-hda', path,
+                 '-drive', f'file={empty},format=raw,if=ide,index=1']) as vm:
         log_in(vm)
-        check(vm, 'fdisk -l /dev/sdb', r'5 GiB, 5368709120 bytes, 10485760 sectors')
-        run(vm, "echo 'start=2048, type=83' | sfdisk -q /dev/sdb")
-        run(vm, 'mkfs.ext4 -q /dev/sdb1 && mount /dev/sdb1 /mnt', 120)
+        check(vm, f'fdisk -l {SECOND}', r'5 GiB, 5368709120 bytes, 10485760 sectors')
+        run(vm, f"echo 'start=2048, type=83' | sfdisk -q {SECOND} && udevadm settle")
+        run(vm, f'mkfs.ext4 -q {SECOND}-part1 && mount {SECOND}-part1 /mnt', 120)
         run(vm, 'for i in 1 2 3 4; do dd if=/dev/urandom of=/mnt/$i bs=1M count=64 status=none; done', 300)
         run(vm, 'sha256sum /mnt/[1-4] > /root/sums && umount /mnt && echo 3 > /proc/sys/vm/drop_caches', 120)
-        run(vm, 'fsck.ext4 -f -n /dev/sdb1', 120)
-        run(vm, 'mount /dev/sdb1 /mnt && sha256sum -c /root/sums', 120)
+        run(vm, f'fsck.ext4 -f -n {SECOND}-part1', 120)
+        run(vm, f'mount {SECOND}-part1 /mnt && sha256sum -c /root/sums', 120)
         power_off(vm)
     check_clean(path)

@@ -4,6 +4,7 @@ Boot images as Debian packages them: what others wrote for real machines starts,
 
 The text screen is read out of video memory through the monitor. A test whose package cannot be had is skipped.
 """
+import contextlib
 import os
 import re
 
@@ -37,15 +38,26 @@ def wait_for(ctx, vm, hmp, pattern, limit):
         vm.read_some(vm.clock() + 0.2)
 
 
-def check_screen(ctx, args, steps, limit=60):
-    """Boots; each step is a pattern to wait for, then what to do with the monitor."""
+@contextlib.contextmanager
+def screen_machine(ctx, args):
+    """A machine that is seen and used through its monitor only: (vm, hmp)."""
     with Hmp(os.path.join(ctx.tmp, 'monitor'), ctx.slow) as hmp:
         with ctx.vm(['-display', 'none', '-net', 'none', *args, *hmp.args()]) as vm:
             hmp.accept()
-            for pattern, keys in steps:
-                wait_for(ctx, vm, hmp, pattern, limit)
-                for key in keys:
-                    hmp.command(f'sendkey {key}')
+            yield vm, hmp
+
+
+def follow(ctx, vm, hmp, steps, limit):
+    """Each step is a pattern to wait for on the screen, then keys to press."""
+    for pattern, keys in steps:
+        wait_for(ctx, vm, hmp, pattern, limit)
+        for key in keys:
+            hmp.command(f'sendkey {key}')
+
+
+def check_screen(ctx, args, steps, limit=60):
+    with screen_machine(ctx, args) as (vm, hmp):
+        follow(ctx, vm, hmp, steps, limit)
 
 
 def typed(prompt, text):
