@@ -563,6 +563,16 @@ bool block_open_backing(BlockNode *n, const BlockOpenOptions *o, Error **errp)
     return n->backing;
 }
 
+bool block_is_below(const BlockNode *n)
+{
+    for (const BlockNode *other = nodes; other; other = other->next) {
+        if (other->file == n || other->backing == n) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void block_ref(BlockNode *n)
 {
     n->refs++;

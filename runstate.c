@@ -41,11 +41,12 @@ static pid_t killer_pid;
 static RunState run_state = RUN_STATE_PRELAUNCH;
 static Notifier *notifiers;
 static bool reset_is_wakeup;
+static bool is_held, start_when_let_go;
 
 static const char *const state_names[] = {
     [RUN_STATE_PRELAUNCH] = "prelaunch", [RUN_STATE_RUNNING] = "running", [RUN_STATE_PAUSED] = "paused",
     [RUN_STATE_SHUTDOWN] = "shutdown", [RUN_STATE_SUSPENDED] = "suspended",
-    [RUN_STATE_INTERNAL_ERROR] = "internal-error",
+    [RUN_STATE_INTERNAL_ERROR] = "internal-error", [RUN_STATE_RESTORE_VM] = "restore-vm",
 };
 
 static const char *const cause_names[] = {
@@ -96,10 +97,23 @@ static void set_state(RunState s)
 
 void vm_start(void)
 {
-    if (run_state != RUN_STATE_RUNNING) {
+    if (is_held) {
+        start_when_let_go = true;
+    } else if (run_state != RUN_STATE_RUNNING) {
         clock_vm_enable(true);
         set_state(RUN_STATE_RUNNING);
         vcpus_resume_all();
+    }
+}
+
+void vm_hold(bool hold)
+{
+    bool start = !hold && start_when_let_go && run_state != RUN_STATE_RESTORE_VM;
+
+    is_held = hold;
+    start_when_let_go = false;
+    if (start) {
+        vm_start();
     }
 }
 
@@ -127,7 +141,7 @@ static void reset_machine(bool wakeup)
     if (wakeup) {
         vm_start();
     } else if (run_state == RUN_STATE_SHUTDOWN || run_state == RUN_STATE_INTERNAL_ERROR
-               || run_state == RUN_STATE_SUSPENDED) {
+               || run_state == RUN_STATE_SUSPENDED || run_state == RUN_STATE_RESTORE_VM) {
         set_state(RUN_STATE_PAUSED);    /* there is a machine again that may be continued */
     }
 }

@@ -11,6 +11,7 @@
 #include "exec/memory.h"
 #include "exec/translate-all.h"
 #include "hw/core/device.h"
+#include "migration/snapshot.h"
 #include "migration/vmstate-stream.h"
 #include "monitor/monitor.h"
 #include "qemu/log.h"
@@ -256,6 +257,10 @@ int main(int argc, char **argv)
     }
     if (options.incoming && !vm_state_load_file(options.incoming, &err)) {
         error_prepend(&err, "-incoming %s: ", options.incoming);
+        error_report_err(err);
+        exit(1);
+    }
+    if (options.loadvm && !snapshot_load(options.loadvm, &err)) {
         error_report_err(err);
         exit(1);
     }

@@ -105,6 +105,11 @@ void blk_detach(BlockBackend *blk, void *opaque)
     }
 }
 
+bool blk_is_attached(const BlockBackend *blk)
+{
+    return blk->dev;
+}
+
 static void tell_device(BlockBackend *blk, bool loaded)
 {
     if (blk->ops && blk->ops->media_changed) {
@@ -362,6 +367,18 @@ void blk_retry_parked(void)
             } else {
                 worker_complete(&r->refused, -ENODEV);
             }
+        }
+    }
+}
+
+void blk_cancel_parked(void)
+{
+    for (BlockBackend *b = backends; b; b = b->next) {
+        while (b->parked) {
+            BlkRequest *r = b->parked;
+
+            b->parked = r->next;
+            blk_answer(r, -ECANCELED);
         }
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What tools ask of nodes: where data is, how big things are, facts for people. */
 #include "qemu/osdep.h"
+#include <time.h>
 #include "block/block.h"
 
 /* ---- where data is ----------------------------------------------------------------------------------------------- */
@@ -153,4 +154,40 @@ void block_snapshot_clear(BlockSnapshot *s)
     g_free(s->id);
     g_free(s->name);
     s->id = s->name = NULL;
+}
+
+/* ---- snapshots for people ---------------------------------------------------------------------------------------- */
+
+/* Three digits; 1000 of a unit are shown in the next one. */
+char *block_human_size(uint64_t bytes)
+{
+    static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+    unsigned unit = 0;
+    double v = bytes;
+
+    while (v >= 999.5 + (unit == 0 ? 24.5 : 0) && unit + 1 < ARRAY_SIZE(units)) {
+        v /= 1024;
+        unit++;
+    }
+    return g_strdup_printf("%0.3g %s", v, units[unit]);
+}
+
+const char block_snapshot_head[] =
+    "ID        TAG               VM SIZE                DATE     VM CLOCK     ICOUNT\n";
+
+char *block_snapshot_row(const BlockSnapshot *s, bool with_id)
+{
+    time_t t = s->date_sec;
+    uint64_t ms = s->vm_clock_ns / 1000000;
+    g_autofree char *size = block_human_size(s->vm_state_size), *clock = NULL, *icount = NULL;
+    char date[32] = "";
+    struct tm tm;
+
+    if (localtime_r(&t, &tm)) {
+        strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
+    }
+    clock = g_strdup_printf("%02" PRIu64 ":%02" PRIu64 ":%02" PRIu64 ".%03" PRIu64, ms / 3600000, ms / 60000 % 60,
+                            ms / 1000 % 60, ms % 1000);
+    icount = s->icount == UINT64_MAX ? g_strdup("") : g_strdup_printf("%" PRIu64, s->icount);
+    return g_strdup_printf("%-9s %-16s %8s%20s%13s%11s\n", with_id ? s->id : "--", s->name, size, date, clock, icount);
 }

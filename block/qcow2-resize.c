@@ -91,7 +91,9 @@ static int grow(Qcow2 *q, uint64_t old, uint64_t size, BlockPrealloc prealloc, E
 {
     BlockNode *below = q->n->backing;
     uint64_t tail_end = MIN(qcow2_align(q, old), size), zero_end = tail_end;
-    int ret = qcow2_grow_l1(q, qcow2_l1_entries(q, size), true);
+    int ret = qcow2_drop_behind(q, old);    /* the state of a machine that was never finished must not show */
+
+    ret = ret ? ret : qcow2_grow_l1(q, qcow2_l1_entries(q, size), true);
 
     if (below && block_size(below) > old) {
         zero_end = MAX(tail_end, MIN(size, block_size(below)));     /* it must not show through */

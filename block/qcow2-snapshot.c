@@ -5,6 +5,9 @@
  * A snapshot is another L1 table that refers to the same L2 tables and clusters; each of them counts one more. The
  * order of steps leaves leaks at most when it is cut short: counts go up before somebody refers to them and down after.
  * Only counts and COPIED bits disagree for a moment: the dirty bit (version 3) has that repaired.
+ *
+ * The state of a machine is written as if the disk were longer, from the first L1 entry behind its end on. The snapshot
+ * keeps these tables; the active L1 table loses them as soon as it is made.
  */
 #include "qemu/osdep.h"
 #include "qcow2.h"
@@ -293,6 +296,79 @@ int qcow2_fix_copied(Qcow2 *q)
     return ret;
 }
 
+static int settle(Qcow2 *q)
+{
+    int ret = qcow2_flush(q);
+
+    return ret ? ret : qcow2_flush(q);
+}
+
+/* ---- state of a machine ------------------------------------------------------------------------------------------ */
+
+/* What a table refers to counts one less when nothing points to it any more. What cannot be read is lost space. */
+static int drop_table(Qcow2 *q, uint32_t l1_index)
+{
+    uint64_t table = q->l1[l1_index] & QCOW2_OFFSET;
+    int ret = qcow2_aligned(q, table) ? 0 : -EIO;
+
+    for (uint32_t at = 0; at < q->cluster_size && !ret; at += q->slice_size) {
+        Slice *s;
+
+        ret = qcow2_get(q, &q->l2_cache, table + at, true, &s);
+        for (unsigned i = 0; !ret && i < qcow2_slice_entries(q); i++) {
+            qcow2_free_entry(q, qcow2_l2_entry(q, s, i));
+        }
+        if (!ret) {
+            qcow2_put(s);
+        }
+    }
+    q->l1[l1_index] = 0;
+    qcow2_l1_changed(q, l1_index);
+    if (!ret) {
+        qcow2_forget(&q->l2_cache, table, q->cluster_size);     /* not to be written: it may not even fit */
+        g_hash_table_remove(q->metadata, &table);
+        qcow2_free_later(q, table, q->cluster_size);
+    }
+    return ret;
+}
+
+int qcow2_drop_behind(Qcow2 *q, uint64_t disk_size)
+{
+    int ret = 0;
+
+    for (uint64_t i = qcow2_l1_entries(q, disk_size); i < q->l1_size; i++) {
+        int one = q->l1[i] & QCOW2_OFFSET ? drop_table(q, i) : 0;
+
+        ret = ret ? ret : one;
+    }
+    return ret;
+}
+
+static uint64_t vmstate_start(const Qcow2 *q, uint64_t disk_size)
+{
+    return qcow2_l1_entries(q, disk_size) << qcow2_l1_bits(q);
+}
+
+int qcow2_vmstate_write(BlockNode *n, uint64_t offset, const void *buf, size_t len)
+{
+    Qcow2 *q = n->state;
+    struct iovec iov = { (void *)buf, len };
+    int ret = n->readonly || q->view_only ? -EROFS : q->incompat & QCOW2_INCOMPAT_CORRUPT ? -EIO : 0;
+
+    if (!ret && !offset) {
+        ret = qcow2_drop_behind(q, block_size(n));
+    }
+    return ret ? ret : qcow2_write(q, vmstate_start(q, block_size(n)) + offset, len, &iov, 1);
+}
+
+int qcow2_vmstate_drop(BlockNode *n)
+{
+    Qcow2 *q = n->state;
+    int ret = qcow2_drop_behind(q, block_size(n)), settled = settle(q);
+
+    return ret ? ret : settled;
+}
+
 /* ---- the operations ---------------------------------------------------------------------------------------------- */
 
 static Qcow2Snapshot *find(Qcow2 *q, const char *id, const char *name)
@@ -312,13 +388,6 @@ static Qcow2Snapshot *find_any(Qcow2 *q, const char *name_or_id)
     Qcow2Snapshot *s = find(q, name_or_id, NULL);
 
     return s ? s : find(q, NULL, name_or_id);
-}
-
-static int settle(Qcow2 *q)
-{
-    int ret = qcow2_flush(q);
-
-    return ret ? ret : qcow2_flush(q);
 }
 
 static char *new_id(Qcow2 *q)
@@ -361,6 +430,9 @@ bool qcow2_snapshot_create(BlockNode *n, const BlockSnapshot *info, Error **errp
     s->info.disk_size = block_size(n);
     s->l1_size = q->l1_size;
 
+    if (!ret && !info->vm_state_size) {
+        ret = qcow2_drop_behind(q, block_size(n));      /* of a save that was cut short */
+    }
     ret = ret ? ret : settle(q);
     ret = ret ? ret : write_l1_copy(q, q->l1, q->l1_size, &s->l1_offset);
     if (!ret) {
@@ -385,7 +457,8 @@ bool qcow2_snapshot_create(BlockNode *n, const BlockSnapshot *info, Error **errp
         return false;
     }
     g_free(old);
-    ret = settle(q);
+    ret = qcow2_drop_behind(q, block_size(n));
+    ret = ret ? ret : settle(q);
     if (ret) {
         error_set_errno(errp, -ret, "snapshot '%s' was made, then writing failed", info->name);
     }
@@ -406,6 +479,9 @@ bool qcow2_snapshot_apply(BlockNode *n, const char *name_or_id, Error **errp)
         return false;
     }
     ret = ret ? ret : n->readonly ? -EROFS : qcow2_read_l1(q, s->l1_offset, s->l1_size, &l1);
+    for (uint64_t i = ret ? s->l1_size : qcow2_l1_entries(q, s->info.disk_size); i < s->l1_size; i++) {
+        l1[i] = 0;              /* a machine's state stays the snapshot's */
+    }
     ret = ret ? ret : qcow2_count_tables(q, l1, s->l1_size, 1);
     ret = ret ? ret : write_l1_copy(q, l1, s->l1_size, &offset);
     ret = ret ? ret : qcow2_flush(q);
@@ -539,4 +615,26 @@ unsigned qcow2_snapshot_list(BlockNode *n, BlockSnapshot **list)
         (*list)[i].name = g_strdup(q->snapshots[i].info.name);
     }
     return q->n_snapshots;
+}
+
+/* Reads through the snapshot's tables: they take the active ones' place meanwhile, nothing else is under way. */
+int qcow2_vmstate_read(BlockNode *n, const char *id, uint64_t offset, void *buf, size_t len)
+{
+    Qcow2 *q = n->state;
+    Qcow2Snapshot *s = find(q, id, NULL);
+    uint64_t *active = q->l1, *l1;
+    uint32_t active_size = q->l1_size;
+    struct iovec iov = { buf, len };
+    int ret = s ? qcow2_read_l1(q, s->l1_offset, s->l1_size, &l1) : -ENOENT;
+
+    if (ret) {
+        return ret;
+    }
+    q->l1 = l1;
+    q->l1_size = s->l1_size;
+    ret = qcow2_read(q, vmstate_start(q, s->info.disk_size) + offset, len, &iov, 1);
+    q->l1 = active;
+    q->l1_size = active_size;
+    g_free(l1);
+    return ret;
 }

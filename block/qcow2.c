@@ -170,6 +170,7 @@ static const BlockDriver qcow2_driver = {
     .check = qcow2_check, .change_backing = qcow2_change_backing, .make_empty = qcow2_make_empty,
     .snapshot_create = qcow2_snapshot_create, .snapshot_apply = qcow2_snapshot_apply,
     .snapshot_delete = qcow2_snapshot_delete, .snapshot_load = qcow2_snapshot_load,
-    .snapshot_list = qcow2_snapshot_list,
+    .snapshot_list = qcow2_snapshot_list, .vmstate_write = qcow2_vmstate_write,
+    .vmstate_read = qcow2_vmstate_read, .vmstate_drop = qcow2_vmstate_drop,
 };
 BLOCK_DRIVER(qcow2_driver)

@@ -237,6 +237,11 @@ bool qcow2_snapshot_apply(BlockNode *n, const char *name_or_id, Error **errp);
 bool qcow2_snapshot_delete(BlockNode *n, const char *name_or_id, Error **errp);
 bool qcow2_snapshot_load(BlockNode *n, const char *id, const char *name, Error **errp);
 unsigned qcow2_snapshot_list(BlockNode *n, BlockSnapshot **list);
+int qcow2_vmstate_write(BlockNode *n, uint64_t offset, const void *buf, size_t len);
+int qcow2_vmstate_read(BlockNode *n, const char *id, uint64_t offset, void *buf, size_t len);
+int qcow2_vmstate_drop(BlockNode *n);
+/* Tables behind the disk's end (a machine's state) are given up. */
+int qcow2_drop_behind(Qcow2 *q, uint64_t disk_size);
 int qcow2_fix_copied(Qcow2 *q);                 /* the COPIED bits of the active tables follow the refcounts */
 int qcow2_count_tables(Qcow2 *q, const uint64_t *l1, uint32_t l1_size, int64_t delta); /* all an L1 table refers to */
 

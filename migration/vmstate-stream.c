@@ -2,7 +2,8 @@
 /*
  * The machine's state as a stream
  *
- *   stream  := "QVMS" version:be32 machine:name clock_ns:be64 section* 00
+ *   stream  := "QVMS" version:be32 fact* 00 clock_ns:be64 section* 00
+ *   fact    := kind:u8 name value:be64                (what the machine consists of, so that others know at once)
  *   section := 01 block:name size:be64 page* 01 | 02 device:name instance:be32 len:be32 state
  *   page    := 02 offset:be64 4096 bytes            (pages that are not there are zero)
  *   name    := length:u8 bytes
@@ -11,17 +12,22 @@
  * all of its state. What a device makes of its own numbers is checked by its description (hw/core/vmstate.h).
  */
 #include "qemu/osdep.h"
+#include "block/backend.h"
 #include "exec/ram.h"
 #include "hw/core/device.h"
 #include "hw/i386/pc.h"
+#include "hw/i386/x86-board.h"
 #include "migration/vmstate-stream.h"
 #include "qemu/bitops.h"
 #include "qemu/timer.h"
+#include "sysemu/runstate.h"
 
 #define MAGIC           "QVMS"
-#define VERSION         1
+#define VERSION         2
 #define DEVICE_MAX      (64 * MiB)      /* bytes of one device's state: far more than any has */
 
+/* The value is 0 for names alone, the size of a block, the instance of a device, the hash of a CPU's features. */
+enum { HAS_END = 0, HAS_MACHINE = 'M', HAS_CPU = 'C', HAS_FEATURES = 'F', HAS_BLOCK = 'R', HAS_DEVICE = 'D' };
 enum { MARK_END = 0, MARK_RAM = 1, MARK_DEVICE = 2, MARK_PAGE = 2, MARK_RAM_END = 1 };
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------- */
@@ -132,9 +138,152 @@ static const char *machine_name(void)
     return pc_state.opts && pc_state.opts->machine ? pc_state.opts->machine : "";
 }
 
+/* ---- what the machine consists of -------------------------------------------------------------------------------- */
+
+typedef struct Fact {
+    uint8_t kind;
+    const char *name;
+    uint64_t value;
+} Fact;
+
+static void add_fact(GArray *facts, uint8_t kind, const char *name, uint64_t value)
+{
+    Fact f = { kind, name, value };
+
+    g_array_append_val(facts, f);
+}
+
+static void add_device(const VMStateDescription *d, int instance, void *obj, void *opaque)
+{
+    add_fact(opaque, HAS_DEVICE, d->name, (uint32_t)instance);
+}
+
+static GArray *machine_facts(void)
+{
+    GArray *facts = g_array_new(FALSE, FALSE, sizeof(Fact));
+
+    add_fact(facts, HAS_MACHINE, machine_name(), 0);
+    add_fact(facts, HAS_CPU, x86_cpu_model_name(), 0);
+    add_fact(facts, HAS_FEATURES, x86_cpu_model_name(), x86_cpu_model_hash());
+    for (const RamBlock *rb = ram_block_from_addr(0); rb; rb = rb->next) {
+        add_fact(facts, HAS_BLOCK, rb->name, rb->size);
+    }
+    vmstate_foreach(add_device, facts);
+    return facts;
+}
+
+static bool save_facts(const VmStateIo *io, Error **errp)
+{
+    g_autoptr(GArray) facts = machine_facts();
+
+    for (unsigned i = 0; i < facts->len; i++) {
+        const Fact *f = &g_array_index(facts, Fact, i);
+
+        if (!put_be(io, f->kind, 1, errp) || !put_name(io, f->name, errp) || !put_be(io, f->value, 8, errp)) {
+            return false;
+        }
+    }
+    return put_be(io, HAS_END, 1, errp);
+}
+
+/* The local fact of that kind (and name, where there may be several) that has not been found yet; NULL: none. */
+static Fact *find_fact(GArray *facts, uint8_t kind, const char *name, uint64_t value)
+{
+    for (unsigned i = 0; i < facts->len; i++) {
+        Fact *f = &g_array_index(facts, Fact, i);
+
+        if (f->kind == kind && ((kind != HAS_BLOCK && kind != HAS_DEVICE) || !strcmp(f->name, name)) &&
+            (kind != HAS_DEVICE || f->value == value)) {
+            return f;
+        }
+    }
+    return NULL;
+}
+
+/* Says what does not fit; true: it does. */
+static bool check_fact(GArray *facts, uint8_t kind, const char *name, uint64_t value, Error **errp)
+{
+    Fact *f = find_fact(facts, kind, name, value);
+
+    if (f && !strcmp(f->name, name) && f->value == value) {
+        f->kind = HAS_END;
+        return true;
+    }
+    if (kind == HAS_MACHINE && f) {
+        error_set(errp, "Machine type received is '%s' and local is '%s'", name, f->name);
+    } else if (kind == HAS_CPU && f) {
+        error_set(errp, "CPU model received is '%s' and local is '%s'", name, f->name);
+    } else if (kind == HAS_FEATURES && f) {
+        error_set(errp, "CPU model '%s' has other features here than when it was saved", name);
+    } else if (kind == HAS_BLOCK && f) {
+        error_set(errp, "Size mismatch: %s: 0x%" PRIx64 " != 0x%" PRIx64, name, value, f->value);
+    } else if (kind == HAS_BLOCK) {
+        error_set(errp, "Unknown ramblock \"%s\", cannot accept saved state", name);
+    } else if (kind == HAS_DEVICE) {
+        error_set(errp, "Unknown savevm section or instance '%s' %" PRIu64 ". Make sure that your current VM setup "
+                  "matches your saved VM setup, including any hotplugged devices", name, value);
+    } else {
+        error_set(errp, "saved state is damaged: fact of type %u", kind);
+    }
+    return false;
+}
+
+static bool check_all_found(const GArray *facts, Error **errp)
+{
+    for (unsigned i = 0; i < facts->len; i++) {
+        const Fact *f = &g_array_index(facts, Fact, i);
+
+        if (f->kind == HAS_DEVICE) {
+            error_set(errp, "saved state has nothing about '%s' %" PRIu64 " of this machine", f->name, f->value);
+            return false;
+        }
+        if (f->kind != HAS_END) {
+            error_set(errp, "saved state has nothing about '%s' of this machine", f->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_facts(const VmStateIo *io, Error **errp)
+{
+    g_autoptr(GArray) facts = machine_facts();
+    uint64_t kind, value;
+    char name[256];
+
+    while (get_be(io, &kind, 1, errp)) {
+        if (kind == HAS_END) {
+            return check_all_found(facts, errp);
+        }
+        if (!get_name(io, name, errp) || !get_be(io, &value, 8, errp) ||
+            !check_fact(facts, (uint8_t)kind, name, value, errp)) {
+            return false;
+        }
+    }
+    return false;
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
+
+/* What is no part of any device's state. */
+static bool check_savable(Error **errp)
+{
+    const BlockBackend *waiting = blk_find_parked();
+
+    if (waiting) {
+        error_set(errp, "drive '%s' has failed requests that wait for the machine to go on; no state can be saved "
+                  "before that", blk_name(waiting));
+    } else if (runstate_get() == RUN_STATE_SUSPENDED) {
+        error_set(errp, "the guest sleeps; no state can be saved before it wakes up (system_wakeup)");
+    } else {
+        return true;
+    }
+    return false;
+}
+
 bool vm_state_save(const VmStateIo *io, Error **errp)
 {
-    if (!put(io, MAGIC, 4, errp) || !put_be(io, VERSION, 4, errp) || !put_name(io, machine_name(), errp) ||
+    if (!check_savable(errp) || !put(io, MAGIC, 4, errp) || !put_be(io, VERSION, 4, errp) || !save_facts(io, errp) ||
         !put_be(io, (uint64_t)clock_get_ns(CLOCK_VM), 8, errp)) {
         return false;
     }
@@ -168,27 +317,33 @@ static void expect_device(const VMStateDescription *d, int instance, void *obj, 
     g_array_append_val((GArray *)opaque, e);
 }
 
-static bool load_header(Loader *l, Error **errp)
+bool vm_state_check(const VmStateIo *io, Error **errp)
 {
-    char magic[4], machine[256];
-    uint64_t version, clock_ns;
+    char magic[4];
+    uint64_t version;
 
-    if (!get(l->io, magic, sizeof(magic), errp)) {
+    if (!get(io, magic, sizeof(magic), errp)) {
         return false;
     }
     if (memcmp(magic, MAGIC, sizeof(magic))) {
         error_set(errp, "this is no saved state of this program");
         return false;
     }
-    if (!get_be(l->io, &version, 4, errp) || !get_name(l->io, machine, errp) || !get_be(l->io, &clock_ns, 8, errp)) {
+    if (!get_be(io, &version, 4, errp)) {
         return false;
     }
     if (version != VERSION) {
         error_set(errp, "saved state has version %" PRIu64 ", this program reads version %d", version, VERSION);
         return false;
     }
-    if (strcmp(machine, machine_name())) {
-        error_set(errp, "Machine type received is '%s' and local is '%s'", machine, machine_name());
+    return check_facts(io, errp);
+}
+
+static bool load_clock(Loader *l, Error **errp)
+{
+    uint64_t clock_ns;
+
+    if (!get_be(l->io, &clock_ns, 8, errp)) {
         return false;
     }
     if (clock_ns > INT64_MAX / 2) {
@@ -351,8 +506,9 @@ bool vm_state_load(const VmStateIo *io, Error **errp)
 
     l.devices = g_array_new(FALSE, FALSE, sizeof(Expected));
     vmstate_foreach(expect_device, l.devices);
+    ok = vm_state_check(io, &err);
     memory_transaction_begin();
-    ok = load_header(&l, &err) && load_sections(&l, &err);
+    ok = ok && load_clock(&l, &err) && load_sections(&l, &err);
     memory_transaction_commit();
     g_array_unref(l.devices);
     error_propagate(errp, err);

@@ -457,6 +457,7 @@ const HmpCommand hmp_info_commands[] = {
     { "registers", .args = { FLAG_ARG('a'), OPTIONAL(ARG_NUMBER) }, .params = "[-a|vcpu]",
       .help = "CPU registers (-a: of all CPUs)", .fn = info_registers },
     { "roms", .help = "firmware images", .fn = info_roms },
+    { "snapshots", .help = "snapshots of the machine and its disks", .fn = hmp_info_snapshots },
     { "status", .help = "whether the machine runs, and if not why", .fn = info_status },
     { "tlb", .help = "virtual memory: each page and where it is mapped", .fn = info_tlb },
     { "trace-events", .args = { { .kind = ARG_STRING, .optional = true, .complete = complete_trace_event } },

@@ -21,7 +21,7 @@ void hmp_cont(Monitor *m, const Arg *a)
 {
     RunState s = runstate_get();
 
-    if (s == RUN_STATE_SHUTDOWN || s == RUN_STATE_INTERNAL_ERROR) {
+    if (s == RUN_STATE_SHUTDOWN || s == RUN_STATE_INTERNAL_ERROR || s == RUN_STATE_RESTORE_VM) {
         monitor_puts(m, "Error: Resetting the Virtual Machine is required\n");
     } else if (s != RUN_STATE_SUSPENDED) {      /* asleep: an event wakes it, or system_wakeup */
         vm_start();

@@ -124,6 +124,11 @@ void hmp_chardev_remove(Monitor *m, const Arg *a);
 void hmp_chardev_send_break(Monitor *m, const Arg *a);
 /* hmp-migrate.c */
 void hmp_migrate(Monitor *m, const Arg *a);
+void hmp_savevm(Monitor *m, const Arg *a);
+void hmp_loadvm(Monitor *m, const Arg *a);
+void hmp_delvm(Monitor *m, const Arg *a);
+void hmp_info_snapshots(Monitor *m, const Arg *a);
+void complete_snapshot(Monitor *m, const char *prefix, GPtrArray *list);
 /* monitor.c */
 void hmp_help(Monitor *m, const Arg *a);
 void hmp_help_info(Monitor *m, const Arg *a);

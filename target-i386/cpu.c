@@ -192,6 +192,32 @@ bool x86_cpu_is_amd_vendor(void)
     return model_is_amd(model_of_board());
 }
 
+const char *x86_cpu_model_name(void)
+{
+    return model_of_board()->name;
+}
+
+/* FNV-1a over numbers */
+static uint64_t hash_add(uint64_t hash, uint64_t v)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        hash = (hash ^ (v >> i * 8 & 0xff)) * 0x100000001b3ull;
+    }
+    return hash;
+}
+
+uint64_t x86_cpu_model_hash(void)
+{
+    const CpuModel *m = model_of_board();
+    uint64_t hash = hash_add(0xcbf29ce484222325ull, (uint64_t)m->level << 32 | m->xlevel);
+
+    hash = hash_add(hash_add(hash, model_signature(m)), (uint64_t)m->phys_bits << 8 | model_is_amd(m));
+    for (unsigned i = 0; i < FEAT__COUNT; i++) {
+        hash = hash_add(hash, m->features[i]);
+    }
+    return hash;
+}
+
 unsigned x86_cpu_phys_bits(void)
 {
     return model_of_board()->phys_bits;

@@ -362,20 +362,6 @@ void img_print_create_options(const BlockDriver *drv, const char *title, bool am
 
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
-/* Three digits; 1000 of a unit are shown in the next one. */
-char *img_human_size(uint64_t bytes)
-{
-    static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-    unsigned unit = 0;
-    double v = bytes;
-
-    while (v >= 999.5 + (unit == 0 ? 24.5 : 0) && unit + 1 < ARRAY_SIZE(units)) {
-        v /= 1024;
-        unit++;
-    }
-    return g_strdup_printf("%0.3g %s", v, units[unit]);
-}
-
 bool img_is_zero(const uint8_t *buf, size_t len)
 {
     return !len || (!buf[0] && !memcmp(buf, buf + 1, len - 1));
@@ -620,33 +606,18 @@ void img_print_facts(const GArray *facts)
     }
 }
 
-static void print_snapshot(const BlockSnapshot *s)
-{
-    time_t t = s->date_sec;
-    uint64_t ms = s->vm_clock_ns / 1000000;
-    g_autofree char *size = img_human_size(s->vm_state_size), *clock = NULL, *icount = NULL;
-    char date[32] = "";
-    struct tm tm;
-
-    if (localtime_r(&t, &tm)) {
-        strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
-    }
-    clock = g_strdup_printf("%02" PRIu64 ":%02" PRIu64 ":%02" PRIu64 ".%03" PRIu64, ms / 3600000, ms / 60000 % 60,
-                            ms / 1000 % 60, ms % 1000);
-    icount = s->icount == UINT64_MAX ? g_strdup("") : g_strdup_printf("%" PRIu64, s->icount);
-    printf("%-9s %-16s %8s%20s%13s%11s\n", s->id, s->name, size, date, clock, icount);
-}
-
 void img_print_snapshots(BlockNode *n)
 {
     BlockSnapshot *list = NULL;
     unsigned count = n->drv->snapshot_list ? n->drv->snapshot_list(n, &list) : 0;
 
     if (count) {
-        printf("Snapshot list:\n%-9s %-16s %8s%20s%13s%11s\n", "ID", "TAG", "VM SIZE", "DATE", "VM CLOCK", "ICOUNT");
+        printf("Snapshot list:\n%s", block_snapshot_head);
     }
     for (unsigned i = 0; i < count; i++) {
-        print_snapshot(&list[i]);
+        g_autofree char *row = block_snapshot_row(&list[i], true);
+
+        fputs(row, stdout);
         block_snapshot_clear(&list[i]);
     }
     g_free(list);

@@ -89,7 +89,7 @@ static void info_json(ImgJson *j, BlockNode *n, const BlockInfo *info, const cha
 
 static void info_human(BlockNode *n, const BlockInfo *info, const char *path)
 {
-    g_autofree char *size = img_human_size(block_size(n)), *used = img_human_size(block_allocated_size(n));
+    g_autofree char *size = block_human_size(block_size(n)), *used = block_human_size(block_allocated_size(n));
 
     printf("image: %s\nfile format: %s\nvirtual size: %s (%" PRIu64 " bytes)\ndisk size: %s\n", block_filename(n),
            block_format_name(n), size, block_size(n), used);

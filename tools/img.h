@@ -68,7 +68,6 @@ void img_print_create_options(const BlockDriver *drv, const char *title, bool am
 
 /* ---- numbers and progress ---- */
 
-char *img_human_size(uint64_t bytes);
 bool img_is_zero(const uint8_t *buf, size_t len);
 void img_progress_start(bool shown);
 void img_progress(double percent);      /* also prints once after SIGUSR1 */

@@ -33,6 +33,7 @@ const char *blk_name(const BlockBackend *blk);
 /* One device per back end: false with an Error when it has one. */
 bool blk_attach(BlockBackend *blk, const BlkDeviceOps *ops, void *opaque, Error **errp);
 void blk_detach(BlockBackend *blk, void *opaque);
+bool blk_is_attached(const BlockBackend *blk);          /* a device uses it */
 
 void blk_insert(BlockBackend *blk, BlockNode *node);    /* takes the reference; no medium may be in it */
 void blk_eject(BlockBackend *blk);                      /* drains; no medium: nothing happens */
@@ -53,6 +54,7 @@ void blk_set_stop_handler(void (*stop)(void));  /* stops the machine soon; witho
 void blk_retry_parked(void);                    /* the machine runs again */
 /* A drive with a failed request that waits, NULL: none. Such requests are in no saved state. */
 BlockBackend *blk_find_parked(void);
+void blk_cancel_parked(void);                   /* the device gets an error after all: the machine becomes another one */
 
 /*
  * How fast the device may read and write. Requests above that wait their turn on CLOCK_VM, per direction first in,

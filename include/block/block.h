@@ -65,6 +65,7 @@ BlockNode *block_find(const char *node_name);   /* node-name=; no reference */
 /* Opens what n->backing_file names, below n; true also when there is nothing to open. */
 bool block_open_backing(BlockNode *n, const BlockOpenOptions *o, Error **errp);
 char *block_backing_path(const char *image, const char *backing);   /* relative names are relative to the image */
+bool block_is_below(const BlockNode *n);        /* another node stands on it */
 void block_ref(BlockNode *n);
 void block_unref(BlockNode *n);         /* the last one drains, flushes and closes */
 uint64_t block_size(BlockNode *n);      /* bytes, a multiple of 512 */
@@ -163,6 +164,11 @@ typedef struct BlockSnapshot {
     uint64_t disk_size;
 } BlockSnapshot;
 void block_snapshot_clear(BlockSnapshot *s);
+/* As lists show it: the head, then a line each, g_free() it. Without an id "--" stands there. */
+extern const char block_snapshot_head[];
+char *block_snapshot_row(const BlockSnapshot *s, bool with_id);
+char *block_human_size(uint64_t bytes);     /* "1.5 MiB"; g_free() it */
+#define BLOCK_VMSTATE_CHUNK (2 * MiB)       /* whole clusters of any size */
 
 #define BLOCK_FIX_LEAKS     (1u << 0)
 #define BLOCK_FIX_ERRORS    (1u << 1)
@@ -243,6 +249,13 @@ struct BlockDriver {
     bool (*snapshot_delete)(BlockNode *n, const char *name_or_id, Error **errp);
     bool (*snapshot_load)(BlockNode *n, const char *id, const char *name, Error **errp);    /* read-only view of it */
     unsigned (*snapshot_list)(BlockNode *n, BlockSnapshot **list);  /* caller clears each and frees the list */
+    /*
+     * State of a machine that goes into the next snapshot whose vm_state_size is not 0. Written from offset 0 on, which
+     * forgets what was written before; offsets and lengths are multiples of 512, pieces of BLOCK_VMSTATE_CHUNK fast.
+     */
+    int (*vmstate_write)(BlockNode *n, uint64_t offset, const void *buf, size_t len);
+    int (*vmstate_read)(BlockNode *n, const char *id, uint64_t offset, void *buf, size_t len);  /* of a snapshot */
+    int (*vmstate_drop)(BlockNode *n);      /* no snapshot was made of it: its space is free again */
 };
 
 /* "This comes now", said by what stands on the node; the IO thread. */

@@ -15,11 +15,11 @@ typedef struct VmStateIo {
     void *opaque;
 } VmStateIo;
 
+/* Also refused while the guest sleeps (S3), or while requests wait after an error: both are no device's state. */
 bool vm_state_save(const VmStateIo *io, Error **errp);
-/*
- * False: the stream is not ours, is damaged, or is of another machine. Parts have been loaded then: the machine must be
- * reset before it runs.
- */
+/* Reads the beginning of a stream. False: it is not ours, or of another machine. Nothing changes. */
+bool vm_state_check(const VmStateIo *io, Error **errp);
+/* The same check, then the rest. False: parts may have been loaded, the machine must be reset before it runs. */
 bool vm_state_load(const VmStateIo *io, Error **errp);
 
 /* The same with a file. "file:PATH", or a plain path. A failed save leaves no file. */

@@ -28,7 +28,7 @@ typedef struct VmOptions {
     GPtrArray *devices;         /* KeyList *: -device */
     const AccelType *accel;     /* the first of those asked for that this program has; never NULL when parsed */
     const char *accel_missing, *accel_option;   /* one that it has not, and where it was asked for */
-    const char *qtest, *qtest_log, *incoming;
+    const char *qtest, *qtest_log, *incoming, *loadvm;
     const char *pidfile;
     /* -nographic; board.nographic is what the firmware is told, -machine graphics= decides */
     bool nographic;

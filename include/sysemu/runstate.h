@@ -10,7 +10,8 @@
 
 typedef enum RunState {
     RUN_STATE_PRELAUNCH, RUN_STATE_RUNNING, RUN_STATE_PAUSED, RUN_STATE_SHUTDOWN, RUN_STATE_SUSPENDED,
-    RUN_STATE_INTERNAL_ERROR
+    RUN_STATE_INTERNAL_ERROR,
+    RUN_STATE_RESTORE_VM        /* a snapshot was loaded in part: only a reset makes a machine of it again */
 } RunState;
 typedef enum ShutdownCause {
     SHUTDOWN_NONE, SHUTDOWN_GUEST, SHUTDOWN_HOST_SIGNAL, SHUTDOWN_QUIT, SHUTDOWN_GUEST_RESET, SHUTDOWN_DEBUG_EXIT
@@ -22,6 +23,11 @@ RunState runstate_get(void);
 bool runstate_is_running(void);
 const char *runstate_name(RunState s);      /* as monitors print it: "running", "paused", "internal-error", ... */
 void vm_start(void);        /* big lock held: clock and vCPUs run */
+/*
+ * big lock held. While held, vm_start() does not start the machine: that is done when it is let go, unless it is half
+ * loaded by then. For work on a machine that stands which runs the main loop, and monitors with it.
+ */
+void vm_hold(bool hold);
 void vm_stop(RunState s);   /* big lock held: vCPUs stand at a block boundary when it returns */
 
 void request_reset(const char *why);                /* why: trace text; -no-reboot turns it into a shutdown */

@@ -82,16 +82,43 @@ def cpio_entry(name, mode, data, inode):
     return text + b'\0' * (-len(text) % 4)
 
 
-def initrd_with(build, program, name, folder):
-    """The demo guest's initrd with a program in its /bin, as a second archive behind it: a file in folder."""
+# What an IDE disk needs, in the order in which it is loaded.
+DISK_MODULES = ('scsi_common', 'scsi_mod', 'libata', 'ata_piix', 'crc64', 'crc64_rocksoft_generic', 'crc64-rocksoft',
+                'crct10dif_common', 'crct10dif_generic', 'crc-t10dif', 't10-pi', 'sd_mod')
+
+
+def disk_modules(build):
+    """Files of the demo guest's kernel package, in the order of DISK_MODULES."""
+    demo_guest(build)
+    folder = os.path.join(build, 'demo', 'modules')
+    paths = [os.path.join(folder, f'{name}.ko') for name in DISK_MODULES]
+    if not all(os.path.exists(p) for p in paths):
+        os.makedirs(folder, exist_ok=True)
+        fetch('kernel modules', ['sh', '-ec', 'p=$(ls "$0"/packages/linux-image-[0-9]*.deb); f=$1; shift; '
+                                 'dpkg-deb --fsys-tarfile "$p" | '
+                                 'tar -x -C "$f" --wildcards --transform="s,.*/,," "$@"', os.path.join(build, 'demo'),
+                                 folder, *(f'*/{name}.ko' for name in DISK_MODULES)])
+    return paths
+
+
+def initrd_with_files(build, files, name, folder):
+    """The demo guest's initrd with (path, mode, file of ours) as a second archive behind it: a file in folder."""
     _, initrd = demo_guest(build)
     out = os.path.join(folder, f'{name}-initrd.gz')
-    with open(program, 'rb') as f:
-        archive = cpio_entry(f'bin/{name}', 0o100755, f.read(), 1) + cpio_entry('TRAILER!!!', 0, b'', 0)
+    archive = b''
+    for inode, (path, mode, source) in enumerate(files):
+        with open(source, 'rb') as f:
+            archive += cpio_entry(path, 0o100000 | mode, f.read(), inode + 1)
+    archive += cpio_entry('TRAILER!!!', 0, b'', 0)
     with open(initrd, 'rb') as f, open(out, 'wb') as to:
         base = f.read()
         to.write(base + b'\0' * (-len(base) % 4) + gzip.compress(archive, 9, mtime=0))
     return out
+
+
+def initrd_with(build, program, name, folder):
+    """The same with a program in its /bin."""
+    return initrd_with_files(build, [(f'bin/{name}', 0o755, program)], name, folder)
 
 
 def torture_program(build):

@@ -3,6 +3,7 @@
  * qcow2 when the power fails: a protocol that remembers every write and flush. After each operation the disk is put
  * together as it could look had the power failed in the middle of it: all that was flushed, and of the later writes any
  * sectors, in any choice. That image has to open, to check (lost clusters aside), and to hold what the guest flushed.
+ * States of machines in snapshots are filled with one byte that follows from their size: whoever finds one can tell.
  */
 #include "qemu/osdep.h"
 #include <glib/gstdio.h>
@@ -27,6 +28,7 @@ typedef struct MemFile {
     GArray *log;                /* LogEntry, since durable */
 } MemFile;
 static MemFile files[2];        /* the one in use, and the one after the failure */
+static uint64_t file_limit = FILE_MAX;
 
 /* Requests of a kind left until one fails, and how many then do. */
 static struct {
@@ -88,7 +90,7 @@ static int mem_run(BlockNode *n, const BlockOp *op)
     if (op->kind == BLOCK_DISCARD) {
         return 0;
     }
-    if (op->offset > FILE_MAX || op->bytes > FILE_MAX - op->offset) {
+    if (op->offset > file_limit || op->bytes > file_limit - op->offset) {
         if (op->kind == BLOCK_READ) {
             iov_zero(op->iov, op->niov, 0);
             return 0;
@@ -215,6 +217,28 @@ static void say(void *opaque, const char *line)
     g_test_message("check: %s", line);
 }
 
+static uint8_t state_byte(uint64_t size)
+{
+    return size / 512 % 251 + 1;
+}
+
+static void verify_states(BlockNode *n)
+{
+    BlockSnapshot *list;
+    unsigned count = n->drv->snapshot_list(n, &list);
+
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t size = list[i].vm_state_size;
+        g_autofree uint8_t *buf = g_malloc(size + 1), *wanted = g_malloc(size + 1);
+
+        memset(wanted, state_byte(size), size);
+        g_assert_cmpint(size ? n->drv->vmstate_read(n, list[i].id, 0, buf, size) : 0, ==, 0);
+        g_assert_true(!memcmp(buf, wanted, size));
+        block_snapshot_clear(&list[i]);
+    }
+    g_free(list);
+}
+
 static void verify(const Model *m, const char *what, bool strict)
 {
     BlockOpenOptions o = { .format = "qcow2", .no_lock = true };
@@ -241,6 +265,7 @@ static void verify(const Model *m, const char *what, bool strict)
             }
         }
     }
+    verify_states(n);
     block_unref(n);
 }
 
@@ -252,7 +277,7 @@ typedef struct Run {
     Model m;
     Model *snapshot;            /* contents of the one snapshot there may be */
     const char *what;
-    bool with_snapshots, is_v2;
+    bool with_snapshots, with_states;
 } Run;
 
 static void op_write(Run *r, bool packed)
@@ -301,9 +326,41 @@ static void op_snapshot(Run *r)
     }
 }
 
+static void write_state(Run *r, uint64_t size)
+{
+    g_autofree uint8_t *buf = g_malloc(size);
+
+    memset(buf, state_byte(size), size);
+    for (uint64_t at = 0, len; at < size; at += len) {
+        uint64_t wanted = g_rand_int_range(r->rand, 1, 257) * 512ull;
+
+        len = MIN(wanted, size - at);
+        g_assert_cmpint(r->n->drv->vmstate_write(r->n, at, buf + at, len), ==, 0);
+    }
+}
+
+/* Some saves are cut short: given up, or forgotten, as when the program was killed. */
+static void op_state(Run *r)
+{
+    uint64_t size = g_rand_int_range(r->rand, 1, 600) * 512ull;
+    BlockSnapshot s = { .name = (char *)"s", .vm_state_size = size };
+
+    write_state(r, size);
+    if (!r->snapshot && g_rand_boolean(r->rand)) {
+        r->what = "snapshot with state";
+        g_assert_true(r->n->drv->snapshot_create(r->n, &s, &error_abort));
+        r->snapshot = g_memdup2(&r->m, sizeof(r->m));
+    } else if (g_rand_boolean(r->rand)) {
+        r->what = "state given up";
+        g_assert_cmpint(r->n->drv->vmstate_drop(r->n), ==, 0);
+    } else {
+        r->what = "state forgotten";
+    }
+}
+
 static bool step(Run *r)
 {
-    switch (g_rand_int_range(r->rand, 0, r->with_snapshots ? 10 : 9)) {
+    switch (g_rand_int_range(r->rand, 0, r->with_states ? 12 : r->with_snapshots ? 10 : 9)) {
     case 0:
     case 1:
         r->what = "flush";
@@ -317,6 +374,10 @@ static bool step(Run *r)
         return false;
     case 9:
         op_snapshot(r);
+        return false;
+    case 10:
+    case 11:
+        op_state(r);
         return false;
     }
     op_write(r, false);
@@ -356,16 +417,26 @@ static void load(const char *options)
     }
 }
 
-static void crash_run(const char *options, bool with_snapshots, unsigned steps)
+static void check_no_leaks(BlockNode *n)
+{
+    BlockCheck c = { .say = say };
+
+    g_assert_true(n->drv->check(n, &c, 0, &error_abort));
+    g_assert_cmpuint(c.corruptions + c.check_errors + c.leaks, ==, 0);
+}
+
+static void crash_run(const char *options, bool with_snapshots, bool with_states, unsigned steps)
 {
     BlockOpenOptions o = { .format = "qcow2", .no_lock = true };
     uint32_t seed = g_test_rand_int();
     g_autofree Run *r = g_new0(Run, 1);
 
-    g_test_message("options '%s', snapshots %d, seed %u (--seed repeats)", options, with_snapshots, seed);
+    g_test_message("options '%s', snapshots %d, states %d, seed %u (--seed repeats)", options, with_snapshots,
+                   with_states, seed);
     load(options);
     r->rand = g_rand_new_with_seed(seed);
     r->with_snapshots = with_snapshots;
+    r->with_states = with_states;
     r->n = block_open("memlog:0", &o, &error_abort);
     flushed(&r->m);
     for (unsigned i = 0; i < steps; i++) {
@@ -403,7 +474,7 @@ static void test_a_power_failure_at_any_write_loses_nothing_flushed(void)
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++) {
-        crash_run(shapes[i], false, g_test_slow() ? 400 : 40);
+        crash_run(shapes[i], false, false, g_test_slow() ? 400 : 40);
     }
 }
 
@@ -413,8 +484,78 @@ static void test_a_power_failure_while_snapshots_change_loses_nothing(void)
                                           "cluster_size=512,refcount_bits=8" };
 
     for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++) {
-        crash_run(shapes[i], true, g_test_slow() ? 400 : 40);
+        crash_run(shapes[i], true, false, g_test_slow() ? 400 : 40);
     }
+}
+
+static void test_a_power_failure_while_states_are_saved_loses_nothing(void)
+{
+    static const char *const shapes[] = { "cluster_size=4k", "cluster_size=64k", "cluster_size=16k,extended_l2=on",
+                                          "cluster_size=512,refcount_bits=8", "cluster_size=4k,lazy_refcounts=on" };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++) {
+        crash_run(shapes[i], true, true, g_test_slow() ? 400 : 20);
+    }
+}
+
+/* The state does not fit: what is written of it is given up, and all goes on in the space that was there before. */
+static void test_a_full_disk_leaves_no_trace_of_the_state(void)
+{
+    static const char *const shapes[] = { "cluster_size=4k", "cluster_size=64k", "cluster_size=512,refcount_bits=64" };
+    BlockOpenOptions o = { .format = "qcow2", .no_lock = true };
+    g_autofree uint8_t *chunk = g_malloc0(256 * KiB);
+
+    for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++) {
+        Run r = { .rand = g_rand_new_with_seed(g_test_rand_int()) };
+        BlockSnapshot s = { .name = (char *)"s", .vm_state_size = 100 * KiB };
+        uint64_t at = 0;
+        int ret = 0;
+
+        load(shapes[i]);
+        r.n = block_open("memlog:0", &o, &error_abort);
+        op_write(&r, false);
+        g_assert_cmpint(block_run_sync(r.n, &(BlockOp){ .kind = BLOCK_FLUSH }), ==, 0);
+        file_limit = files[0].size + 3 * MiB;
+        for (; !ret; at += 256 * KiB) {
+            ret = r.n->drv->vmstate_write(r.n, at, chunk, 256 * KiB);
+        }
+        g_assert_cmpint(ret, ==, -ENOSPC);
+        g_assert_cmpint(r.n->drv->vmstate_drop(r.n), ==, 0);
+        check_no_leaks(r.n);
+        op_write(&r, false);
+        write_state(&r, 100 * KiB);
+        g_assert_true(r.n->drv->snapshot_create(r.n, &s, &error_abort));
+        verify_states(r.n);
+        check_no_leaks(r.n);
+        g_assert_true(r.n->drv->snapshot_apply(r.n, "s", &error_abort));
+        verify_states(r.n);
+        check_no_leaks(r.n);
+        g_assert_true(r.n->drv->snapshot_delete(r.n, "s", &error_abort));
+        check_no_leaks(r.n);
+        block_unref(r.n);
+        file_limit = FILE_MAX;
+        g_rand_free(r.rand);
+    }
+}
+
+/* A state nobody made a snapshot of lies where the disk grows to. */
+static void test_a_forgotten_state_does_not_show_when_the_disk_grows(void)
+{
+    BlockOpenOptions o = { .format = "qcow2", .no_lock = true };
+    uint8_t byte[512];
+    Run r = { .rand = g_rand_new_with_seed(g_test_rand_int()) };
+
+    load("cluster_size=512");
+    r.n = block_open("memlog:0", &o, &error_abort);
+    write_state(&r, 100 * KiB);
+    g_assert_true(block_truncate(r.n, 2 * DISK, PREALLOC_OFF, &error_abort));
+    for (uint64_t at = DISK; at < 2 * DISK; at += sizeof(byte)) {
+        g_assert_true(block_pread(r.n, at, byte, sizeof(byte), &error_abort));
+        g_assert_cmpint(byte[0], ==, 0);
+    }
+    check_no_leaks(r.n);
+    block_unref(r.n);
+    g_rand_free(r.rand);
 }
 
 /* ---- failing requests -------------------------------------------------------------------------------------------- */
@@ -532,5 +673,8 @@ int main(int argc, char **argv)
     TEST(test_a_power_failure_at_any_write_loses_nothing_flushed);
     TEST(test_failing_requests_damage_nothing);
     TEST(test_a_power_failure_while_snapshots_change_loses_nothing);
+    TEST(test_a_power_failure_while_states_are_saved_loses_nothing);
+    TEST(test_a_full_disk_leaves_no_trace_of_the_state);
+    TEST(test_a_forgotten_state_does_not_show_when_the_disk_grows);
     return g_test_run();
 }
