@@ -637,7 +637,10 @@ static bool vector_store(CPUX86State *env, vaddr addr, const void *v, unsigned s
     return true;
 }
 
-/* Vectors of 4 to 32 bytes, whole or in pieces of at most 8. The rest up to 16 bytes becomes 0, with IR_MO_ZERO up to 32. */
+/*
+ * Vectors of 4 to 32 bytes, whole or in pieces of at most 8. The rest up to 16 bytes becomes 0, with IR_MO_ZERO up to
+ * 32.
+ */
 void jit_slow_ldv(void *opaque, uint64_t addr, uint32_t mo, uint64_t dst_off)
 {
     CPUX86State *env = opaque;

@@ -843,8 +843,8 @@ const OptionDef vm_option_table[] = {
       FN(opt_serial) },
     { "chardev", .arg = "TYPE,id=ID[,...]",
       .help = "open a character device for others to use: -serial chardev:ID, or a property chardev=ID. TYPE is null, "
-      "stdio, file, pipe, pty, ringbuf or socket; path=, host=, port=, size=, server=on|off, wait=on|off and mux=on|off "
-      "go with them",
+      "stdio, file, pipe, pty, ringbuf or socket; path=, host=, port=, size=, server=on|off, wait=on|off and "
+      "mux=on|off go with them",
       FN(opt_chardev) },
     { "echr", .arg = "CODE", .help = "the key before escape keys, a character code (default: 1, ctrl-a)",
       FN(opt_escape) },
@@ -852,8 +852,9 @@ const OptionDef vm_option_table[] = {
       STRING(debugcon) },
     { "device", .arg = "NAME[,PROPERTY=VALUE...]", .help = "add a device; 'help' lists them, NAME,help its properties",
       FN(opt_device) },
-    { "global", .arg = "DRIVER.PROPERTY=VALUE", .help = "the default of a property of all devices of a type, the board's "
-      "too; or driver=DRIVER,property=PROPERTY,value=VALUE", .keys = global_keys, FN(opt_global) },
+    { "global", .arg = "DRIVER.PROPERTY=VALUE",
+      .help = "the default of a property of all devices of a type, the board's too; or "
+              "driver=DRIVER,property=PROPERTY,value=VALUE", .keys = global_keys, FN(opt_global) },
     { "nographic", .help = "no display; first serial port and escape keys on this terminal", FLAG(nographic) },
     { "display", .arg = "none", .help = "no display", FN(opt_display) },
     { "vga", .arg = "CARD", .help = "graphics card: std (default) or none", FN(opt_vga) },

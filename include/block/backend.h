@@ -54,7 +54,8 @@ void blk_set_stop_handler(void (*stop)(void));  /* stops the machine soon; witho
 void blk_retry_parked(void);                    /* the machine runs again */
 /* A drive with a failed request that waits, NULL: none. Such requests are in no saved state. */
 BlockBackend *blk_find_parked(void);
-void blk_cancel_parked(void);                   /* the device gets an error after all: the machine becomes another one */
+/* the device gets an error after all: the machine becomes another one */
+void blk_cancel_parked(void);
 
 /*
  * How fast the device may read and write. Requests above that wait their turn on CLOCK_VM, per direction first in,

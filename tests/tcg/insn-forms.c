@@ -16,7 +16,8 @@
  *   mem              any absolute symbol known to the assembler stands as it is
  *
  * Attributes are the words of attr_names below, bits=N, and needs=FEATURE[+FEATURE]: not run on hosts without. On a
- * line of their own bits= and needs= hold for what follows, and also=32 makes 32-bit code of it, too, where that exists.
+ * line of their own bits= and needs= hold for what follows, and also=32 makes 32-bit code of it, too, where that
+ * exists.
  */
 #include "insn-test.h"
 

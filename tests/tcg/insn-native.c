@@ -352,8 +352,8 @@ uint8_t *native_area(void)
 }
 
 /*
- * The address sanitizer keeps its notes on the memory below 2 GiB between 2 and 4 GiB, where 32-bit code can reach them:
- * not while a test runs.
+ * The address sanitizer keeps its notes on the memory below 2 GiB between 2 and 4 GiB, where 32-bit code can reach
+ * them: not while a test runs.
  */
 static void protect_sanitizer(bool on)
 {

@@ -34,7 +34,8 @@ uint32_t x86_cpu_cpuid_signature(void);             /* CPUID 1 EAX of the model:
 uint32_t x86_cpu_cpuid_features(void);              /* CPUID 1 EDX: SMBIOS */
 bool x86_cpu_is_amd_vendor(void);
 const char *x86_cpu_model_name(void);
-uint64_t x86_cpu_model_hash(void);                  /* of all that CPUID says of the model: other features, other hash */
+/* of all that CPUID says of the model: other features, other hash */
+uint64_t x86_cpu_model_hash(void);
 unsigned x86_cpu_phys_bits(void);
 uint64_t x86_cpu_tsc_hz(void);                      /* TSC = clock_vm * hz / 1e9: 1 GHz unless calibrated otherwise */
 

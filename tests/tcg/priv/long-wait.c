@@ -140,3 +140,71 @@ TEST(mwait_after_a_store_does_not_wait)
     }
     CHECK(quickest < 10 * AWHILE);
 }
+
+static volatile uint32_t interrupts;
+
+static bool on_interrupt(Frame *f)
+{
+    (void)f;
+    interrupts = interrupts + 1;
+    apic_write(0xb0, 0);
+    return true;
+}
+
+/* The timer, once, after a millisecond. */
+static void interrupt_soon(void)
+{
+    apic_enable();
+    trap_hooks[0x61] = on_interrupt;
+    apic_write(0x3e0, 0xb);
+    apic_write(0x320, 0x61);
+    interrupts = 0;
+    apic_write(0x380, AWHILE);
+}
+
+TEST(mwait_ends_with_an_interrupt)
+{
+    if (!have_monitor()) {
+        return;
+    }
+    interrupt_soon();
+    while (!interrupts) {
+        monitor(line, 0);
+        __asm__ volatile("sti");
+        mwait(0);
+        __asm__ volatile("cli");
+    }
+    CHECK_EQ(interrupts, 1);
+}
+
+TEST(mwait_may_end_with_an_interrupt_that_is_not_let_in)
+{
+    if (!have_monitor()) {
+        return;
+    }
+    interrupt_soon();
+    while (!(apic_read(0x230) & 2)) {           /* request register, vector 61h */
+        monitor(line, 0);
+        mwait(1);
+    }
+    CHECK_EQ(interrupts, 0);
+    monitor(line, 0);
+    mwait(1);
+    __asm__ volatile("sti; nop; cli");
+    CHECK_EQ(interrupts, 1);
+}
+
+TEST(a_halt_after_mwait_is_ended_by_interrupts_only)
+{
+    if (!have_monitor()) {
+        return;
+    }
+    interrupt_soon();
+    monitor(line, 0);
+    __asm__ volatile("sti");
+    mwait(0);
+    __asm__ volatile("cli");
+    interrupt_soon();
+    __asm__ volatile("sti; hlt; cli");
+    CHECK(interrupts >= 1);                     /* both timers, when the host was slow */
+}

@@ -175,7 +175,8 @@ static bool random_round(bool pae, unsigned number)
     }
     if (got != want || (want == PF && trap.f.error != error)) {
         print("# round %u kind %u user %u smep %u nxe %u entries %x:%x %x:%x: vector %d error %x, wanted %d %x\n",
-              number, r.kind, r.user, r.smep, r.nxe, (unsigned)(directory >> 32), (unsigned)directory, (unsigned)(table >> 32),
+              number, r.kind, r.user, r.smep, r.nxe, (unsigned)(directory >> 32), (unsigned)directory,
+              (unsigned)(table >> 32),
               (unsigned)table, got, (unsigned)trap.f.error, want, (unsigned)error);
         return false;
     }
