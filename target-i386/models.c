@@ -128,7 +128,8 @@ static const CpuModel builtin_models[] = {
       .family = 15, .model = 107, .stepping = 1, .level = 0xd, .xlevel = 0x8000000a, .phys_bits = 40,
       .features = { [FEAT_1_EDX] = X64_EDX & ~CPUID_VME, [FEAT_1_ECX] = CPUID_SSE3 | CPUID_CX16 | CPUID_HYPERVISOR,
                     [FEAT_8000_0001_EDX] = X64_EXT,
-                    [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM | CPUID_EXT_3DNOWPREFETCH } },
+                    [FEAT_8000_0001_ECX] = CPUID_EXT_LAHF_LM | CPUID_EXT_3DNOWPREFETCH,
+                    [FEAT_8000_0007_EDX] = CPUID_INVARIANT_TSC } },     /* or several of them get a slower clock */
     { .name = "qemu32", .desc = "plain 32-bit CPU", .vendor = "GenuineIntel", .brand = "QEMU Virtual CPU version 2.5+",
       .family = 6, .model = 6, .stepping = 3, .level = 4, .xlevel = 0x80000004, .phys_bits = 36,
       .features = { [FEAT_1_EDX] = (P3_EDX | CPUID_SSE2) & ~CPUID_VME, [FEAT_1_ECX] = CPUID_SSE3 | CPUID_HYPERVISOR } },

@@ -10,7 +10,7 @@ I686 = 'fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov mmx fxsr s
 # model, flags of /proc/cpuinfo that must be there, flags that must not, clock source (None: what calibration gives)
 MODELS = {
     'max': (I686 + ' sse2 nx lm pni ssse3 sse4_2 constant_tsc nonstop_tsc cpuid', 'syscall svm 3dnow', 'tsc'),
-    'qemu64': ('fpu pae sse2 nx lm syscall pni cx16 hypervisor extd_apicid', 'vme ssse3 avx constant_tsc', None),
+    'qemu64': ('fpu pae sse2 nx lm syscall pni cx16 hypervisor extd_apicid constant_tsc', 'vme ssse3 avx', 'tsc'),
     'pentium3': (I686, 'sse2 nx lm pni syscall constant_tsc', None),
     'qemu32': ('fpu pae sse2 pni hypervisor', 'vme nx lm ssse3', None),
 }

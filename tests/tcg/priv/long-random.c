@@ -4,6 +4,7 @@
  * SDM vol. 3A, "Paging" (access rights, reserved bits, error codes) and "Protection" (loading segment registers).
  */
 #include "arch64.h"
+#include "descriptor-model.h"
 
 #define ROUNDS 4000
 #define CR0_WP (1ull << 16)
@@ -155,17 +156,6 @@ TEST(random_page_tables_give_what_the_rules_say)
 }
 
 /* ---- descriptors ---- */
-
-static int model_load(unsigned access, unsigned rpl, bool is_ss)
-{
-    bool seg = access & 16, code = access & 8, second = access & 2, conforming = code && (access & 4);
-    unsigned dpl = access >> 5 & 3;
-
-    if (is_ss ? rpl || !seg || code || !second || dpl : !seg || (code && !second) || (!conforming && dpl < rpl)) {
-        return GP;
-    }
-    return access & 0x80 ? NONE : is_ss ? SS : NP;
-}
 
 TEST(random_descriptors_load_as_the_rules_say)
 {

@@ -5,6 +5,7 @@
  * for long mode.
  */
 #include "paging32.h"
+#include "descriptor-model.h"
 
 #define ROUNDS 3000
 #define CR0_WP (1u << 16)
@@ -210,18 +211,6 @@ TEST(random_tables_of_pae_give_what_the_rules_say)
 }
 
 /* ---- descriptors ---- */
-
-/* Into FS, or SS at level 0. */
-static int model_load(unsigned access, unsigned rpl, bool is_ss)
-{
-    bool seg = access & 16, code = access & 8, second = access & 2, conforming = code && (access & 4);
-    unsigned dpl = access >> 5 & 3;
-
-    if (is_ss ? rpl || !seg || code || !second || dpl : !seg || (code && !second) || (!conforming && dpl < rpl)) {
-        return GP;
-    }
-    return access & 0x80 ? NONE : is_ss ? SS : NP;
-}
 
 static bool in_limit(unsigned access, uint32_t limit, bool big, uint32_t offset, unsigned size)
 {

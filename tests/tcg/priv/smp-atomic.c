@@ -4,6 +4,7 @@
  * page tables.
  */
 #include "arch64.h"
+#include "locked.h"
 
 #define COUNT 20000
 
@@ -54,23 +55,6 @@ static void xadd32(volatile void *p)
     uint32_t v = 7;
 
     __asm__ volatile("lock xaddl %1, %0" : "+m"(*(volatile uint32_t *)p), "+r"(v) : : "cc");
-}
-
-static void cmpxchg64(volatile void *p)
-{
-    uint64_t old = 0;
-
-    __asm__ volatile("movq %1, %0\n1: lea 1(%0), %%rcx; lock cmpxchgq %%rcx, %1; jne 1b"
-                     : "+a"(old), "+m"(*(volatile uint64_t *)p)
-                     :
-                     : "rcx", "cc");
-}
-
-static void cmpxchg8b_loop(volatile void *p)
-{
-    __asm__ volatile("mov (%0), %%eax; mov 4(%0), %%edx\n"
-                     "1: mov %%eax, %%ebx; mov %%edx, %%ecx; add $1, %%ebx; adc $0, %%ecx; lock cmpxchg8b (%0); jne 1b"
-                     : : "r"(p) : "eax", "ebx", "ecx", "edx", "cc", "memory");
 }
 
 /* -(~v) is v + 1 in two steps; each is atomic, the pair is counted by parity only */

@@ -5,6 +5,7 @@
  * (IA-PC HPET specification, 64 bits, read and written freely), index of the I/O APIC (82093AA, 8 bits of 32).
  */
 #include "arch64.h"
+#include "locked.h"
 
 #define COUNT 3000
 #define HPET 0xfed00000ull
@@ -59,23 +60,6 @@ static void xadd64(volatile void *p)
     uint64_t v = 5;
 
     __asm__ volatile("lock xaddq %0, %1" : "+r"(v), "+m"(*(volatile uint64_t *)p) : : "cc");
-}
-
-static void cmpxchg64(volatile void *p)
-{
-    uint64_t old = 0;
-
-    __asm__ volatile("movq %1, %0\n1: lea 1(%0), %%rcx; lock cmpxchgq %%rcx, %1; jne 1b"
-                     : "+a"(old), "+m"(*(volatile uint64_t *)p)
-                     :
-                     : "rcx", "cc");
-}
-
-static void cmpxchg8b_loop(volatile void *p)
-{
-    __asm__ volatile("mov (%0), %%eax; mov 4(%0), %%edx\n"
-                     "1: mov %%eax, %%ebx; mov %%edx, %%ecx; add $1, %%ebx; adc $0, %%ecx; lock cmpxchg8b (%0); jne 1b"
-                     : : "r"(p) : "eax", "ebx", "ecx", "edx", "cc", "memory");
 }
 
 TEST(locked_additions_to_a_device_register_add_up)
