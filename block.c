@@ -48,20 +48,32 @@ size_t iov_bytes(const struct iovec *iov, int n)
     return sum;
 }
 
+/* The next piece of bytes [*skip, *skip + len) of the list, *i entries of which are behind us; 0: that was all. */
+static size_t iov_next(const struct iovec *iov, int n, int *i, size_t *skip, size_t len, uint8_t **piece)
+{
+    size_t part;
+
+    while (*i < n && *skip >= iov[*i].iov_len) {
+        *skip -= iov[(*i)++].iov_len;
+    }
+    if (*i == n || !len) {
+        return 0;
+    }
+    *piece = (uint8_t *)iov[*i].iov_base + *skip;
+    part = MIN(iov[*i].iov_len - *skip, len);
+    *skip = 0;
+    (*i)++;
+    return part;
+}
+
 int iov_slice(struct iovec *out, const struct iovec *iov, int n, size_t skip, size_t len)
 {
-    int count = 0;
+    int count = 0, i = 0;
+    uint8_t *piece;
+    size_t part;
 
-    for (int i = 0; i < n && len; i++) {
-        size_t part;
-
-        if (skip >= iov[i].iov_len) {
-            skip -= iov[i].iov_len;
-            continue;
-        }
-        part = MIN(iov[i].iov_len - skip, len);
-        out[count++] = (struct iovec){ (uint8_t *)iov[i].iov_base + skip, part };
-        skip = 0;
+    while ((part = iov_next(iov, n, &i, &skip, len, &piece))) {
+        out[count++] = (struct iovec){ piece, part };
         len -= part;
     }
     return count;
@@ -69,32 +81,25 @@ int iov_slice(struct iovec *out, const struct iovec *iov, int n, size_t skip, si
 
 void iov_copy_out(void *buf, const struct iovec *iov, int n, size_t skip, size_t len)
 {
-    uint8_t *to = buf;
+    uint8_t *to = buf, *piece;
+    size_t part;
+    int i = 0;
 
-    for (int i = 0; i < n && len; i++) {
-        size_t part;
-
-        if (skip >= iov[i].iov_len) {
-            skip -= iov[i].iov_len;
-            continue;
-        }
-        part = MIN(iov[i].iov_len - skip, len);
-        memcpy(to, (const uint8_t *)iov[i].iov_base + skip, part);
+    while ((part = iov_next(iov, n, &i, &skip, len, &piece))) {
+        memcpy(to, piece, part);
         to += part;
         len -= part;
-        skip = 0;
     }
 }
 
 void iov_zero(const struct iovec *iov, int n, size_t from)
 {
-    for (int i = 0; i < n; i++) {
-        if (from < iov[i].iov_len) {
-            memset((uint8_t *)iov[i].iov_base + from, 0, iov[i].iov_len - from);
-            from = 0;
-        } else {
-            from -= iov[i].iov_len;
-        }
+    uint8_t *piece;
+    size_t part;
+    int i = 0;
+
+    while ((part = iov_next(iov, n, &i, &from, SIZE_MAX, &piece))) {
+        memset(piece, 0, part);
     }
 }
 

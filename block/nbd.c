@@ -48,10 +48,11 @@ typedef struct Nbd {
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------- */
 
-static bool send_all(int fd, const void *buf, size_t len)
+/* All of it to or from the socket; false when the other side is gone. */
+static bool move_all(int fd, void *buf, size_t len, bool out)
 {
-    for (const uint8_t *p = buf; len;) {
-        ssize_t done = send(fd, p, len, MSG_NOSIGNAL);
+    for (uint8_t *p = buf; len;) {
+        ssize_t done = out ? send(fd, p, len, MSG_NOSIGNAL) : recv(fd, p, len, 0);
 
         if (done < 0 && errno == EINTR) {
             continue;
@@ -65,21 +66,14 @@ static bool send_all(int fd, const void *buf, size_t len)
     return true;
 }
 
+static bool send_all(int fd, const void *buf, size_t len)
+{
+    return move_all(fd, (void *)buf, len, true);
+}
+
 static bool recv_all(int fd, void *buf, size_t len)
 {
-    for (uint8_t *p = buf; len;) {
-        ssize_t done = recv(fd, p, len, 0);
-
-        if (done < 0 && errno == EINTR) {
-            continue;
-        }
-        if (done <= 0) {
-            return false;
-        }
-        p += done;
-        len -= done;
-    }
-    return true;
+    return move_all(fd, buf, len, false);
 }
 
 static bool greet(int fd, void *buf, size_t len, Error **errp)
@@ -234,20 +228,13 @@ static const struct {
 
 static bool transfer(Nbd *s, const BlockOp *op, uint64_t done, uint64_t bytes)
 {
-    for (int i = 0; i < op->niov && bytes; i++) {
-        size_t len = op->iov[i].iov_len, part;
+    g_autofree struct iovec *parts = g_new(struct iovec, op->niov);
+    int n = iov_slice(parts, op->iov, op->niov, done, bytes);
 
-        if (done >= len) {
-            done -= len;
-            continue;
-        }
-        part = MIN(len - done, bytes);
-        if (!(op->kind == BLOCK_READ ? recv_all : (bool (*)(int, void *, size_t))send_all)(
-                s->fd, (uint8_t *)op->iov[i].iov_base + done, part)) {
+    for (int i = 0; i < n; i++) {
+        if (!move_all(s->fd, parts[i].iov_base, parts[i].iov_len, op->kind == BLOCK_WRITE)) {
             return false;
         }
-        bytes -= part;
-        done = 0;
     }
     return true;
 }

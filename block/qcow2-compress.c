@@ -182,23 +182,6 @@ static int write_packed(Qcow2 *q, uint64_t guest, const uint8_t *data, uint32_t 
     return ret;
 }
 
-static void gather(uint8_t *to, const struct iovec *iov, int niov, size_t skip, size_t len)
-{
-    for (int i = 0; i < niov && len; i++) {
-        size_t part;
-
-        if (skip >= iov[i].iov_len) {
-            skip -= iov[i].iov_len;
-            continue;
-        }
-        part = MIN(iov[i].iov_len - skip, len);
-        memcpy(to, (uint8_t *)iov[i].iov_base + skip, part);
-        to += part;
-        len -= part;
-        skip = 0;
-    }
-}
-
 int qcow2_write_compressed(Qcow2 *q, uint64_t offset, uint64_t bytes, const struct iovec *iov, int niov)
 {
     g_autofree uint8_t *plain = g_try_malloc(q->cluster_size), *packed = g_try_malloc(q->cluster_size);
@@ -211,7 +194,7 @@ int qcow2_write_compressed(Qcow2 *q, uint64_t offset, uint64_t bytes, const stru
         size_t len = MIN(bytes - done, q->cluster_size);
         Job job = { q->compression, plain, q->cluster_size, packed, q->cluster_size - 1 };
 
-        gather(plain, iov, niov, done, len);
+        iov_copy_out(plain, iov, niov, done, len);
         memset(plain + len, 0, q->cluster_size - len);
         ret = co_worker_run(pack_job, &job);
         if (ret == -ENOSPC) {

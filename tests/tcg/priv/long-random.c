@@ -5,26 +5,12 @@
  */
 #include "arch64.h"
 #include "descriptor-model.h"
+#include "random.h"
 
 #define ROUNDS 4000
 #define CR0_WP (1ull << 16)
 #define CR4_SMEP (1ull << 20)
 enum { LOAD, STORE, FETCH, KINDS };
-
-static uint64_t seed;
-
-static uint64_t random64(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
-}
-
-static bool one_in(unsigned n)
-{
-    return random64() % n == 0;
-}
 
 /* ---- page tables ---- */
 
@@ -33,9 +19,9 @@ static uint64_t random_entry(uint64_t address, bool large_possible)
 {
     uint64_t bits = (one_in(8) ? 0 : PTE_P) | (one_in(3) ? 0 : PTE_W) | (one_in(3) ? 0 : PTE_U);
 
-    bits |= random64() & (PTE_A | PTE_D | PTE_G | 0xe00 | 0x7ff0000000000000ull);
+    bits |= random_word() & (PTE_A | PTE_D | PTE_G | 0xe00 | 0x7ff0000000000000ull);
     bits |= one_in(6) ? PTE_NX : 0;
-    bits |= one_in(12) ? 1ull << (phys_bits() + random64() % (52 - phys_bits())) : 0;
+    bits |= one_in(12) ? 1ull << (phys_bits() + random_word() % (52 - phys_bits())) : 0;
     if (large_possible && one_in(4)) {
         bits |= PTE_PS;
         address = one_in(3) ? address : 0;
@@ -121,7 +107,7 @@ TEST(random_page_tables_give_what_the_rules_say)
     pages_reset();
     seed = 0x9e3779b97f4a7c15ull;
     for (unsigned i = 0; i < ROUNDS && wrong < 5; i++) {
-        unsigned kind = random64() % KINDS;
+        unsigned kind = random_word() % KINDS;
         bool user = kind != FETCH && one_in(2);
         Word error;
         int want, got;
@@ -163,8 +149,8 @@ TEST(random_descriptors_load_as_the_rules_say)
 
     seed = 0x123456789abcdefull;
     for (unsigned i = 0; i < ROUNDS && wrong < 5; i++) {
-        unsigned access = random64() & 0xff, rpl = random64() & 3;
-        uint64_t desc = (random64() & 0xffff00ffffffffffull) | (uint64_t)access << 40;
+        unsigned access = random_word() & 0xff, rpl = random_word() & 3;
+        uint64_t desc = (random_word() & 0xffff00ffffffffffull) | (uint64_t)access << 40;
         unsigned sel = gdt_set(0, desc) | rpl;
         bool is_ss = one_in(3);
         int want = model_load(access, rpl, is_ss), got;
@@ -192,9 +178,9 @@ TEST(random_system_descriptors_do_no_harm)
 
     seed = 0xfedcba987654321ull;
     for (unsigned i = 0; i < ROUNDS; i++) {
-        unsigned sel = gdt_set(0, random64());
+        unsigned sel = gdt_set(0, random_word());
 
-        gdt_set(1, one_in(3) ? 0 : random64());
+        gdt_set(1, one_in(3) ? 0 : random_word());
         p.sel = (uint16_t)sel;
         faults += CATCH(__asm__ volatile("lldt %w0" : : "r"(sel))) != NONE;
         if ((gdt_table[GDT_FREE] >> 40 & 0x1f) != 9) {

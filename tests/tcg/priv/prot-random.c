@@ -6,26 +6,12 @@
  */
 #include "paging32.h"
 #include "descriptor-model.h"
+#include "random.h"
 
 #define ROUNDS 3000
 #define CR0_WP (1u << 16)
 #define EFER 0xc0000080
 enum { LOAD, STORE, FETCH, KINDS };
-
-static uint32_t seed;
-
-static uint32_t random32(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 17;
-    seed ^= seed << 5;
-    return seed;
-}
-
-static bool one_in(unsigned n)
-{
-    return random32() % n == 0;
-}
 
 /* ---- page tables ---- */
 
@@ -112,18 +98,18 @@ static int do_access(const Round *r)
 /* Bits of an entry that are mostly right. A large page is at 0, where the kernel is not. */
 static uint64_t random_entry(const Round *r, uint32_t address, bool directory)
 {
-    uint64_t e = (one_in(8) ? 0 : P) | (one_in(3) ? 0 : W) | (one_in(3) ? 0 : U) | (random32() & (A | D | 0xe00));
+    uint64_t e = (one_in(8) ? 0 : P) | (one_in(3) ? 0 : W) | (one_in(3) ? 0 : U) | (random_word() & (A | D | 0xe00));
 
     if (directory && one_in(3)) {
         address = 0;
         e |= PS;
         if (one_in(4)) {
-            e |= 1u << (13 + random32() % (r->pae ? 8 : 9));
+            e |= 1u << (13 + random_word() % (r->pae ? 8 : 9));
         }
     }
     if (r->pae) {
         e |= one_in(6) ? 1ull << 63 : 0;
-        e |= one_in(12) ? 1ull << (physical_bits() + random32() % (63 - physical_bits())) : 0;
+        e |= one_in(12) ? 1ull << (physical_bits() + random_word() % (63 - physical_bits())) : 0;
     }
     return address | e;
 }
@@ -137,7 +123,7 @@ static bool leads_nowhere(const Round *r, uint64_t directory)
 static bool random_round(bool pae, unsigned number)
 {
     bool can_nx = pae && cpu_has(0x80000001, 3, 20), can_smep = cpu_has(7, 1, 7);
-    Round r = { .kind = random32() % KINDS, .pae = pae };
+    Round r = { .kind = random_word() % KINDS, .pae = pae };
     uint64_t directory, table;
     Word error;
     int want, got;
@@ -241,7 +227,7 @@ static uint32_t random_offset(uint32_t limit)
 {
     uint32_t near = one_in(4) ? 0xffff : one_in(8) ? 0 : limit;
 
-    return (one_in(6) ? random32() : near + random32() % 8 - 4) & 0xffff;
+    return (one_in(6) ? random_word() : near + random_word() % 8 - 4) & 0xffff;
 }
 
 static unsigned check_accesses(unsigned sel, unsigned access, uint32_t limit, bool big)
@@ -249,7 +235,7 @@ static unsigned check_accesses(unsigned sel, unsigned access, uint32_t limit, bo
     unsigned wrong = 0;
 
     for (unsigned i = 0; i < 4; i++) {
-        unsigned size = 1u << random32() % 3;
+        unsigned size = 1u << random_word() % 3;
         bool store = one_in(2);
         uint32_t offset = random_offset(limit);
         bool fine = in_limit(access, limit, big, offset, size) && !(store && ((access & 8) || !(access & 2)));
@@ -275,8 +261,8 @@ TEST(random_descriptors_load_and_limit_as_the_rules_say)
 
     seed = 0x12345678;
     for (unsigned i = 0; i < ROUNDS && wrong < 5; i++) {
-        unsigned access = random32() & 0xff, rpl = random32() & 3, flags = random32() & 15, sel;
-        uint32_t limit = flags & 8 ? random32() % 16 : random32() & 0xffff;
+        unsigned access = random_word() & 0xff, rpl = random_word() & 3, flags = random_word() & 15, sel;
+        uint32_t limit = flags & 8 ? random_word() % 16 : random_word() & 0xffff;
         bool is_ss = one_in(4);
         int want = model_load(access, rpl, is_ss), got;
 
@@ -306,11 +292,11 @@ TEST(random_descriptors_answer_as_the_rules_say)
 
     seed = 0xfedcba98;
     for (unsigned i = 0; i < ROUNDS && wrong < 5; i++) {
-        unsigned access = random32() & 0xff, rpl = random32() & 3, sel, dpl = access >> 5 & 3;
+        unsigned access = random_word() & 0xff, rpl = random_word() & 3, sel, dpl = access >> 5 & 3;
         bool seg = access & 16, code = access & 8, conforming = seg && code && (access & 4), visible, z[4], want[4];
         uint32_t v;
 
-        sel = gdt_set(0, descriptor(0, random32() & 0xfffff, access, random32() & 15)) | rpl;
+        sel = gdt_set(0, descriptor(0, random_word() & 0xfffff, access, random_word() & 15)) | rpl;
         visible = conforming || dpl >= rpl;
         want[0] = visible && (seg || (lar_types >> (access & 15) & 1));
         want[1] = visible && (seg || (lsl_types >> (access & 15) & 1));
@@ -338,7 +324,8 @@ TEST(random_system_descriptors_do_no_harm)
 
     seed = 0xdecade01;
     for (unsigned i = 0; i < ROUNDS; i++) {
-        unsigned sel = gdt_set(0, random32() | (uint64_t)random32() << 32), type = gdt_table[GDT_FREE] >> 40 & 0x1f;
+        unsigned sel = gdt_set(0, random_word() | (uint64_t)random_word() << 32),
+                 type = gdt_table[GDT_FREE] >> 40 & 0x1f;
 
         faults += CATCH(__asm__ volatile("lldt %w0" : : "r"(sel))) != NONE;
         if (type != 9 && type != 1) {
