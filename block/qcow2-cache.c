@@ -160,15 +160,18 @@ static int barrier(Qcow2 *q)
     return ret;
 }
 
-static int write_be64s(Qcow2 *q, uint64_t offset, const uint64_t *values, uint32_t from, uint32_t to)
+int qcow2_write_be64s(Qcow2 *q, uint64_t offset, const uint64_t *values, uint64_t from, uint64_t to)
 {
-    g_autofree uint64_t *be = g_new(uint64_t, to - from);
+    g_autofree uint64_t *be = g_try_new(uint64_t, to - from);
 
-    for (uint32_t i = from; i < to; i++) {
+    if (!be) {
+        return -ENOMEM;
+    }
+    for (uint64_t i = from; i < to; i++) {
         be[i - from] = GUINT64_TO_BE(values[i]);
     }
     q->dirty_data = true;
-    return block_run_write(q->file, offset + from * 8ull, be, (to - from) * 8ull);
+    return block_run_write(q->file, offset + from * 8, be, (to - from) * 8);
 }
 
 static int write_reftable(Qcow2 *q)
@@ -181,7 +184,7 @@ static int write_reftable(Qcow2 *q)
     ret = barrier(q);
     if (!ret) {
         block_event(q->file, BLOCK_EVENT_REFTABLE_UPDATE);
-        ret = write_be64s(q, q->reftable_offset, q->reftable, q->reftable_dirty_from, q->reftable_dirty_to);
+        ret = qcow2_write_be64s(q, q->reftable_offset, q->reftable, q->reftable_dirty_from, q->reftable_dirty_to);
     }
     if (!ret) {
         q->reftable_dirty_from = UINT32_MAX;
@@ -200,7 +203,7 @@ static int write_l1(Qcow2 *q)
             int ret;
 
             block_event(q->file, BLOCK_EVENT_L1_UPDATE);
-            ret = write_be64s(q, q->l1_offset, q->l1, i * 64, MIN(i * 64 + 64, q->l1_size));
+            ret = qcow2_write_be64s(q, q->l1_offset, q->l1, i * 64, MIN(i * 64 + 64, q->l1_size));
             if (ret) {
                 return ret;
             }
@@ -219,8 +222,13 @@ bool qcow2_has_dirty(const Qcow2 *q)
 
 int qcow2_write_metadata(Qcow2 *q)
 {
-    int ret = q->header_dirty ? qcow2_header_write(q) : 0;
+    int ret = 0;
 
+    if (q->header_dirty) {
+        ret = qcow2_header_write(q);
+        ret = ret ? ret : barrier(q);
+        q->header_dirty = ret;      /* nothing that the other header points to is touched before it is gone for good */
+    }
     if (ret) {
         return ret;
     }
@@ -272,7 +280,7 @@ static int make_room(Qcow2 *q, SliceCache *c)
         if (!c->n_dirty) {
             return 0;       /* all are in use: a little more memory than planned */
         }
-        ret = c == &q->ref_cache ? write_dirty(q, c, false) : qcow2_write_metadata(q);
+        ret = c == &q->ref_cache && !q->header_dirty ? write_dirty(q, c, false) : qcow2_write_metadata(q);
         if (ret) {
             return ret;
         }

@@ -6,15 +6,12 @@
 #include "qemu/osdep.h"
 #include "qcow2.h"
 
-#define CHUNK_BITS  12
-#define CHUNK       (1u << CHUNK_BITS)
-
 typedef struct Check {
     Qcow2 *q;
     BlockCheck *c;
     unsigned fix;
     uint64_t file_size;
-    GHashTable *chunks;         /* cluster >> CHUNK_BITS -> uint32_t[CHUNK] */
+    Qcow2Counts counts;         /* of references */
     uint64_t next_data;         /* where the next cluster would follow without a gap; 0: the first */
     uint64_t end_cluster;       /* behind the last one counted or referred to */
     bool rebuild;               /* the refcount structure itself is broken */
@@ -36,25 +33,11 @@ static void say(Check *k, const char *fmt, ...)
     }
 }
 
-/* ---- counters ---------------------------------------------------------------------------------------------------- */
-
-static uint32_t *counter(Check *k, uint64_t cluster, bool make)
-{
-    gint64 key = cluster >> CHUNK_BITS;
-    uint32_t *chunk = g_hash_table_lookup(k->chunks, &key);
-
-    if (!chunk && make) {
-        chunk = g_new0(uint32_t, CHUNK);
-        g_hash_table_insert(k->chunks, g_memdup2(&key, sizeof(key)), chunk);
-    }
-    return chunk ? &chunk[cluster & (CHUNK - 1)] : NULL;
-}
+/* ---- references -------------------------------------------------------------------------------------------------- */
 
 static uint64_t counted(Check *k, uint64_t cluster)
 {
-    uint32_t *n = counter(k, cluster, false);
-
-    return n ? *n : 0;
+    return qcow2_counted(&k->counts, cluster);
 }
 
 static void refer(Check *k, uint64_t offset, uint64_t bytes)
@@ -75,14 +58,12 @@ static void refer(Check *k, uint64_t offset, uint64_t bytes)
     }
     last = (offset + bytes - 1) >> k->q->cluster_bits;
     for (uint64_t i = first; i <= last; i++) {
-        uint32_t *n = counter(k, i, true);
+        uint32_t *n = qcow2_counter(&k->counts, i);
 
         *n += *n < UINT32_MAX;
         k->end_cluster = MAX(k->end_cluster, i + 1);
     }
 }
-
-/* ---- references -------------------------------------------------------------------------------------------------- */
 
 static void refer_cluster(Check *k, uint64_t entry, uint64_t bitmap, bool is_active)
 {
@@ -295,13 +276,6 @@ static void compare_block(Check *k, uint32_t i)
     }
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-    gint64 x = *(const gint64 *)a, y = *(const gint64 *)b;
-
-    return x < y ? -1 : x > y;
-}
-
 static bool has_block(Qcow2 *q, uint64_t cluster)
 {
     uint64_t i = cluster >> q->refblock_bits;
@@ -309,24 +283,9 @@ static bool has_block(Qcow2 *q, uint64_t cluster)
     return i < q->reftable_size && q->reftable[i] && qcow2_aligned(q, q->reftable[i]);
 }
 
-/* The numbers that are keys of the set, smallest first. */
-static GArray *sorted_keys(GHashTable *set)
-{
-    GArray *keys = g_array_new(FALSE, FALSE, sizeof(gint64));
-    GHashTableIter iter;
-    gpointer key;
-
-    g_hash_table_iter_init(&iter, set);
-    while (g_hash_table_iter_next(&iter, &key, NULL)) {
-        g_array_append_val(keys, *(gint64 *)key);
-    }
-    g_array_sort(keys, compare_keys);
-    return keys;
-}
-
 static void compare_all(Check *k)
 {
-    g_autoptr(GArray) keys = sorted_keys(k->chunks);
+    g_autoptr(GArray) keys = qcow2_counts_chunks(&k->counts);
     Qcow2 *q = k->q;
 
     for (uint32_t i = 0; i < q->reftable_size; i++) {
@@ -335,9 +294,9 @@ static void compare_all(Check *k)
         }
     }
     for (unsigned i = 0; i < keys->len; i++) {
-        uint64_t base = (uint64_t)g_array_index(keys, gint64, i) << CHUNK_BITS;
+        uint64_t base = g_array_index(keys, gint64, i) * QCOW2_COUNTS_CHUNK;
 
-        for (uint64_t c = base; c < base + CHUNK; c++) {
+        for (uint64_t c = base; c < base + QCOW2_COUNTS_CHUNK; c++) {
             if (counted(k, c) && !has_block(q, c)) {
                 compare_one(k, c, 0, false, NULL, 0, NULL);
             }
@@ -421,149 +380,10 @@ static void check_copied(Check *k)
     }
 }
 
-/* ---- a new refcount structure ------------------------------------------------------------------------------------ */
-
-/* Blocks for all that is referred to, then the table, behind the end of the file; the header switches. */
-typedef struct Rebuild {
-    Check *k;
-    unsigned order, block_bits;
-    uint64_t start, n_blocks, table;    /* clusters: of the first block; of blocks; of the table */
-    GHashTable *regions;                /* gint64: what each block counts */
-    uint64_t *entries, n_entries;
-} Rebuild;
-
-static void add_region(Rebuild *r, uint64_t cluster)
-{
-    gint64 region = cluster >> r->block_bits;
-
-    if (!g_hash_table_contains(r->regions, &region)) {
-        g_hash_table_add(r->regions, g_memdup2(&region, sizeof(region)));
-    }
-}
-
-static int find_regions(Rebuild *r)
-{
-    g_autoptr(GArray) keys = sorted_keys(r->k->chunks);
-    uint64_t max_refs = r->order == 6 ? INT64_MAX : (1ull << (1u << r->order)) - 1;
-
-    for (unsigned i = 0; i < keys->len; i++) {
-        uint64_t base = (uint64_t)g_array_index(keys, gint64, i) << CHUNK_BITS;
-
-        for (uint64_t c = base; c < base + CHUNK; c++) {
-            if (counted(r->k, c) > max_refs) {
-                return -EFBIG;
-            }
-            if (counted(r->k, c)) {
-                add_region(r, c);
-            }
-        }
-    }
-    return 0;
-}
-
-/* The new blocks and the table are counted too: until nothing changes any more. */
-static int plan_rebuild(Rebuild *r)
-{
-    Qcow2 *q = r->k->q;
-    uint64_t total = 0, last = 1;
-
-    while (total != last) {
-        last = total;
-        for (uint64_t c = r->start >> r->block_bits; c <= (r->start + total) >> r->block_bits; c++) {
-            add_region(r, c << r->block_bits);
-        }
-        r->n_blocks = g_hash_table_size(r->regions);
-        r->table = qcow2_clusters(q, (((r->start + total) >> r->block_bits) + 1) * 8);
-        total = r->n_blocks + r->table;
-    }
-    r->n_entries = (r->table << q->cluster_bits) / 8;
-    if (r->n_entries * 8 > QCOW2_REFTABLE_MAX) {
-        return -EFBIG;
-    }
-    for (uint64_t c = r->start; c < r->start + total; c++) {
-        *counter(r->k, c, true) = 1;
-    }
-    return 0;
-}
-
-static int write_blocks(Rebuild *r)
-{
-    Qcow2 *q = r->k->q;
-    g_autoptr(GArray) list = sorted_keys(r->regions);
-    g_autofree uint8_t *buf = g_try_malloc(q->cluster_size);
-    int ret = buf ? 0 : -ENOMEM;
-
-    for (unsigned i = 0; i < list->len && !ret; i++) {
-        uint64_t region = g_array_index(list, gint64, i);
-
-        memset(buf, 0, q->cluster_size);
-        for (uint64_t j = 0; j < 1ull << r->block_bits; j++) {
-            qcow2_refcount_put(buf, r->order, j, counted(r->k, (region << r->block_bits) + j));
-        }
-        r->entries[region] = (r->start + i) << q->cluster_bits;
-        ret = block_run_write(q->file, r->entries[region], buf, q->cluster_size);
-    }
-    return ret;
-}
-
-static int write_table(const Rebuild *r)
-{
-    Qcow2 *q = r->k->q;
-    g_autofree uint64_t *be = g_try_new(uint64_t, r->n_entries);
-    int ret;
-
-    if (!be) {
-        return -ENOMEM;
-    }
-    for (uint64_t i = 0; i < r->n_entries; i++) {
-        be[i] = GUINT64_TO_BE(r->entries[i]);
-    }
-    ret = block_run_write(q->file, (r->start + r->n_blocks) << q->cluster_bits, be, r->n_entries * 8);
-    return ret ? ret : block_run_flush(q->file);
-}
-
-static int switch_structure(Rebuild *r)
-{
-    Qcow2 *q = r->k->q;
-    int ret;
-
-    g_free(q->reftable);
-    q->reftable = g_steal_pointer(&r->entries);
-    q->reftable_size = r->n_entries;
-    q->reftable_offset = (r->start + r->n_blocks) << q->cluster_bits;
-    q->refcount_order = r->order;
-    q->refblock_bits = r->block_bits;
-    q->reftable_dirty_from = UINT32_MAX;
-    q->reftable_dirty_to = 0;
-    r->k->end_cluster = r->start + r->n_blocks + r->table;
-    ret = qcow2_header_write(q);
-    return ret ? ret : block_run_flush(q->file);
-}
-
-static int write_structure(Check *k, unsigned order)
-{
-    g_autoptr(GHashTable) regions = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-    Rebuild r = {
-        .k = k, .order = order, .block_bits = k->q->cluster_bits + 3 - order, .regions = regions,
-        .start = MAX(qcow2_clusters(k->q, k->file_size), k->end_cluster),
-    };
-    int ret = find_regions(&r);
-
-    ret = ret ? ret : plan_rebuild(&r);
-    if (!ret) {
-        r.entries = g_try_new0(uint64_t, r.n_entries);
-        ret = r.entries ? write_blocks(&r) : -ENOMEM;
-    }
-    ret = ret ? ret : write_table(&r);
-    ret = ret ? ret : switch_structure(&r);
-    g_free(r.entries);
-    return ret;
-}
-
 static void new_check(Check *k, Qcow2 *q, BlockCheck *c, unsigned fix)
 {
     *k = (Check){ .q = q, .c = c, .fix = fix, .file_size = block_size(q->file) };
-    k->chunks = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
+    qcow2_counts_init(&k->counts);
 }
 
 static void forget_all(Qcow2 *q)
@@ -572,6 +392,21 @@ static void forget_all(Qcow2 *q)
     qcow2_forget(&q->ref_cache, 0, UINT64_MAX);
     q->free_hint = 0;
     q->compressed_at = 0;
+}
+
+static int write_structure(Check *k, unsigned order)
+{
+    Qcow2 *q = k->q;
+    Qcow2Refs refs;
+    int ret = qcow2_write_refs(q, &k->counts, NULL, order, MAX(qcow2_clusters(q, k->file_size), k->end_cluster), &refs);
+
+    if (!ret) {
+        refs = qcow2_swap_refs(q, refs);
+        g_free(refs.entries);
+        ret = qcow2_header_write(q);
+        ret = ret ? ret : block_run_flush(q->file);
+    }
+    return ret;
 }
 
 int qcow2_rebuild_refcounts(Qcow2 *q, unsigned order)
@@ -584,7 +419,7 @@ int qcow2_rebuild_refcounts(Qcow2 *q, unsigned order)
     k.quiet = true;
     count_all(&k, false);
     ret = none.check_errors ? -EIO : write_structure(&k, order);
-    g_hash_table_destroy(k.chunks);
+    qcow2_counts_free(&k.counts);
     forget_all(q);
     qcow2_note_metadata(q);
     return ret;
@@ -650,6 +485,6 @@ bool qcow2_check(BlockNode *n, BlockCheck *c, unsigned fix, Error **errp)
         }
     }
     c->image_end = k.end_cluster << q->cluster_bits;
-    g_hash_table_destroy(k.chunks);
+    qcow2_counts_free(&k.counts);
     return ok;
 }

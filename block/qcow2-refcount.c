@@ -230,19 +230,11 @@ static int write_new_blocks(Qcow2 *q, NewTable *t)
 
 static int write_new_table(Qcow2 *q, const NewTable *t)
 {
-    g_autofree uint64_t *be = g_try_new(uint64_t, t->size);
     int ret;
 
-    if (!be) {
-        return -ENOMEM;
-    }
-    for (uint64_t i = 0; i < t->size; i++) {
-        be[i] = GUINT64_TO_BE(t->entries[i]);
-    }
     block_event(q->file, BLOCK_EVENT_REFBLOCK_ALLOC_WRITE_TABLE);
-    ret = block_run_write(q->file, new_table_offset(q, t), be, t->size * 8);
+    ret = qcow2_write_be64s(q, new_table_offset(q, t), t->entries, 0, t->size);
     /* Blocks the old table learned of have to be there too. */
-    q->dirty_data = true;
     for (Slice *s = q->ref_cache.oldest; s && !ret; s = s->newer) {
         if (s->dirty) {
             ret = block_run_write(q->file, s->offset, s->data, q->slice_size);
@@ -459,12 +451,12 @@ void qcow2_free_later(Qcow2 *q, uint64_t offset, uint64_t bytes)
 }
 
 /* Space the guest gave up goes back to the host when the drive is told to. */
-static void discard_free(Qcow2 *q, uint64_t cluster)
+void qcow2_give_back(Qcow2 *q, uint64_t offset, uint64_t bytes)
 {
-    BlockOp op = { .kind = BLOCK_DISCARD, .offset = cluster << q->cluster_bits, .bytes = q->cluster_size };
+    BlockOp op = { .kind = BLOCK_DISCARD, .offset = offset, .bytes = bytes };
 
     if (q->n->discard) {
-        block_run(q->file, &op);        /* advice */
+        block_run(q->file, &op);
     }
 }
 
@@ -495,7 +487,7 @@ int qcow2_apply_frees(Qcow2 *q)
                 continue;
             }
             qcow2_forget(&q->l2_cache, offset, q->cluster_size);
-            discard_free(q, c);
+            qcow2_give_back(q, offset, q->cluster_size);
         }
     }
     return result == -EINVAL ? 0 : result;

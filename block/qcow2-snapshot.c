@@ -2,9 +2,8 @@
 /*
  * qcow2: internal snapshots. Specification: "Snapshots".
  *
- * A snapshot is another L1 table that refers to the same L2 tables and clusters; each of them counts one more. The
- * order of steps leaves leaks at most when it is cut short: counts go up before somebody refers to them and down after.
- * Only counts and COPIED bits disagree for a moment: the dirty bit (version 3) has that repaired.
+ * A snapshot is another L1 table that refers to the same L2 tables and clusters; each of them counts one more. Each
+ * operation is a draft of the image as it will be (qcow2-draft.c), which becomes valid at once.
  *
  * The state of a machine is written as if the disk were longer, from the first L1 entry behind its end on. The snapshot
  * keeps these tables; the active L1 table loses them as soon as it is made.
@@ -125,175 +124,19 @@ static void put_entry(const Qcow2 *q, GByteArray *out, const Qcow2Snapshot *s)
     }
 }
 
-/* A new table next to the old one; the header switches. list becomes q's. */
-static int write_table(Qcow2 *q, Qcow2Snapshot *list, unsigned n)
+/* The table of a draft. */
+static int write_table(Qcow2Draft *d, const Qcow2Snapshot *list, unsigned n)
 {
     g_autoptr(GByteArray) out = g_byte_array_new();
-    uint64_t old_offset = q->snapshots_offset, old_bytes = q->snapshots_bytes, offset = 0;
-    unsigned old_n = q->n_snapshots;
-    int ret = 0;
 
     for (unsigned i = 0; i < n; i++) {
-        put_entry(q, out, &list[i]);
+        put_entry(d->q, out, &list[i]);
     }
-    if (out->len > QCOW2_SNAP_TABLE_MAX) {
-        return -EFBIG;
-    }
-    if (n) {
-        ret = qcow2_alloc_all(q, qcow2_clusters(q, out->len), &offset);
-        ret = ret ? ret : qcow2_flush(q);
-        ret = ret ? ret : block_run_write(q->file, offset, out->data, out->len);
-        ret = ret ? ret : block_run_flush(q->file);
-    }
-    if (ret) {
-        return ret;
-    }
-    q->n_snapshots = n;
-    q->snapshots_offset = offset;
-    q->snapshots_bytes = out->len;
-    ret = qcow2_header_write(q);
-    ret = ret ? ret : block_run_flush(q->file);
-    if (ret) {
-        q->header_dirty = true;
-        q->n_snapshots = old_n;
-        q->snapshots_offset = old_offset;
-        q->snapshots_bytes = old_bytes;
-        return ret;
-    }
-    q->snapshots = list;
-    if (old_n && old_bytes) {
-        qcow2_free_later(q, old_offset, old_bytes);
-    }
-    return 0;
-}
-
-/* ---- counting what a table refers to ----------------------------------------------------------------------------- */
-
-typedef struct Walk {
-    int64_t delta;
-    uint64_t left;              /* steps still allowed; for undoing as much as was done */
-} Walk;
-
-static int count_range(Qcow2 *q, Walk *w, uint64_t offset, uint64_t bytes)
-{
-    if (!w->left) {
-        return -ECANCELED;
-    }
-    w->left--;
-    return qcow2_add_refcount(q, offset, bytes, w->delta);
-}
-
-static int count_entry(Qcow2 *q, Walk *w, uint64_t entry)
-{
-    uint64_t offset;
-    uint32_t bytes;
-
-    if (entry & QCOW2_COMPRESSED) {
-        qcow2_packed_range(q, entry, &offset, &bytes);
-        return count_range(q, w, offset, bytes);
-    }
-    if (entry & QCOW2_OFFSET) {
-        if (!qcow2_aligned(q, entry & QCOW2_OFFSET)) {
-            return -EIO;
-        }
-        return count_range(q, w, entry & QCOW2_OFFSET, q->cluster_size);
-    }
-    return 0;
-}
-
-static int count_walk(Qcow2 *q, Walk *w, const uint64_t *l1, uint32_t l1_size)
-{
-    g_autofree uint8_t *table = g_try_malloc(q->cluster_size);
-    int ret = table ? 0 : -ENOMEM;
-
-    for (uint32_t i = 0; i < l1_size && !ret; i++) {
-        uint64_t offset = l1[i] & QCOW2_OFFSET;
-
-        if (!offset) {
-            continue;
-        }
-        ret = qcow2_aligned(q, offset) ? block_run_read(q->file, offset, table, q->cluster_size) : -EIO;
-        for (uint32_t at = 0; at < q->cluster_size && !ret; at += q->entry_size) {
-            ret = count_entry(q, w, load_be64(table + at));
-        }
-        if (!ret) {
-            ret = count_range(q, w, offset, q->cluster_size);
-        }
-    }
-    return ret;
-}
-
-/* The tables in memory must have been written. What fails is undone. */
-int qcow2_count_tables(Qcow2 *q, const uint64_t *l1, uint32_t l1_size, int64_t delta)
-{
-    Walk w = { delta, UINT64_MAX };
-    int ret = count_walk(q, &w, l1, l1_size);
-
-    if (ret) {
-        Walk undo = { -delta, UINT64_MAX - w.left - 1 };
-
-        count_walk(q, &undo, l1, l1_size);
-    }
-    return ret;
-}
-
-/* ---- COPIED ------------------------------------------------------------------------------------------------------ */
-
-static int is_sole(Qcow2 *q, uint64_t offset, bool *sole)
-{
-    uint64_t refs;
-    int ret = qcow2_get_refcount(q, offset >> q->cluster_bits, &refs);
-
-    *sole = refs == 1;
-    return ret;
-}
-
-static int fix_slice(Qcow2 *q, uint64_t offset)
-{
-    Slice *s;
-    int ret = qcow2_get(q, &q->l2_cache, offset, true, &s);
-
-    for (unsigned i = 0; !ret && i < qcow2_slice_entries(q); i++) {
-        uint64_t entry = qcow2_l2_entry(q, s, i), fixed = entry & ~QCOW2_COPIED;
-        bool sole;
-
-        if (entry & QCOW2_COMPRESSED || !(entry & QCOW2_OFFSET)) {
-            continue;
-        }
-        ret = is_sole(q, entry & QCOW2_OFFSET, &sole);
-        fixed |= sole ? QCOW2_COPIED : 0;
-        if (!ret && fixed != entry) {
-            qcow2_l2_set(q, s, i, fixed, qcow2_l2_bitmap(q, s, i));
-        }
-    }
-    if (!ret) {
-        qcow2_put(s);
-    }
-    return ret;
-}
-
-int qcow2_fix_copied(Qcow2 *q)
-{
-    int ret = 0;
-
-    for (uint32_t i = 0; i < q->l1_size && !ret; i++) {
-        uint64_t offset = q->l1[i] & QCOW2_OFFSET, fixed = offset;
-        bool sole;
-
-        if (!offset) {
-            continue;
-        }
-        ret = is_sole(q, offset, &sole);
-        fixed |= sole ? QCOW2_COPIED : 0;
-        if (!ret && fixed != q->l1[i]) {
-            q->l1[i] = fixed;
-            qcow2_l1_changed(q, i);
-        }
-        for (uint32_t at = 0; at < q->cluster_size && !ret; at += q->slice_size) {
-            ret = fix_slice(q, offset + at);
-        }
-    }
-    return ret;
+    d->n_snapshots = n;
+    d->snapshots_offset = 0;
+    d->snapshots_bytes = out->len;
+    return out->len > QCOW2_SNAP_TABLE_MAX ? -EFBIG :
+           n ? qcow2_draft_write(d, out->data, out->len, &d->snapshots_offset) : 0;
 }
 
 static int settle(Qcow2 *q)
@@ -400,180 +243,164 @@ static char *new_id(Qcow2 *q)
     return g_strdup_printf("%" PRIu64, max + 1);
 }
 
-/* An L1 table for others: no entry in it may be written through. */
-static int write_l1_copy(Qcow2 *q, const uint64_t *l1, uint32_t size, uint64_t *offset)
+/* The list stays as it is in the file. */
+static void keep_table(Qcow2Draft *d)
 {
-    g_autofree uint64_t *be = g_new0(uint64_t, MAX(size, 1));
-    int ret = qcow2_alloc_all(q, qcow2_clusters(q, MAX(size, 1) * 8ull), offset);
+    Qcow2 *q = d->q;
 
-    for (uint32_t i = 0; i < size; i++) {
-        be[i] = GUINT64_TO_BE(l1[i] & ~QCOW2_COPIED);
+    d->n_snapshots = q->n_snapshots;
+    d->snapshots_offset = q->snapshots_offset;
+    d->snapshots_bytes = q->snapshots_bytes;
+}
+
+static int may_change(Qcow2 *q)
+{
+    return q->n->readonly || q->view_only ? -EROFS : q->incompat & QCOW2_INCOMPAT_CORRUPT ? -EIO : 0;
+}
+
+/* The tables behind the disk's end are a machine's state: the snapshot's, or of a save that was cut short. */
+static int draft_create(Qcow2Draft *d, Qcow2Snapshot *s)
+{
+    Qcow2 *q = d->q;
+    uint32_t disk = qcow2_l1_entries(q, d->disk_size);
+    uint64_t *l1 = g_memdup2(q->l1, q->l1_size * sizeof(*l1));
+    int ret = 0;
+
+    d->l1 = l1;
+    d->l1_size = q->l1_size;
+    s->l1_size = s->info.vm_state_size ? q->l1_size : disk;
+    if (!s->info.vm_state_size) {
+        ret = qcow2_draft_count(d, l1, disk, q->l1_size, false);
     }
-    return ret ? ret : block_run_write(q->file, *offset, be, MAX(size, 1) * 8ull);
+    ret = ret ? ret : qcow2_draft_count(d, l1, 0, disk, true);
+    ret = ret ? ret : qcow2_draft_write_l1(d, l1, s->l1_size, false, &s->l1_offset);
+    for (uint32_t i = disk; i < q->l1_size; i++) {
+        l1[i] = 0;
+    }
+    return ret;
 }
 
 bool qcow2_snapshot_create(BlockNode *n, const BlockSnapshot *info, Error **errp)
 {
     Qcow2 *q = n->state;
-    Qcow2Snapshot *list, *old = q->snapshots, *s;
-    int ret = n->readonly || q->view_only ? -EROFS : 0;
+    g_autofree Qcow2Snapshot *list = g_new0(Qcow2Snapshot, q->n_snapshots + 2);
+    Qcow2Snapshot *s = &list[q->n_snapshots];
+    int ret = may_change(q);
 
     if (q->n_snapshots >= QCOW2_SNAPSHOTS_MAX || strlen(info->name) > UINT16_MAX) {
         ret = -EFBIG;
     }
-    list = g_new0(Qcow2Snapshot, q->n_snapshots + 2);
-    memcpy(list, old, q->n_snapshots * sizeof(*list));
-    s = &list[q->n_snapshots];
+    memcpy(list, q->snapshots, q->n_snapshots * sizeof(*list));
     s->info = *info;
     s->info.id = new_id(q);
     s->info.name = g_strdup(info->name);
     s->info.disk_size = block_size(n);
-    s->l1_size = q->l1_size;
-
-    if (!ret && !info->vm_state_size) {
-        ret = qcow2_drop_behind(q, block_size(n));      /* of a save that was cut short */
-    }
-    ret = ret ? ret : settle(q);
-    ret = ret ? ret : write_l1_copy(q, q->l1, q->l1_size, &s->l1_offset);
     if (!ret) {
-        ret = qcow2_count_tables(q, q->l1, q->l1_size, 1);
-        if (ret) {
-            qcow2_free_later(q, s->l1_offset, MAX(q->l1_size, 1) * 8ull);
-        }
-    }
-    ret = ret ? ret : qcow2_set_incompat(q, QCOW2_INCOMPAT_DIRTY, 0);
-    ret = ret ? ret : qcow2_flush(q);
-    ret = ret ? ret : qcow2_fix_copied(q);
-    ret = ret ? ret : qcow2_flush(q);
-    ret = ret ? ret : write_table(q, list, q->n_snapshots + 1);
-    if (!ret && !q->lazy) {
-        ret = qcow2_set_incompat(q, 0, QCOW2_INCOMPAT_DIRTY);
+        Qcow2Draft d;
+
+        ret = qcow2_draft_begin(q, &d);
+        ret = ret ? ret : draft_create(&d, s);
+        ret = ret ? ret : write_table(&d, list, q->n_snapshots + 1);
+        ret = ret ? ret : qcow2_draft_commit(&d);
+        qcow2_draft_end(&d);
     }
     if (ret) {
         clear(s);
-        g_free(list);
-        settle(q);
         error_set_errno(errp, -ret, "snapshot '%s' cannot be made", info->name);
         return false;
     }
-    g_free(old);
-    ret = qcow2_drop_behind(q, block_size(n));
-    ret = ret ? ret : settle(q);
-    if (ret) {
-        error_set_errno(errp, -ret, "snapshot '%s' was made, then writing failed", info->name);
-    }
-    return !ret;
+    g_free(q->snapshots);
+    q->snapshots = g_steal_pointer(&list);
+    return true;
 }
 
-/* The tables of the snapshot become the active ones by a switch in the header. */
+/* The tables of the snapshot become the active ones as well. A machine's state stays the snapshot's. */
+static int draft_apply(Qcow2Draft *d, const Qcow2Snapshot *s)
+{
+    Qcow2 *q = d->q;
+    int ret = qcow2_read_l1(q, s->l1_offset, s->l1_size, &d->l1);
+
+    d->l1_size = ret ? 0 : s->l1_size;
+    d->disk_size = s->info.disk_size;
+    for (uint64_t i = qcow2_l1_entries(q, d->disk_size); i < d->l1_size; i++) {
+        d->l1[i] = 0;
+    }
+    keep_table(d);
+    ret = ret ? ret : qcow2_draft_count(d, q->l1, 0, q->l1_size, false);
+    return ret ? ret : qcow2_draft_count(d, d->l1, 0, d->l1_size, true);
+}
+
 bool qcow2_snapshot_apply(BlockNode *n, const char *name_or_id, Error **errp)
 {
     Qcow2 *q = n->state;
     Qcow2Snapshot *s = find_any(q, name_or_id);
-    uint64_t *l1 = NULL, *old_l1 = q->l1, old_offset = q->l1_offset, old_size = block_size(n), offset;
-    uint32_t old_n = q->l1_size;
-    int ret = s ? settle(q) : -ENOENT;
+    int ret = s ? may_change(q) : -ENOENT;
 
     if (!ret && (qcow2_l1_entries(q, s->info.disk_size) > s->l1_size || s->info.disk_size > INT64_MAX / 2)) {
         error_set(errp, "Failed to load snapshot: its L1 table is too small for its size");
         return false;
     }
-    ret = ret ? ret : n->readonly ? -EROFS : qcow2_read_l1(q, s->l1_offset, s->l1_size, &l1);
-    for (uint64_t i = ret ? s->l1_size : qcow2_l1_entries(q, s->info.disk_size); i < s->l1_size; i++) {
-        l1[i] = 0;              /* a machine's state stays the snapshot's */
+    if (!ret) {
+        Qcow2Draft d;
+
+        ret = qcow2_draft_begin(q, &d);
+        ret = ret ? ret : draft_apply(&d, s);
+        ret = ret ? ret : qcow2_draft_commit(&d);
+        qcow2_draft_end(&d);
     }
-    ret = ret ? ret : qcow2_count_tables(q, l1, s->l1_size, 1);
-    ret = ret ? ret : write_l1_copy(q, l1, s->l1_size, &offset);
-    ret = ret ? ret : qcow2_flush(q);
-    ret = ret ? ret : block_run_flush(q->file);
     if (ret) {
-        g_free(l1);
         error_set_errno(errp, -ret, "Failed to load snapshot");
-        return false;
-    }
-    for (uint32_t i = 0; i < s->l1_size; i++) {
-        l1[i] &= ~QCOW2_COPIED;
-    }
-    q->l1 = l1;
-    q->l1_size = s->l1_size;
-    q->l1_offset = offset;
-    n->size = s->info.disk_size;
-    g_free(q->l1_dirty);
-    q->l1_dirty = g_new0(bool, q->l1_size / 64 + 1);
-    ret = qcow2_header_write(q);
-    ret = ret ? ret : block_run_flush(q->file);
-    if (ret) {
-        g_free(q->l1);
-        g_free(q->l1_dirty);
-        q->l1 = old_l1;
-        q->l1_size = old_n;
-        q->l1_offset = old_offset;
-        q->header_dirty = true;
-        q->l1_dirty = g_new0(bool, old_n / 64 + 1);     /* settled before: nothing was */
-        n->size = old_size;
-        error_set_errno(errp, -ret, "Failed to load snapshot");
-        return false;
-    }
-    ret = qcow2_count_tables(q, old_l1, old_n, -1);
-    g_free(old_l1);
-    qcow2_free_later(q, old_offset, MAX(old_n, 1) * 8ull);
-    qcow2_forget(&q->l2_cache, 0, UINT64_MAX);
-    qcow2_note_metadata(q);
-    ret = ret ? ret : qcow2_fix_copied(q);
-    ret = ret ? ret : settle(q);
-    if (ret) {
-        error_set_errno(errp, -ret, "the snapshot is loaded, then writing failed");
     }
     return !ret;
+}
+
+static int draft_delete(Qcow2Draft *d, const Qcow2Snapshot *gone, const Qcow2Snapshot *list)
+{
+    Qcow2 *q = d->q;
+    g_autofree uint64_t *l1 = NULL;
+    int ret = qcow2_read_l1(q, gone->l1_offset, gone->l1_size, &l1);
+
+    d->l1 = g_memdup2(q->l1, q->l1_size * sizeof(*l1));
+    d->l1_size = q->l1_size;
+    ret = ret ? ret : write_table(d, list, q->n_snapshots - 1);
+    ret = ret ? ret : qcow2_draft_count(d, l1, 0, gone->l1_size, false);
+    return ret ? ret : qcow2_draft_free(d, gone->l1_offset, gone->l1_size * 8ull);
 }
 
 bool qcow2_snapshot_delete(BlockNode *n, const char *name_or_id, Error **errp)
 {
     Qcow2 *q = n->state;
-    Qcow2Snapshot *s = find_any(q, name_or_id), gone, *list, *old = q->snapshots;
-    uint64_t *l1 = NULL;
-    unsigned index, left = 0;
-    int ret;
+    Qcow2Snapshot *s = find_any(q, name_or_id), gone;
+    g_autofree Qcow2Snapshot *list = g_new0(Qcow2Snapshot, q->n_snapshots + 1);
+    unsigned left = 0;
+    int ret = may_change(q);
 
     if (!s) {
         error_set(errp, "snapshot not found");
         return false;
     }
     gone = *s;
-    index = s - q->snapshots;
-    list = g_new0(Qcow2Snapshot, q->n_snapshots);
     for (unsigned i = 0; i < q->n_snapshots; i++) {
-        if (i != index) {
-            list[left++] = old[i];
+        if (&q->snapshots[i] != s) {
+            list[left++] = q->snapshots[i];
         }
     }
-    ret = n->readonly || q->view_only ? -EROFS : settle(q);
-    ret = ret ? ret : qcow2_read_l1(q, gone.l1_offset, gone.l1_size, &l1);
-    ret = ret ? ret : qcow2_set_incompat(q, QCOW2_INCOMPAT_DIRTY, 0);
-    ret = ret ? ret : write_table(q, list, left);
+    if (!ret) {
+        Qcow2Draft d;
+
+        ret = qcow2_draft_begin(q, &d);
+        ret = ret ? ret : draft_delete(&d, &gone, list);
+        ret = ret ? ret : qcow2_draft_commit(&d);
+        qcow2_draft_end(&d);
+    }
     if (ret) {
-        g_free(list);
-        g_free(l1);
         error_set_errno(errp, -ret, "snapshot '%s' cannot be deleted", name_or_id);
         return false;
     }
-    g_free(old);
-    ret = qcow2_count_tables(q, l1, gone.l1_size, -1);
-    qcow2_free_later(q, gone.l1_offset, MAX(gone.l1_size, 1) * 8ull);
-    ret = ret ? ret : settle(q);
-    qcow2_forget(&q->l2_cache, 0, UINT64_MAX);
-    qcow2_note_metadata(q);
-    ret = ret ? ret : qcow2_fix_copied(q);
-    ret = ret ? ret : settle(q);
-    if (!ret && !q->lazy) {
-        ret = qcow2_set_incompat(q, 0, QCOW2_INCOMPAT_DIRTY);
-    }
-    g_free(l1);
     clear(&gone);
-    if (ret) {
-        error_set_errno(errp, -ret, "the snapshot is deleted, its space could not be freed");
-    }
-    return !ret;
+    g_free(q->snapshots);
+    q->snapshots = g_steal_pointer(&list);
+    return true;
 }
 
 bool qcow2_snapshot_load(BlockNode *n, const char *id, const char *name, Error **errp)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * qcow2, versions 2 and 3: what its parts share. See "qcow2" in docs/block.md for the invariants.
+ * qcow2, versions 2 and 3: what its parts share. See docs/qcow2.md for the invariants.
  *
  *   qcow2.c             opening, closing, the driver        qcow2-header.c     the first cluster
  *   qcow2-cache.c       tables in memory, their order       qcow2-refcount.c   allocation
  *   qcow2-cluster.c     L1 and L2 tables                    qcow2-io.c         requests
  *   qcow2-compress.c    compressed clusters                 qcow2-snapshot.c   snapshots
  *   qcow2-check.c       check and repair                    qcow2-create.c     create, measure
- *   qcow2-resize.c      sizes, emptying, amend
+ *   qcow2-resize.c      sizes, emptying, amend             qcow2-counts.c     all refcounts at once
+ *   qcow2-draft.c       another state beside this one
  *
  * Metadata is touched in coroutines that hold q->lock, or while nothing is under way in the node (tools, start-up).
  * Functions return 0 or -errno unless they say otherwise.
@@ -156,6 +157,7 @@ void qcow2_forget(SliceCache *c, uint64_t offset, uint64_t bytes);     /* what i
 int qcow2_write_metadata(Qcow2 *q);     /* tables reach the file in a safe order; not flushed after that */
 int qcow2_flush(Qcow2 *q);              /* and stable; then what they gave up is free */
 bool qcow2_has_dirty(const Qcow2 *q);
+int qcow2_write_be64s(Qcow2 *q, uint64_t offset, const uint64_t *values, uint64_t from, uint64_t to);
 
 /* ---- qcow2-refcount.c ---- */
 int qcow2_get_refcount(Qcow2 *q, uint64_t cluster, uint64_t *value);
@@ -168,6 +170,7 @@ int qcow2_alloc_bytes(Qcow2 *q, uint32_t bytes, uint64_t *offset);     /* for co
 /* When the tables that point there have been written and are stable, the references count one less. */
 void qcow2_free_later(Qcow2 *q, uint64_t offset, uint64_t bytes);
 int qcow2_apply_frees(Qcow2 *q);
+void qcow2_give_back(Qcow2 *q, uint64_t offset, uint64_t bytes);       /* free: the host may have it; advice */
 int qcow2_read_reftable(Qcow2 *q);
 uint64_t qcow2_refcount_at(const uint8_t *block, unsigned order, uint64_t index);
 void qcow2_refcount_put(uint8_t *block, unsigned order, uint64_t index, uint64_t value);
@@ -242,8 +245,58 @@ int qcow2_vmstate_read(BlockNode *n, const char *id, uint64_t offset, void *buf,
 int qcow2_vmstate_drop(BlockNode *n);
 /* Tables behind the disk's end (a machine's state) are given up. */
 int qcow2_drop_behind(Qcow2 *q, uint64_t disk_size);
-int qcow2_fix_copied(Qcow2 *q);                 /* the COPIED bits of the active tables follow the refcounts */
-int qcow2_count_tables(Qcow2 *q, const uint64_t *l1, uint32_t l1_size, int64_t delta); /* all an L1 table refers to */
+
+/* ---- qcow2-counts.c ---- */
+#define QCOW2_COUNTS_CHUNK  4096u
+typedef struct Qcow2Counts {
+    GHashTable *chunks;         /* cluster / QCOW2_COUNTS_CHUNK -> an array of counters */
+    uint32_t *last;
+    gint64 last_key;
+} Qcow2Counts;
+
+void qcow2_counts_init(Qcow2Counts *c);
+void qcow2_counts_free(Qcow2Counts *c);
+uint32_t *qcow2_counter(Qcow2Counts *c, uint64_t cluster);      /* made when there is none; valid until the next call */
+uint32_t qcow2_counted(Qcow2Counts *c, uint64_t cluster);
+GArray *qcow2_counts_chunks(const Qcow2Counts *c);              /* gint64: chunks with counters, smallest first */
+uint64_t qcow2_counts_gap(Qcow2Counts *c, uint64_t from, uint64_t n);  /* the first of n that count nothing, in a row */
+
+/* A refcount table and the width of its counts. */
+typedef struct Qcow2Refs {
+    uint64_t *entries, n_entries, offset;
+    unsigned order;
+} Qcow2Refs;
+
+/*
+ * Writes a refcount structure of used - freed (which may be NULL) where used counts nothing, behind cluster from; it
+ * counts itself in used, and is stable. Nothing refers to it yet.
+ */
+int qcow2_write_refs(Qcow2 *q, Qcow2Counts *used, Qcow2Counts *freed, unsigned order, uint64_t from, Qcow2Refs *out);
+Qcow2Refs qcow2_swap_refs(Qcow2 *q, Qcow2Refs new);     /* in memory: the caller owns what it gets */
+
+/* ---- qcow2-draft.c: nothing is under way in the node; -EINVAL: a count would be too wide or below 0 ---- */
+typedef struct Qcow2Draft {
+    Qcow2 *q;
+    Qcow2Counts used, freed;    /* used: by either state; freed: how many of these the new one does not have */
+    uint64_t hint;              /* cluster from which on to look for single free ones */
+    bool was_lazy;
+    uint64_t *l1;               /* the new active table, owned, host byte order; COPIED bits are corrected */
+    uint32_t l1_size;
+    uint64_t l1_offset, disk_size;
+    unsigned n_snapshots;
+    uint64_t snapshots_offset, snapshots_bytes;
+    Qcow2Refs refs;
+} Qcow2Draft;
+
+int qcow2_draft_begin(Qcow2 *q, Qcow2Draft *d);         /* qcow2_draft_end() in any case */
+void qcow2_draft_end(Qcow2Draft *d);
+/* All that entries from..to of an L1 table refer to counts one more or less. */
+int qcow2_draft_count(Qcow2Draft *d, const uint64_t *l1, uint32_t from, uint32_t to, bool add);
+int qcow2_draft_free(Qcow2Draft *d, uint64_t offset, uint64_t bytes);
+int qcow2_draft_write(Qcow2Draft *d, const void *data, uint64_t bytes, uint64_t *offset);  /* to new clusters */
+int qcow2_draft_write_l1(Qcow2Draft *d, const uint64_t *l1, uint32_t size, bool active, uint64_t *offset);
+/* l1, l1_size, disk_size and what is of snapshots are set. 0: this is the image now; else it is the one it was. */
+int qcow2_draft_commit(Qcow2Draft *d);
 
 /* ---- qcow2-check.c, qcow2-create.c, qcow2-resize.c ---- */
 bool qcow2_check(BlockNode *n, BlockCheck *c, unsigned fix, Error **errp);

@@ -2,7 +2,8 @@
 /*
  * qcow2 when the power fails: a protocol that remembers every write and flush. After each operation the disk is put
  * together as it could look had the power failed in the middle of it: all that was flushed, and of the later writes any
- * sectors, in any choice. That image has to open, to check (lost clusters aside), and to hold what the guest flushed.
+ * sectors, in any choice. That image has to check as it is (lost clusters aside; with lazy refcounts once it was opened
+ * for writing), and to hold what the guest flushed; snapshots that are there hold what they were made of.
  * States of machines in snapshots are filled with one byte that follows from their size: whoever finds one can tell.
  */
 #include "qemu/osdep.h"
@@ -24,7 +25,7 @@ typedef struct LogEntry {
 
 typedef struct MemFile {
     uint8_t *now, *durable;     /* as read; as it would be after a failure, without any later write */
-    uint64_t size, durable_size;
+    uint64_t size, durable_size, high;      /* high: behind it all bytes are zero */
     GArray *log;                /* LogEntry, since durable */
 } MemFile;
 static MemFile files[2];        /* the one in use, and the one after the failure */
@@ -72,6 +73,7 @@ static void store(MemFile *f, uint64_t offset, const uint8_t *data, uint64_t len
 {
     memcpy(f->now + offset, data, len);
     f->size = MAX(f->size, offset + len);
+    f->high = MAX(f->high, f->size);
     add_log(f, (LogEntry){ .offset = offset, .len = len, .data = g_memdup2(data, len) });
 }
 
@@ -119,7 +121,7 @@ static bool mem_truncate(BlockNode *n, uint64_t size, BlockPrealloc prealloc, Er
     MemFile *f = *(MemFile **)n->state;
 
     g_assert_cmpuint(size, <=, FILE_MAX);
-    memset(f->now + size, 0, FILE_MAX - size);
+    memset(f->now + size, 0, MAX(f->high, size) - size);
     n->size = f->size = size;
     add_log(f, (LogEntry){ .is_truncate = true, .len = size });
     return true;
@@ -134,7 +136,7 @@ BLOCK_DRIVER(memlog_driver)
 static void apply(MemFile *f, const LogEntry *e, uint8_t *to, uint64_t *size, GRand *choice, unsigned mode)
 {
     if (e->is_truncate) {
-        memset(to + e->len, 0, FILE_MAX - e->len);
+        memset(to + e->len, 0, MAX(f->high, e->len) - e->len);
         *size = e->len;
         return;
     }
@@ -152,7 +154,8 @@ static void fail_at(MemFile *f, unsigned n, GRand *choice, MemFile *out)
 {
     unsigned flushed = 0;
 
-    memcpy(out->now, f->durable, FILE_MAX);
+    out->high = MAX(out->high, f->high);
+    memcpy(out->now, f->durable, out->high);
     out->size = f->durable_size;
     for (unsigned i = 0; i < n; i++) {
         flushed = g_array_index(f->log, LogEntry, i).is_flush ? i : flushed;
@@ -187,6 +190,7 @@ static void settle(MemFile *f)
 /* ---- the guest's view -------------------------------------------------------------------------------------------- */
 
 typedef struct Model {
+    uint64_t size, old_size;            /* of the disk; before the operation that may have been cut short */
     uint8_t now[SECTORS];               /* each sector is filled with one byte */
     uint32_t allowed[SECTORS][8];       /* what may be found after a failure: a set of bytes */
 } Model;
@@ -239,13 +243,45 @@ static void verify_states(BlockNode *n)
     g_free(list);
 }
 
-static void verify(const Model *m, const char *what, bool strict)
+/* Each snapshot that is there holds all of what it was made of. */
+static void verify_snapshot(const Model *made_of)
 {
-    BlockOpenOptions o = { .format = "qcow2", .no_lock = true };
+    BlockOpenOptions o = { .format = "qcow2", .no_lock = true, .readonly = true, .no_backing = true };
+    BlockNode *n = block_open("memlog:1", &o, &error_abort);
+    BlockSnapshot *list;
+    unsigned count = n->drv->snapshot_list(n, &list);
+    uint8_t sector[512];
+
+    for (unsigned i = 0; i < count; i++) {
+        g_assert_true(n->drv->snapshot_load(n, list[i].id, NULL, &error_abort));
+        g_assert_nonnull(made_of);
+        g_assert_cmpuint(block_size(n), ==, made_of->size);
+        for (uint64_t s = 0; s < made_of->size / 512; s++) {
+            g_assert_true(block_pread(n, s * 512, sector, sizeof(sector), &error_abort));
+            for (unsigned b = 0; b < sizeof(sector); b++) {
+                g_assert_cmphex(sector[b], ==, made_of->now[s]);
+            }
+        }
+        block_snapshot_clear(&list[i]);
+    }
+    g_free(list);
+    block_unref(n);
+}
+
+static void verify(const Model *m, const Model *snapshot, const char *what, bool is_lazy)
+{
+    BlockOpenOptions o = {
+        .format = "qcow2", .no_lock = true, .readonly = !is_lazy, .check = !is_lazy, .no_backing = true
+    };
     g_autofree uint8_t *buf = g_malloc(DISK);
     BlockCheck c = { .say = say };
     BlockNode *n = block_open("memlog:1", &o, &error_abort);
+    BlockInfo info;
 
+    block_get_info(n, &info);
+    g_assert_false(info.dirty);
+    block_info_clear(&info);
+    g_assert_true(block_size(n) == m->size || block_size(n) == m->old_size);
     g_assert_true(n->drv->check(n, &c, 0, &error_abort));
     if (c.corruptions || c.check_errors) {
         g_test_message("%s: %" PRIu64 " corruptions", what, c.corruptions);
@@ -267,6 +303,7 @@ static void verify(const Model *m, const char *what, bool strict)
     }
     verify_states(n);
     block_unref(n);
+    verify_snapshot(snapshot);
 }
 
 /* ---- operations -------------------------------------------------------------------------------------------------- */
@@ -276,15 +313,17 @@ typedef struct Run {
     GRand *rand;
     Model m;
     Model *snapshot;            /* contents of the one snapshot there may be */
+    Model *gone;                /* and of the one that was deleted last */
     const char *what;
-    bool with_snapshots, with_states;
+    bool with_snapshots, with_states, with_shapes;
+    bool is_lazy, is_v2;
 } Run;
 
 static void op_write(Run *r, bool packed)
 {
     static uint8_t buf[DISK];
-    uint64_t unit = packed ? 65536 : 512, offset = g_rand_int_range(r->rand, 0, DISK / unit) * unit;
-    uint64_t wanted = packed ? unit : g_rand_int_range(r->rand, 1, 80) * 512ull, len = MIN(wanted, DISK - offset);
+    uint64_t unit = packed ? 65536 : 512, offset = g_rand_int_range(r->rand, 0, r->m.size / unit) * unit;
+    uint64_t wanted = packed ? unit : g_rand_int_range(r->rand, 1, 80) * 512ull, len = MIN(wanted, r->m.size - offset);
     uint8_t v = g_rand_int_range(r->rand, 1, 256);
     struct iovec iov = { buf, len };
 
@@ -297,8 +336,8 @@ static void op_write(Run *r, bool packed)
 
 static void op_zero(Run *r)
 {
-    uint64_t offset = g_rand_int_range(r->rand, 0, SECTORS) * 512ull;
-    uint64_t wanted = g_rand_int_range(r->rand, 1, 300) * 512ull, len = MIN(wanted, DISK - offset);
+    uint64_t offset = g_rand_int_range(r->rand, 0, r->m.size / 512) * 512ull;
+    uint64_t wanted = g_rand_int_range(r->rand, 1, 300) * 512ull, len = MIN(wanted, r->m.size - offset);
 
     set(&r->m, offset, len, 0);
     r->what = "write zeroes";
@@ -318,11 +357,69 @@ static void op_snapshot(Run *r)
         for (unsigned s = 0; s < SECTORS; s++) {
             set(&r->m, s * 512ull, 512, r->snapshot->now[s]);
         }
+        r->m.size = r->snapshot->size;
         g_assert_true(r->n->drv->snapshot_apply(r->n, "s", &error_abort));
     } else {
         r->what = "snapshot delete";
         g_assert_true(r->n->drv->snapshot_delete(r->n, "s", &error_abort));
-        g_clear_pointer(&r->snapshot, g_free);
+        g_free(r->gone);
+        r->gone = g_steal_pointer(&r->snapshot);
+    }
+}
+
+static void op_discard(Run *r)
+{
+    uint64_t offset = g_rand_int_range(r->rand, 0, r->m.size / 65536) * 65536ull;
+    uint64_t wanted = g_rand_int_range(r->rand, 1, 5) * 65536ull, len = MIN(wanted, r->m.size - offset);
+    BlockOp op = { .kind = BLOCK_DISCARD, .offset = offset, .bytes = len };
+
+    r->what = "discard";
+    set(&r->m, offset, len, 0);
+    g_assert_cmpint(block_run_sync(r->n, &op), ==, 0);
+}
+
+static void op_resize(Run *r)
+{
+    uint64_t size = g_rand_int_range(r->rand, 2, DISK / 65536 + 1) * 65536ull;
+
+    r->what = size < r->m.size ? "shrink" : "grow";
+    if (size < r->m.size) {
+        set(&r->m, size, r->m.size - size, 0);
+    }
+    r->m.size = size;
+    g_assert_true(block_truncate(r->n, size, PREALLOC_OFF, &error_abort));
+}
+
+static void amend(Run *r, const char *options)
+{
+    g_autoptr(GHashTable) d = block_dict_new();
+
+    r->what = options;
+    g_assert_true(block_dict_parse_keys(d, options, &error_abort));
+    g_assert_true(r->n->drv->amend(r->n, d, &error_abort));
+}
+
+/* What rebase, commit and amend do to an image. */
+static void op_shape(Run *r)
+{
+    static const char *const widths[] = { "refcount_bits=8", "refcount_bits=16", "refcount_bits=64" };
+
+    switch (g_rand_int_range(r->rand, 0, 4)) {
+    case 0:
+        r->what = "emptying";
+        set(&r->m, 0, r->m.size, 0);
+        g_assert_true(r->n->drv->make_empty(r->n, &error_abort));
+        return;
+    case 1:
+        r->what = "another backing file";
+        g_assert_true(r->n->drv->change_backing(r->n, g_rand_boolean(r->rand) ? "b.raw" : NULL, "raw", &error_abort));
+        return;
+    }
+    if (!r->is_v2) {
+        amend(r, widths[g_rand_int_range(r->rand, 0, ARRAY_SIZE(widths))]);
+    } else if (!r->snapshot) {
+        amend(r, "compat=1.1");
+        amend(r, "compat=0.10");
     }
 }
 
@@ -360,7 +457,15 @@ static void op_state(Run *r)
 
 static bool step(Run *r)
 {
-    switch (g_rand_int_range(r->rand, 0, r->with_states ? 12 : r->with_snapshots ? 10 : 9)) {
+    if (r->with_shapes && g_rand_int_range(r->rand, 0, 3) == 0) {
+        if (g_rand_boolean(r->rand)) {
+            op_shape(r);
+        } else if (!r->is_v2 || !r->snapshot) {
+            op_resize(r);
+        }
+        return false;
+    }
+    switch (g_rand_int_range(r->rand, 0, r->with_states ? 13 : r->with_snapshots ? 11 : 10)) {
     case 0:
     case 1:
         r->what = "flush";
@@ -373,10 +478,13 @@ static bool step(Run *r)
         op_write(r, true);
         return false;
     case 9:
-        op_snapshot(r);
+        op_discard(r);
         return false;
     case 10:
+        op_snapshot(r);
+        return false;
     case 11:
+    case 12:
         op_state(r);
         return false;
     }
@@ -408,7 +516,7 @@ static void load(const char *options)
         f->durable = g_malloc0(FILE_MAX);
         memcpy(f->now, data, len);
         memcpy(f->durable, data, len);
-        f->size = f->durable_size = len;
+        f->size = f->durable_size = f->high = len;
         if (!f->log) {
             f->log = g_array_new(FALSE, TRUE, sizeof(LogEntry));
             g_array_set_clear_func(f->log, free_entry);
@@ -425,45 +533,61 @@ static void check_no_leaks(BlockNode *n)
     g_assert_cmpuint(c.corruptions + c.check_errors + c.leaks, ==, 0);
 }
 
-static void crash_run(const char *options, bool with_snapshots, bool with_states, unsigned steps)
+typedef enum Kinds { WITH_SNAPSHOTS = 1, WITH_STATES = 2, WITH_SHAPES = 4 } Kinds;
+
+static void fail_and_verify(Run *r, unsigned at, const char *what)
 {
-    BlockOpenOptions o = { .format = "qcow2", .no_lock = true };
+    fail_at(&files[0], at, r->rand, &files[1]);
+    verify(&r->m, r->snapshot ? r->snapshot : r->gone, what, r->is_lazy);
+}
+
+static void crash_run(const char *options, Kinds kinds, unsigned steps)
+{
+    BlockOpenOptions o = { .format = "qcow2", .no_lock = true, .discard = true, .no_backing = true };
     uint32_t seed = g_test_rand_int();
     g_autofree Run *r = g_new0(Run, 1);
 
-    g_test_message("options '%s', snapshots %d, states %d, seed %u (--seed repeats)", options, with_snapshots,
-                   with_states, seed);
+    g_test_message("options '%s', kinds %d, seed %u (--seed repeats)", options, kinds, seed);
     load(options);
     r->rand = g_rand_new_with_seed(seed);
-    r->with_snapshots = with_snapshots;
-    r->with_states = with_states;
+    r->with_snapshots = kinds & WITH_SNAPSHOTS;
+    r->with_states = kinds & WITH_STATES;
+    r->with_shapes = kinds & WITH_SHAPES;
+    r->is_lazy = strstr(options, "lazy");
+    r->is_v2 = strstr(options, "compat");
+    r->m.size = DISK;
     r->n = block_open("memlog:0", &o, &error_abort);
     flushed(&r->m);
     for (unsigned i = 0; i < steps; i++) {
         unsigned before = files[0].log->len, after;
-        bool was_flush = step(r);
+        bool was_flush;
 
+        r->m.old_size = r->m.size;
+        was_flush = step(r);
         after = files[0].log->len;
         for (unsigned j = 0; j < 3; j++) {
-            unsigned at = g_rand_int_range(r->rand, before, after + 1);
-
-            fail_at(&files[0], at, r->rand, &files[1]);
-            verify(&r->m, r->what, true);
+            fail_and_verify(r, g_rand_int_range(r->rand, before, after + 1), r->what);
         }
         settle(&files[0]);
         if (was_flush) {
             flushed(&r->m);
-            fail_at(&files[0], files[0].log->len, r->rand, &files[1]);
-            verify(&r->m, "after the flush", true);
+            fail_and_verify(r, files[0].log->len, "after the flush");
         }
     }
     block_unref(r->n);
     settle(&files[0]);
     flushed(&r->m);
-    fail_at(&files[0], files[0].log->len, r->rand, &files[1]);
-    verify(&r->m, "after closing", true);
+    fail_and_verify(r, files[0].log->len, "after closing");
     g_rand_free(r->rand);
     g_free(r->snapshot);
+    g_free(r->gone);
+}
+
+static void crash_runs(const char *const *shapes, unsigned n, Kinds kinds, unsigned steps)
+{
+    for (unsigned i = 0; i < n; i++) {
+        crash_run(shapes[i], kinds, g_test_slow() ? 400 : steps);
+    }
 }
 
 static void test_a_power_failure_at_any_write_loses_nothing_flushed(void)
@@ -473,29 +597,27 @@ static void test_a_power_failure_at_any_write_loses_nothing_flushed(void)
         "cluster_size=4k,refcount_bits=1", "cluster_size=4k,lazy_refcounts=on", "cluster_size=1k,compat=0.10",
     };
 
-    for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++) {
-        crash_run(shapes[i], false, false, g_test_slow() ? 400 : 40);
-    }
+    crash_runs(shapes, ARRAY_SIZE(shapes), 0, 40);
 }
+
+static const char *const snapshot_shapes[] = {
+    "cluster_size=4k", "cluster_size=64k", "cluster_size=16k,extended_l2=on", "cluster_size=512,refcount_bits=8",
+    "cluster_size=4k,lazy_refcounts=on", "cluster_size=1k,compat=0.10",
+};
 
 static void test_a_power_failure_while_snapshots_change_loses_nothing(void)
 {
-    static const char *const shapes[] = { "cluster_size=4k", "cluster_size=64k", "cluster_size=16k,extended_l2=on",
-                                          "cluster_size=512,refcount_bits=8" };
+    crash_runs(snapshot_shapes, ARRAY_SIZE(snapshot_shapes), WITH_SNAPSHOTS, 40);
+}
 
-    for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++) {
-        crash_run(shapes[i], true, false, g_test_slow() ? 400 : 40);
-    }
+static void test_a_power_failure_while_the_image_is_reshaped_loses_nothing(void)
+{
+    crash_runs(snapshot_shapes, ARRAY_SIZE(snapshot_shapes), WITH_SNAPSHOTS | WITH_SHAPES, 40);
 }
 
 static void test_a_power_failure_while_states_are_saved_loses_nothing(void)
 {
-    static const char *const shapes[] = { "cluster_size=4k", "cluster_size=64k", "cluster_size=16k,extended_l2=on",
-                                          "cluster_size=512,refcount_bits=8", "cluster_size=4k,lazy_refcounts=on" };
-
-    for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++) {
-        crash_run(shapes[i], true, true, g_test_slow() ? 400 : 20);
-    }
+    crash_runs(snapshot_shapes, ARRAY_SIZE(snapshot_shapes), WITH_SNAPSHOTS | WITH_STATES, 20);
 }
 
 /* The state does not fit: what is written of it is given up, and all goes on in the space that was there before. */
@@ -506,7 +628,7 @@ static void test_a_full_disk_leaves_no_trace_of_the_state(void)
     g_autofree uint8_t *chunk = g_malloc0(256 * KiB);
 
     for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++) {
-        Run r = { .rand = g_rand_new_with_seed(g_test_rand_int()) };
+        Run r = { .rand = g_rand_new_with_seed(g_test_rand_int()), .m.size = DISK };
         BlockSnapshot s = { .name = (char *)"s", .vm_state_size = 100 * KiB };
         uint64_t at = 0;
         int ret = 0;
@@ -543,7 +665,7 @@ static void test_a_forgotten_state_does_not_show_when_the_disk_grows(void)
 {
     BlockOpenOptions o = { .format = "qcow2", .no_lock = true };
     uint8_t byte[512];
-    Run r = { .rand = g_rand_new_with_seed(g_test_rand_int()) };
+    Run r = { .rand = g_rand_new_with_seed(g_test_rand_int()), .m.size = DISK };
 
     load("cluster_size=512");
     r.n = block_open("memlog:0", &o, &error_abort);
@@ -584,6 +706,18 @@ static int try_step(Run *r)
     return ret;
 }
 
+/* A snapshot more or less, or an error and all is as it was. */
+static void try_snapshot(Run *r)
+{
+    Error *err = NULL;
+    bool ok = g_rand_boolean(r->rand) ?
+              r->n->drv->snapshot_create(r->n, &(BlockSnapshot){ .name = (char *)"s" }, &err) :
+              r->n->drv->snapshot_delete(r->n, "s", &err);
+
+    g_assert_true(ok == !err);
+    error_free(err);
+}
+
 /* What is read now: everything that did not fail is there, and everything that did is old or new. */
 static void verify_live(Run *r)
 {
@@ -615,7 +749,7 @@ static void verify_after_faults(const Run *r)
     block_unref(n);
 }
 
-static void fault_run(const char *options, unsigned rounds)
+static void fault_run(const char *options, bool with_snapshots, unsigned rounds)
 {
     BlockOpenOptions o = { .format = "qcow2", .no_lock = true };
     uint32_t seed = g_test_rand_int();
@@ -632,6 +766,9 @@ static void fault_run(const char *options, unsigned rounds)
         fault.error = g_rand_boolean(r->rand) ? EIO : ENOSPC;
         for (unsigned j = 0; j < 6; j++) {
             try_step(r);
+            if (with_snapshots && g_rand_int_range(r->rand, 0, 6) == 0) {
+                try_snapshot(r);
+            }
             if (g_rand_int_range(r->rand, 0, 3) == 0) {
                 block_run_sync(r->n, &(BlockOp){ .kind = BLOCK_FLUSH });
             }
@@ -659,7 +796,8 @@ static void test_failing_requests_damage_nothing(void)
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++) {
-        fault_run(shapes[i], g_test_slow() ? 1000 : 40);
+        fault_run(shapes[i], false, g_test_slow() ? 1000 : 30);
+        fault_run(shapes[i], true, g_test_slow() ? 1000 : 30);
     }
 }
 
@@ -673,6 +811,7 @@ int main(int argc, char **argv)
     TEST(test_a_power_failure_at_any_write_loses_nothing_flushed);
     TEST(test_failing_requests_damage_nothing);
     TEST(test_a_power_failure_while_snapshots_change_loses_nothing);
+    TEST(test_a_power_failure_while_the_image_is_reshaped_loses_nothing);
     TEST(test_a_power_failure_while_states_are_saved_loses_nothing);
     TEST(test_a_full_disk_leaves_no_trace_of_the_state);
     TEST(test_a_forgotten_state_does_not_show_when_the_disk_grows);
