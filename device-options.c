@@ -8,17 +8,6 @@
 #include "hw/core/device.h"
 #include "sysemu/options.h"
 
-static const char *const bus_names[BUS__COUNT] = {
-    [BUS_NONE] = "none", [BUS_SYSTEM] = "system", [BUS_ISA] = "ISA", [BUS_PCI] = "PCI",
-    [BUS_IDE] = "IDE",
-};
-
-static const char *const prop_kind_names[] = {
-    [PROPK_BOOL] = "on|off", [PROPK_UINT8] = "number, 8 bits", [PROPK_UINT16] = "number, 16 bits",
-    [PROPK_UINT32] = "number, 32 bits", [PROPK_UINT64] = "number, 64 bits", [PROPK_SIZE] = "size",
-    [PROPK_STRING] = "text", [PROPK_DEVICE] = "device", [PROPK_CHARDEV] = "character device",
-};
-
 static const DeviceType *creatable_type(const char *name)
 {
     const DeviceType *t = device_type_find(name);
@@ -48,27 +37,18 @@ static void print_types(void)
     for (unsigned i = 0; i < types->len; i++) {
         const DeviceType *t = g_ptr_array_index(types, i);
 
-        printf("name \"%s\", bus %s%s%s\n", t->name, bus_names[t->bus], t->desc ? ", desc " : "",
-               t->desc ? t->desc : "");
+        g_autofree char *desc = t->desc ? g_strdup_printf(", desc \"%s\"", t->desc) : g_strdup("");
+
+        printf("name \"%s\"%s%s%s\n", t->name, t->bus ? ", bus " : "", t->bus ? bus_kind_name(t->bus) : "", desc);
     }
 }
 
 static void print_props(const DeviceType *t)
 {
-    printf("%s options:\n", t->name);
-    for (const Property *p = t->props; p && p->kind != PROPK_END; p++) {
-        g_autofree char *syntax = g_strdup_printf("%s=<%s>", p->name, prop_kind_names[p->kind]);
+    g_autoptr(GString) text = g_string_new(NULL);
 
-        printf("  %-30s%s%s", syntax, p->help ? " " : "", p->help ? p->help : "");
-        if (p->kind == PROPK_BOOL) {
-            printf(" (default: %s)", p->def ? "on" : "off");
-        } else if (p->kind < PROPK_STRING) {
-            printf(" (default: %" PRIu64 ")", p->def);
-        } else if (p->def_str) {
-            printf(" (default: %s)", p->def_str);
-        }
-        printf("\n");
-    }
+    device_print_props(t, text);
+    fputs(text->str, stdout);
 }
 
 bool device_option_help(const KeyList *l)

@@ -309,6 +309,8 @@ static void print_help_line(const Property *p, GString *out)
         g_string_append_printf(out, " (default: %s)", p->def ? "true" : "false");
     } else if (number) {
         g_string_append_printf(out, " (default: %" PRIu64 ")", p->def);
+    } else if (p->def_str) {
+        g_string_append_printf(out, " (default: %s)", p->def_str);
     }
     g_string_append_c(out, '\n');
 }
@@ -321,7 +323,7 @@ static gint compare_names(gconstpointer a, gconstpointer b)
 void device_print_props(const DeviceType *t, GString *out)
 {
     const BusOps *bus = bus_ops(t->bus);
-    const Property *lists[] = { t->props, bus ? bus->props : NULL };
+    const Property *lists[] = { t->props, bus ? bus->props : NULL, bus ? bus->parsed_props : NULL };
     GList *sorted = NULL;
 
     for (unsigned i = 0; i < ARRAY_SIZE(lists); i++) {

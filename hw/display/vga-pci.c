@@ -32,8 +32,7 @@
 typedef struct VgaPci {
     PciDevice parent;
     VgaState vga;
-    MemoryRegion mmio, rom;
-    char *romfile;              /* property */
+    MemoryRegion mmio;
     uint32_t xres, yres;        /* properties: of the monitor */
     bool edid;                  /* property: there is one */
     uint8_t edid_data[EDID_SIZE];
@@ -126,10 +125,6 @@ static bool vga_pci_realize(PciDevice *dev, Error **errp)
     if (!realize_common(dev, errp)) {
         return false;
     }
-    if (!pci_add_rom(dev, &s->rom, s->romfile, errp)) {
-        vga_unrealize(&s->vga);
-        return false;
-    }
     vga_map_legacy(&s->vga, pci_bus_mem(dev->bus), pci_bus_io(dev->bus));
     return true;
 }
@@ -157,12 +152,10 @@ static const VMStateDescription vga_pci_vmstate = {
     PROP_UINT32("vgamem_mb", VgaPci, vga.vgamem_mb, 16), PROP_UINT32("xres", VgaPci, xres, 1280),   \
     PROP_UINT32("yres", VgaPci, yres, 800), PROP_BOOL("edid", VgaPci, edid, true)
 
-static const Property vga_pci_props[] = {
-    COMMON_PROPS, PROP_STRING("romfile", VgaPci, romfile, "vgabios-stdvga.bin"), PROP_END
-};
+static const Property vga_pci_props[] = { COMMON_PROPS, PROP_END };
 
 static const PciDeviceClass vga_pci_class = {
-    .vendor = 0x1234, .device = 0x1111, .class_id = 0x0300, .revision = 2,
+    .vendor = 0x1234, .device = 0x1111, .class_id = 0x0300, .revision = 2, .romfile = "vgabios-stdvga.bin",
     .realize = vga_pci_realize, .reset = vga_pci_reset,
 };
 

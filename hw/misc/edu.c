@@ -4,10 +4,10 @@
  *
  * It negates a number, computes factorials in the background, raises interrupts on request, and copies between guest
  * memory and a 4 KiB buffer of its own by DMA.
- * Left out: MSI; interrupts are INTA.
+ * Interrupts are INTA, level, or one message for each raise when the guest has enabled MSI.
  */
 #include "qemu/osdep.h"
-#include "hw/pci/pci.h"
+#include "hw/pci/msi.h"
 #include "qemu/log.h"
 #include "qemu/timer.h"
 #include "trace/hw-misc.h"
@@ -47,10 +47,18 @@ static Edu *edu_of(PciDevice *dev)
     return container_of(dev, Edu, parent);
 }
 
+static void update_intx(Edu *s)
+{
+    pci_set_irq(&s->parent, s->irq_status != 0);
+}
+
 static void raise_irq(Edu *s, uint32_t bits)
 {
     s->irq_status |= bits;
-    pci_set_irq(&s->parent, s->irq_status != 0);
+    update_intx(s);
+    if (s->irq_status) {
+        msi_notify(&s->parent, 0);
+    }
 }
 
 /* ---- factorial --------------------------------------------------------------------------------------------------- */
@@ -195,7 +203,7 @@ static void edu_write(void *opaque, hwaddr addr, uint64_t val, unsigned size)
         break;
     case REG_IRQ_ACK:
         s->irq_status &= ~val;
-        raise_irq(s, 0);
+        update_intx(s);
         break;
     case REG_DMA_SRC:
         dma_write(s, &s->dma_src, val);
@@ -222,6 +230,9 @@ static bool edu_realize(PciDevice *dev, Error **errp)
 {
     Edu *s = edu_of(dev);
 
+    if (!msi_init(dev, &(MsiLayout) { .vectors = 1, .is_64 = true }, errp)) {
+        return false;
+    }
     memory_region_init_io(&s->bar, &dev->parent, &edu_ops, s, "edu-mmio", BAR_SIZE);
     pci_register_bar(dev, 0, 0, &s->bar);
     timer_init(&s->factorial_timer, CLOCK_VM, factorial_done, s);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What pci.c and pci-print.c share. */
+/* What the files of hw/pci share. */
 #ifndef HW_PCI_PCI_INTERNAL_H
 #define HW_PCI_PCI_INTERNAL_H
 
@@ -7,5 +7,15 @@
 
 unsigned pci_bar_offset(int bar);       /* of its register in configuration space */
 void pci_print_device(Device *dev, GString *out, int indent);
+bool pci_add_rom(PciDevice *dev, Error **errp);         /* what romfile= or the class asks for */
+void pci_remove_rom(PciDevice *dev);
+bool pci_caps_are_sane(const PciDevice *dev);           /* after a load */
+void pci_caps_reset(PciDevice *dev);
+/* An interrupt message is a write like any other of the function's. */
+void pci_send_message(PciDevice *dev, uint64_t addr, uint32_t data);
+void msi_config_written(PciDevice *dev);
+void msix_config_written(PciDevice *dev);
+void msix_reset(PciDevice *dev);
+void msix_unrealize(PciDevice *dev);
 
 #endif

@@ -19,17 +19,19 @@ static const struct {
     { 0x0680, "Bridge" }, { 0x0700, "Serial port" }, { 0x0c03, "USB controller" }, { 0x0c05, "SMBus" },
 };
 
-static void append_class(GString *out, const PciDevice *dev)
+static uint16_t class_of(const PciDevice *dev)
 {
-    uint16_t id = load_le16(dev->config + PCI_CLASS_DEVICE);
+    return load_le16(dev->config + PCI_CLASS_DEVICE);
+}
 
+static const char *class_name(const PciDevice *dev)
+{
     for (unsigned i = 0; i < ARRAY_SIZE(class_names); i++) {
-        if (class_names[i].class_id == id) {
-            g_string_append(out, class_names[i].name);
-            return;
+        if (class_names[i].class_id == class_of(dev)) {
+            return class_names[i].name;
         }
     }
-    g_string_append_printf(out, "Class %04x", id);
+    return NULL;
 }
 
 static void append_bar(GString *out, const PciDevice *dev, int i)
@@ -50,7 +52,11 @@ static void append_function(GString *out, const PciDevice *dev)
     const uint8_t *c = dev->config;
 
     g_string_append_printf(out, "  Bus  0, device %3d, function %d:\n    ", dev->devfn >> 3, dev->devfn & 7);
-    append_class(out, dev);
+    if (class_name(dev)) {
+        g_string_append(out, class_name(dev));
+    } else {
+        g_string_append_printf(out, "Class %04u", class_of(dev));   /* decimal: so scripts know it */
+    }
     g_string_append_printf(out, ": PCI device %04x:%04x\n", load_le16(c + PCI_VENDOR_ID), load_le16(c + PCI_DEVICE_ID));
     g_string_append_printf(out, "      PCI subsystem %04x:%04x\n", load_le16(c + PCI_SUBSYSTEM_VENDOR_ID),
                            load_le16(c + PCI_SUBSYSTEM_ID));
@@ -85,7 +91,11 @@ void pci_print_device(Device *d, GString *out, int indent)
 
     g_string_append_printf(out, "%*saddr = %02x.%x\n%*sclass ", indent, "", dev->devfn >> 3, dev->devfn & 7, indent,
                            "");
-    append_class(out, dev);
+    if (class_name(dev)) {
+        g_string_append(out, class_name(dev));
+    } else {
+        g_string_append_printf(out, "Class %04x", class_of(dev));
+    }
     g_string_append_printf(out, ", addr 00:%02x.%x, pci id %04x:%04x (sub %04x:%04x)\n", dev->devfn >> 3,
                            dev->devfn & 7, load_le16(c + PCI_VENDOR_ID), load_le16(c + PCI_DEVICE_ID),
                            load_le16(c + PCI_SUBSYSTEM_VENDOR_ID), load_le16(c + PCI_SUBSYSTEM_ID));

@@ -3,11 +3,11 @@
  * PCI: configuration space, BARs, INTx, and the bus behind configuration mechanism 1.
  *
  * Follows: PCI Local Bus Specification 2.1, "Configuration Space".
- * Left out: PCI-to-PCI bridges (there is bus 0 only), parity and SERR# reporting, capability lists (a device that has
- * them fills its own config space).
+ * Left out: PCI-to-PCI bridges (there is bus 0 only), parity and SERR# reporting.
  */
 #include "qemu/osdep.h"
 #include "hw/pci/pci.h"
+#include "hw/pci/msi.h"
 #include "pci-internal.h"
 #include "qemu/bitops.h"
 #include "qemu/log.h"
@@ -172,7 +172,8 @@ static void irq_update(PciDevice *dev)
 {
     PciBus *bus = dev->bus;
     bool disabled = load_le16(dev->config + PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE;
-    int level = dev->irq_state && !disabled, pin = dev->config[PCI_INTERRUPT_PIN];
+    bool by_message = msi_enabled(dev) || msix_enabled(dev);    /* which forbids the pin */
+    int level = dev->irq_state && !disabled && !by_message, pin = dev->config[PCI_INTERRUPT_PIN];
     int pirq, was;
 
     if (level == dev->irq_counted || !pin || !bus->map_irq) {
@@ -228,8 +229,10 @@ void pci_config_write(PciDevice *dev, uint32_t addr, uint32_t val, unsigned len)
     if (ranges_overlap(addr, len, PCI_COMMAND, 2) || ranges_overlap(addr, len, PCI_BAR0, 4 * PCI_NUM_BARS) ||
         ranges_overlap(addr, len, PCI_ROM_ADDRESS, 4)) {
         pci_update_mappings(dev);
-        irq_update(dev);
     }
+    irq_update(dev);
+    msi_config_written(dev);
+    msix_config_written(dev);
     if (k->config_written) {
         k->config_written(dev, addr, len);
     }
@@ -282,6 +285,14 @@ MemTxResult pci_dma_write(PciDevice *dev, hwaddr addr, const void *buf, uint64_t
     return may_master(dev) ? dma_memory_write(addr, buf, len) : MEMTX_ERROR;
 }
 
+void pci_send_message(PciDevice *dev, uint64_t addr, uint32_t data)
+{
+    uint8_t buf[4];
+
+    store_le32(buf, data);
+    pci_dma_write(dev, addr, buf, sizeof(buf));
+}
+
 /* ---- life of a function ----------------------------------------------------------------------------------------- */
 
 static PciDevice *pci_dev(Device *dev)
@@ -314,6 +325,25 @@ static bool slot_is_free(const PciBus *bus, unsigned slot)
     return true;
 }
 
+/* Guests look for functions 1 to 7 only where function 0 says that there are some. */
+static bool check_multifunction(const PciDevice *dev, Error **errp)
+{
+    PciDevice *const *card = &dev->bus->devices[dev->devfn & ~7u];
+    unsigned slot = dev->devfn >> 3, fn = dev->devfn & 7;
+
+    if (fn && card[0] && !(card[0]->config[PCI_HEADER_TYPE] & PCI_HEADER_MULTIFUNCTION)) {
+        error_set(errp, "PCI: single function device can't be populated in function %x.%x", slot, fn);
+        return false;
+    }
+    for (unsigned i = 1; i < 8 && !fn && !(dev->config[PCI_HEADER_TYPE] & PCI_HEADER_MULTIFUNCTION); i++) {
+        if (card[i]) {
+            error_set(errp, "PCI: %x.0 indicates single function, but %x.%x is already populated", slot, slot, i);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool claim_devfn(PciDevice *dev, Error **errp)
 {
     PciBus *bus = dev->bus;
@@ -340,6 +370,9 @@ static bool claim_devfn(PciDevice *dev, Error **errp)
         }
         dev->devfn = slot << 3;
     }
+    if (!check_multifunction(dev, errp)) {
+        return false;
+    }
     bus->devices[dev->devfn] = dev;
     return true;
 }
@@ -353,7 +386,7 @@ static void header_init(PciDevice *dev, const PciDeviceClass *k)
     c[PCI_REVISION] = k->revision;
     c[PCI_CLASS_PROG] = k->prog_if;
     store_le16(c + PCI_CLASS_DEVICE, k->class_id);
-    c[PCI_HEADER_TYPE] = k->header_type;
+    c[PCI_HEADER_TYPE] = k->header_type | (dev->multifunction ? PCI_HEADER_MULTIFUNCTION : 0);
     store_le16(c + PCI_SUBSYSTEM_VENDOR_ID, SUBSYSTEM_VENDOR);
     store_le16(c + PCI_SUBSYSTEM_ID, SUBSYSTEM_DEVICE);
     c[PCI_INTERRUPT_PIN] = k->int_pin;
@@ -374,6 +407,18 @@ static void pci_bus_instance_init(Device *d)
     pci_dev(d)->addr_prop = -1;
 }
 
+/* Nothing of the function is left on the bus. */
+static void forget(PciDevice *dev)
+{
+    for (int i = 0; i <= PCI_ROM_SLOT; i++) {
+        bar_unmap(dev, i);
+        dev->bars[i].mr = NULL;
+    }
+    msix_unrealize(dev);
+    pci_remove_rom(dev);
+    dev->bus->devices[dev->devfn] = NULL;
+}
+
 static bool pci_bus_realize(Device *d, Error **errp)
 {
     PciDevice *dev = pci_dev(d);
@@ -386,12 +431,13 @@ static bool pci_bus_realize(Device *d, Error **errp)
         error_set(errp, "No 'PCI' bus found for device '%s'", d->type->name);
         return false;
     }
+    header_init(dev, k);
     if (!claim_devfn(dev, errp)) {
         return false;
     }
-    header_init(dev, k);
-    if ((k->realize && !k->realize(dev, errp)) || (d->type->realize && !d->type->realize(d, errp))) {
-        dev->bus->devices[dev->devfn] = NULL;
+    if (!pci_add_rom(dev, errp) || (k->realize && !k->realize(dev, errp)) ||
+        (d->type->realize && !d->type->realize(d, errp))) {
+        forget(dev);
         return false;
     }
     memcpy(dev->config_reset, dev->config, PCI_CONFIG_SIZE);
@@ -403,18 +449,16 @@ static void pci_bus_unrealize(Device *d)
     PciDevice *dev = pci_dev(d);
 
     pci_set_irq(dev, 0);
-    for (int i = 0; i <= PCI_ROM_SLOT; i++) {
-        bar_unmap(dev, i);
-        dev->bars[i].mr = NULL;
-    }
-    dev->bus->devices[dev->devfn] = NULL;
+    forget(dev);
 }
 
-/* The header goes back to what realize left there; the rest is the function's own (several survive a reset). */
+/* Header and capabilities go back to what realize left there; the rest is the function's own: some survives a reset. */
 void pci_device_reset_common(PciDevice *dev)
 {
     pci_set_irq(dev, 0);
     memcpy(dev->config, dev->config_reset, HEADER_SIZE);
+    pci_caps_reset(dev);
+    msix_reset(dev);
     pci_update_mappings(dev);
     irq_update(dev);
 }
@@ -473,8 +517,25 @@ static bool pci_bus_parse_prop(Device *d, const char *name, const char *value, b
     return true;
 }
 
+static const Property pci_bus_props[] = {
+    { .name = "romfile", .kind = PROPK_STRING, .offset = offsetof(PciDevice, romfile),
+      .help = "the card's option ROM; empty for none" },
+    { .name = "rombar", .kind = PROPK_UINT32, .offset = offsetof(PciDevice, rombar), .def = 1,
+      .help = "0: the option ROM is not there" },
+    { .name = "multifunction", .kind = PROPK_BOOL, .offset = offsetof(PciDevice, multifunction),
+      .help = "function 0 of a card that has more" },
+    PROP_END
+};
+
+static const Property pci_parsed_props[] = {
+    { .name = "addr", .kind = PROPK_STRING, .help = "slot and, if there is one, function: 06.0 or 06" },
+    PROP_END
+};
+
 static const BusOps pci_bus_ops = {
     .name = "PCI",
+    .props = pci_bus_props,
+    .parsed_props = pci_parsed_props,
     .parse_prop = pci_bus_parse_prop,
     .instance_init = pci_bus_instance_init,
     .realize = pci_bus_realize,
@@ -496,7 +557,7 @@ static bool pci_post_load(void *opaque, int version, Error **errp)
 
     if (memcmp(dev->config, dev->config_reset, PCI_COMMAND) ||
         memcmp(dev->config + PCI_CLASS_PROG, dev->config_reset + PCI_CLASS_PROG, 3) ||
-        memcmp(dev->config + PCI_HEADER_TYPE, dev->config_reset + PCI_HEADER_TYPE, 1)) {
+        memcmp(dev->config + PCI_HEADER_TYPE, dev->config_reset + PCI_HEADER_TYPE, 1) || !pci_caps_are_sane(dev)) {
         error_set(errp, "state of '%s' at %02x.%x belongs to another PCI device", dev->parent.type->name,
                   dev->devfn >> 3, dev->devfn & 7);
         return false;

@@ -80,6 +80,7 @@ struct BusOps {
     /* settable on every device of the bus; offsets in its instance struct */
     const Property *props;
     bool (*parse_prop)(Device *dev, const char *name, const char *value, bool *known, Error **errp);   /* odd ones */
+    const Property *parsed_props;               /* what parse_prop() knows, for help */
     void (*instance_init)(Device *dev);
     bool (*realize)(Device *dev, Error **errp);     /* in place of DeviceType.realize: calls it if there is one */
     void (*unrealize)(Device *dev);                 /* before DeviceType.unrealize */

@@ -22,15 +22,18 @@
 #define PCI_COMMAND_INTX_DISABLE (1u << 10)
 #define PCI_STATUS    0x06
 #define PCI_STATUS_INTERRUPT (1u << 3)
+#define PCI_STATUS_CAP_LIST (1u << 4)
 #define PCI_REVISION  0x08
 #define PCI_CLASS_PROG 0x09
 #define PCI_CLASS_DEVICE 0x0a
 #define PCI_CACHE_LINE_SIZE 0x0c
 #define PCI_HEADER_TYPE 0x0e
+#define PCI_HEADER_MULTIFUNCTION 0x80u
 #define PCI_BAR0      0x10
 #define PCI_SUBSYSTEM_VENDOR_ID 0x2c
 #define PCI_SUBSYSTEM_ID 0x2e
 #define PCI_ROM_ADDRESS 0x30
+#define PCI_CAPABILITY_LIST 0x34
 #define PCI_INTERRUPT_LINE 0x3c
 #define PCI_INTERRUPT_PIN 0x3d
 
@@ -40,6 +43,7 @@ typedef struct PciDevice PciDevice;
 typedef struct PciDeviceClass {     /* DeviceType.class_data of BUS_PCI types */
     uint16_t vendor, device, class_id;
     uint8_t revision, prog_if, header_type, int_pin;    /* int_pin: 0 none, 1 = A */
+    const char *romfile;        /* option ROM unless romfile= says another; NULL: none */
     bool (*realize)(PciDevice *dev, Error **errp);      /* after the header is set up */
     void (*reset)(PciDevice *dev);
     /* After config has changed within [addr, addr+len); NULL when nothing but storage. */
@@ -53,6 +57,12 @@ typedef struct PciBar {
     uint64_t mapped_at;         /* ~0 when not mapped */
 } PciBar;
 
+#define PCI_CAPS_MAX 8
+
+typedef struct PciCap {
+    uint8_t at, size;           /* in configuration space; size 0: none */
+} PciCap;
+
 struct PciDevice {
     Device parent;
     PciBus *bus;
@@ -61,8 +71,16 @@ struct PciDevice {
     uint8_t config[PCI_CONFIG_SIZE];
     uint8_t wmask[PCI_CONFIG_SIZE];     /* writable bits */
     uint8_t w1cmask[PCI_CONFIG_SIZE];   /* write 1 to clear */
+    uint8_t volatile_mask[PCI_CONFIG_SIZE];     /* the function changes them: any value may be loaded */
     uint8_t config_reset[PCI_CONFIG_SIZE];
     PciBar bars[PCI_NUM_BARS + 1];
+    PciCap caps[PCI_CAPS_MAX];
+    uint8_t msi_at, msix_at;    /* of these capabilities; 0: none. msi.h */
+    struct PciMsix *msix;
+    char *romfile;              /* properties */
+    uint32_t rombar;
+    bool multifunction;
+    MemoryRegion rom;
     int irq_state;              /* INTx level as the device drives it */
     int irq_counted;            /* what of it the bus has counted: 0 while the command register disables INTx */
 };
@@ -80,8 +98,12 @@ PciDevice *pci_new(const char *type, int devfn);                /* devfn -1: nex
 bool pci_realize(PciDevice *dev, PciBus *bus, Error **errp);    /* wraps device_realize */
 PciDevice *pci_find(PciBus *bus, uint8_t bus_nr, uint8_t devfn);
 void pci_register_bar(PciDevice *dev, int bar, uint8_t type, MemoryRegion *mr);
-/* A firmware file behind the ROM BAR; mr is the caller's to keep. NULL or "": no ROM. */
-bool pci_add_rom(PciDevice *dev, MemoryRegion *mr, const char *file, Error **errp);
+/*
+ * For realize: puts a capability of size bytes into the list, at the given offset or, for 0, behind the last one; all
+ * of it but its ID and link is 0 and read-only. Its offset; 0 with an Error when there is no room.
+ */
+unsigned pci_add_capability(PciDevice *dev, uint8_t id, unsigned at, unsigned size, Error **errp);
+/* The level of INTx; it does not reach the bus while the guest has disabled it or uses messages (msi.h). */
 void pci_set_irq(PciDevice *dev, int level);
 uint32_t pci_config_read(PciDevice *dev, uint32_t addr, unsigned len);
 void pci_config_write(PciDevice *dev, uint32_t addr, uint32_t val, unsigned len);
