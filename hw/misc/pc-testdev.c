@@ -4,6 +4,7 @@
  *
  *   ports E0h-E3h    latch: what was written reads back, 1, 2 or 4 bytes
  *   port  E4h        a write makes every CPU forget the translations it has cached
+ *   ports E8h-EBh    the latch again, one byte at a time however wide the access
  *   ports 2000h + n  a write sets interrupt line n to the value's lowest bit, n = 0 to 23
  *   FF000000h        64 KiB of memory behind callbacks, as an emulated device's registers would be
  */
@@ -12,6 +13,7 @@
 
 #define LATCH_PORT      0xe0
 #define FLUSH_PORT      0xe4
+#define LATCH_BYTE_PORT 0xe8
 #define IRQ_PORT        0x2000
 #define IRQ_LINES       24
 #define IOMEM_BASE      0xff000000u
@@ -20,7 +22,7 @@
 
 typedef struct PcTestdev {
     Device parent;
-    MemoryRegion latch_io, flush_io, irq_io, iomem, flicker;
+    MemoryRegion latch_io, latch_byte_io, flush_io, irq_io, iomem, flicker;
     uint32_t latch;
     uint8_t memory[IOMEM_SIZE];
 } PcTestdev;
@@ -69,6 +71,9 @@ static void iomem_write(void *opaque, hwaddr addr, uint64_t val, unsigned size)
 static const MemoryRegionOps latch_ops = {
     .read = latch_read, .write = latch_write, .size = { .min = 1, .max = 4 },
 };
+static const MemoryRegionOps latch_byte_ops = {
+    .read = latch_read, .write = latch_write, .size = { .min = 1, .max = 1 },
+};
 static const MemoryRegionOps flush_ops = { .write = flush_write, .size = { .min = 1, .max = 4 } };
 static const MemoryRegionOps irq_ops = { .write = irq_write, .size = { .min = 1, .max = 1 } };
 static const MemoryRegionOps iomem_ops = {
@@ -85,12 +90,14 @@ static bool testdev_realize(Device *dev, Error **errp)
         return false;
     }
     memory_region_init_io(&s->latch_io, dev, &latch_ops, s, "pc-testdev-ioport", 4);
+    memory_region_init_io(&s->latch_byte_io, dev, &latch_byte_ops, s, "pc-testdev-ioport-byte", 4);
     memory_region_init_io(&s->flush_io, dev, &flush_ops, s, "pc-testdev-flush-page", 4);
     memory_region_init_io(&s->irq_io, dev, &irq_ops, s, "pc-testdev-irq-line", IRQ_LINES);
     memory_region_init_io(&s->iomem, dev, &iomem_ops, s, "pc-testdev-iomem", IOMEM_SIZE);
     memory_region_init_io(&s->flicker, dev, &nothing_ops, s, "pc-testdev-flicker", 0x1000);
     s->flicker.enabled = false;
     isa_map_port(dev, LATCH_PORT, &s->latch_io);
+    isa_map_port(dev, LATCH_BYTE_PORT, &s->latch_byte_io);
     isa_map_port(dev, FLUSH_PORT, &s->flush_io);
     isa_map_port(dev, IRQ_PORT, &s->irq_io);
     memory_region_add(isa_address_space(), IOMEM_BASE, &s->iomem, 0);
@@ -103,6 +110,7 @@ static void testdev_unrealize(Device *dev)
     PcTestdev *s = container_of(dev, PcTestdev, parent);
 
     memory_region_del(&s->latch_io);
+    memory_region_del(&s->latch_byte_io);
     memory_region_del(&s->flush_io);
     memory_region_del(&s->irq_io);
     memory_region_del(&s->iomem);

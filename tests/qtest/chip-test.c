@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Interrupt controllers, ports and cards through their registers: 8259, IO-APIC, 16550, parallel port, i8042, fw_cfg,
- * VGA, PCI, edu, watchdog, pvpanic, the ways to reset.
+ * VGA, watchdog, pvpanic, the ways to reset.
  */
 #include "qemu/osdep.h"
 #include "libqtest.h"
@@ -389,78 +389,6 @@ static void test_vga_without_legacy_window_sets_modes_by_its_bar(void)
     qtest_quit(q);
 }
 
-/* ---- PCI, edu ---------------------------------------------------------------------------------------------------- */
-
-static void test_pci_bars_tell_their_size(void)
-{
-    QTest *q = qtest_start("-M pc -m 32 -device edu");
-    unsigned devfn = qtest_pci_find(q, 0x1234, 0x11e8);
-
-    qtest_pci_writel(q, devfn, 0x10, 0xffffffff);
-    g_assert_cmphex(qtest_pci_readl(q, devfn, 0x10), ==, 0xfff00000);
-    g_assert_cmphex(qtest_pci_readl(q, 31 << 3, 0), ==, 0xffffffff);
-    qtest_quit(q);
-}
-
-#define EDU 0xe1000000u
-
-static QTest *edu_start(void)
-{
-    QTest *q = qtest_start("-M pc -m 32 -device edu");
-    unsigned devfn = qtest_pci_find(q, 0x1234, 0x11e8);
-
-    qtest_pci_writel(q, devfn, 0x10, EDU);
-    qtest_pci_writel(q, devfn, 4, 6);
-    return q;
-}
-
-static void test_edu_computes_factorials(void)
-{
-    QTest *q = edu_start();
-
-    g_assert_cmphex(qtest_readl(q, EDU), ==, 0x010000ed);
-    qtest_writel(q, EDU + 4, 0x12345678);
-    g_assert_cmphex(qtest_readl(q, EDU + 4), ==, ~0x12345678u);
-    qtest_writel(q, EDU + 8, 10);
-    qtest_until(q, !(qtest_readl(q, EDU + 0x20) & 1));
-    g_assert_cmpuint(qtest_readl(q, EDU + 8), ==, 3628800);
-    qtest_quit(q);
-}
-
-static void test_edu_copies_by_dma(void)
-{
-    QTest *q = edu_start();
-
-    qtest_writel(q, 0x5000, 0xcafebabe);
-    for (unsigned back = 0; back < 2; back++) {
-        qtest_writeq(q, EDU + 0x80, back ? 0x40000 : 0x5000);
-        qtest_writeq(q, EDU + 0x88, back ? 0x6000 : 0x40000);
-        qtest_writeq(q, EDU + 0x90, 4);
-        qtest_writeq(q, EDU + 0x98, back ? 3 : 1);
-        for (unsigned i = 0; i < 100 && qtest_readq(q, EDU + 0x98) & 1; i++) {
-            qtest_clock_step(q, 10000000);
-        }
-    }
-    g_assert_cmphex(qtest_readl(q, 0x6000), ==, 0xcafebabe);
-    qtest_quit(q);
-}
-
-static void test_edu_interrupts_through_the_piix3(void)
-{
-    QTest *q = qtest_start("-M pc -m 32 -device edu,addr=4");
-
-    qtest_watch_inputs(q, "isa-pic");
-    qtest_pci_writel(q, 4 << 3, 0x10, EDU);
-    qtest_pci_writel(q, 4 << 3, 4, 6);
-    qtest_pci_writel(q, 1 << 3, 0x60, 0x0b0b0b0b);      /* PIRQA..D: line 11 */
-    qtest_writel(q, EDU + 0x60, 0x10);
-    g_assert_true(qtest_irq(q, 11));
-    g_assert_cmphex(qtest_readl(q, EDU + 0x24), ==, 0x10);
-    qtest_writel(q, EDU + 0x64, 0x10);
-    g_assert_false(qtest_irq(q, 11));
-    qtest_quit(q);
-}
-
 /* ---- what ends or resets the machine ----------------------------------------------------------------------------- */
 
 static void test_debug_exit_is_the_status(void)
@@ -579,10 +507,6 @@ int main(int argc, char **argv)
     g_test_add_func("/vga/dispi-has-its-id-and-a-framebuffer", test_vga_dispi_has_its_id_and_a_framebuffer);
     g_test_add_func("/vga/without-legacy-window-sets-modes-by-its-bar",
                     test_vga_without_legacy_window_sets_modes_by_its_bar);
-    g_test_add_func("/pci/bars-tell-their-size", test_pci_bars_tell_their_size);
-    g_test_add_func("/edu/computes-factorials", test_edu_computes_factorials);
-    g_test_add_func("/edu/copies-by-dma", test_edu_copies_by_dma);
-    g_test_add_func("/edu/interrupts-through-the-piix3", test_edu_interrupts_through_the_piix3);
     g_test_add_func("/debug-exit/is-the-status", test_debug_exit_is_the_status);
     g_test_add_func("/global/reaches-the-boards-devices-and-added-ones",
                     test_globals_reach_the_boards_devices_and_added_ones);

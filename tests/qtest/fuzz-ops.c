@@ -21,6 +21,8 @@
 #define HPET            0xfed00000u
 #define APIC            0xfee00000u
 #define TESTDEV         0xff000000u
+#define PCI_TESTDEV     0xe5200000u
+#define PCI_TESTDEV_IO  0xd000u
 #define DMA_AREA        0x10000u        /* descriptors are written here */
 
 typedef struct Range {
@@ -35,12 +37,14 @@ static const Range port_ranges[] = {
     PORT(0x3f8, 0x3ff), PORT(0x4d0, 0x4d1), PORT(0x505, 0x505), PORT(0x510, 0x51b), PORT(0xcf8, 0xcff),
     PORT(0x2000, 0x2017), PORT(0xafe0, 0xafe3), PORT(PM_BASE, PM_BASE + 3), PORT(PM_BASE + 8, PM_BASE + 0x3f),
     PORT(0xb100, 0xb10f), PORT(BMDMA, BMDMA + 15),
+    PORT(PCI_TESTDEV_IO, PCI_TESTDEV_IO + 0x2f), PORT(PCI_TESTDEV_IO + 0x80, PCI_TESTDEV_IO + 0x88),
 };
 
 static const Range mem_ranges[] = {
     { 0xa0000, 0x20000 }, { 0xc0000, 0x40000 }, { EDU, 0xa0 }, { EDU + 0x40000, 0x1008 }, { I6300ESB, 0x10 },
     { VGA_REGS, 0x1000 }, { VGA_REGS + 0x400, 0x120 }, { PANIC, 4 }, { VGA2_REGS, 0x620 }, { VGA_FB, 0x1000000 },
     { VGA2_FB, 0x1000000 }, { IOAPIC, 0x50 }, { HPET, 0x160 }, { APIC, 0x1000 }, { TESTDEV, 0x10008 },
+    { PCI_TESTDEV, 0x30 }, { PCI_TESTDEV + 0x7fc, 0x10 },
 };
 
 static const uint8_t pci_functions[] = {
@@ -238,6 +242,7 @@ void fuzz_setup(Fuzz *f)
         { 3 << 3, 0x10, EDU }, { 3 << 3, 0x04, 7 }, { 4 << 3, 0x10, I6300ESB }, { 4 << 3, 0x04, 7 },
         { 5 << 3, 0x10, PANIC }, { 5 << 3, 0x04, 7 },
         { 6 << 3, 0x10, VGA2_FB }, { 6 << 3, 0x18, VGA2_REGS }, { 6 << 3, 0x04, 7 },
+        { 7 << 3, 0x10, PCI_TESTDEV }, { 7 << 3, 0x14, PCI_TESTDEV_IO }, { 7 << 3, 0x04, 7 },
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
@@ -574,6 +579,17 @@ static void edu_dma(Fuzz *f)
     tell(f, "writel", EDU + 0x64, value(f) & 0xffffffff);
 }
 
+/* Interrupts by message: to the local APICs, to memory, to the card itself. */
+static void edu_message(Fuzz *f)
+{
+    pci_write(f, 3 << 3, 0x44, one_in(f, 2) ? APIC | fuzz_below(f, 0x100000) : one_in(f, 2) ? EDU + 0x60 : value(f));
+    pci_write(f, 3 << 3, 0x48, one_in(f, 4) ? value(f) : 0);
+    pci_write(f, 3 << 3, 0x4c, value(f));
+    pci_write(f, 3 << 3, 0x40, value(f) | 0x10000);
+    tell(f, "writel", EDU + 0x60, value(f) & 0xffffffff);
+    tell(f, "writel", EDU + 0x64, value(f) & 0xffffffff);
+}
+
 static void serial_port(Fuzz *f)
 {
     for (unsigned n = 1 + fuzz_below(f, 40); n; n--) {
@@ -638,7 +654,8 @@ static const struct {
     { fuzz_setup, 10 }, { ide_command, 60 }, { atapi_packet, 40 }, { floppy_command, 40 }, { dma_controller, 5 },
     { fw_cfg_dma, 15 }, { fw_cfg_select, 5 }, { hpet_timers, 15 }, { ioapic_entry, 10 }, { send_msi, 5 },
     { pic_init, 8 }, { pit_counter, 10 }, { rtc_register, 10 }, { pass_time, 50 }, { vga_registers, 20 },
-    { vbe_mode, 15 }, { keyboard_command, 15 }, { edu_dma, 10 }, { serial_port, 15 }, { smbus, 8 }, { watchdog, 6 },
+    { vbe_mode, 15 }, { keyboard_command, 15 }, { edu_dma, 10 }, { edu_message, 5 },
+    { serial_port, 15 }, { smbus, 8 }, { watchdog, 6 },
     { power, 2 }, { reset, 2 },
 };
 

@@ -11,7 +11,8 @@
 /* The machine that the tables of fuzz-ops.c know; further arguments may follow. Its RAM is small, so DMA meets it. */
 #define FUZZ_RAM_MIB    16
 #define FUZZ_DEVICES    "-device edu,addr=3 -device i6300esb,addr=4 -device pvpanic-pci,addr=5 " \
-                        "-device secondary-vga,addr=6 -device pvpanic -device pc-testdev"
+                        "-device secondary-vga,addr=6 -device pvpanic -device pc-testdev " \
+                        "-device pci-testdev,addr=7,membar=64k"
 
 typedef struct Fuzz {
     uint64_t state;         /* of the generator of numbers */

@@ -9,14 +9,11 @@
  * A session is one emulator and one seed, printed before it starts.
  */
 #include "qemu/osdep.h"
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include "fuzz-ops.h"
 #include "libqtest.h"
+#include "qmonitor.h"
 
 #define BATCH_BYTES     8192
-#define MONITOR_MS      60000
 /* Guest memory, and for each of two cards 16 MiB that at 4 bits a pixel make a picture of 128 MiB at 32. */
 #define GROWTH_MAX      (384 * MiB)
 #define MACHINES        "-M pc -m %dM -smp 2 -no-shutdown -serial null -serial null -parallel null " \
@@ -38,74 +35,7 @@ static const GOptionEntry entries[] = {
 
 /* ---- the monitor: what looks at guest state and changes it from the other side ---------------------------------- */
 
-typedef struct Monitor {
-    int fd;
-    char *dir, *path, *picture;
-} Monitor;
-
-static Monitor *monitor_place(void)
-{
-    Monitor *m = g_new0(Monitor, 1);
-
-    m->dir = g_dir_make_tmp("qtest-fuzz-XXXXXX", NULL);
-    g_assert_nonnull(m->dir);
-    m->path = g_build_filename(m->dir, "monitor", NULL);
-    m->picture = g_build_filename(m->dir, "picture.ppm", NULL);
-    return m;
-}
-
-/* Until it asks for the next command. */
-static void monitor_wait(Monitor *m)
-{
-    g_autoptr(GString) text = g_string_new(NULL);
-    char buf[4096];
-
-    while (!g_str_has_suffix(text->str, "(qemu) ")) {
-        struct pollfd p = { .fd = m->fd, .events = POLLIN };
-        ssize_t n;
-
-        if (poll(&p, 1, MONITOR_MS) != 1) {
-            g_error("the monitor does not answer");
-        }
-        n = read(m->fd, buf, sizeof(buf));
-        if (n <= 0) {
-            g_error("the monitor is gone");
-        }
-        g_string_append_len(text, buf, n);
-    }
-}
-
-static void monitor_connect(Monitor *m)
-{
-    struct sockaddr_un addr = { .sun_family = AF_UNIX };
-
-    g_strlcpy(addr.sun_path, m->path, sizeof(addr.sun_path));
-    m->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    g_assert_cmpint(connect(m->fd, (struct sockaddr *)&addr, sizeof(addr)), ==, 0);
-    monitor_wait(m);
-}
-
-static void monitor_run(Monitor *m, const char *command)
-{
-    g_autofree char *line = g_strconcat(command, "\r", NULL);
-
-    g_assert_cmpint(send(m->fd, line, strlen(line), MSG_NOSIGNAL), ==, (ssize_t)strlen(line));
-    monitor_wait(m);
-}
-
-static void monitor_free(Monitor *m)
-{
-    close(m->fd);
-    unlink(m->picture);
-    unlink(m->path);
-    rmdir(m->dir);
-    g_free(m->dir);
-    g_free(m->path);
-    g_free(m->picture);
-    g_free(m);
-}
-
-static void act_of_the_user(Fuzz *f, Monitor *m)
+static void act_of_the_user(Fuzz *f, QMonitor *m, const char *picture)
 {
     static const char *const commands[] = {
         NULL, NULL, NULL, "info pic", "info ioapic", "info pci", "info mtree", "info qtree", "info irq", "info lapic",
@@ -113,18 +43,19 @@ static void act_of_the_user(Fuzz *f, Monitor *m)
         "eject -f ide1-cd0", "eject -f floppy0", "stop", "cont", "system_reset", "cont", "xp /40xb 0xfffe0",
     };
     const char *command = commands[fuzz_below(f, G_N_ELEMENTS(commands))];
-    g_autofree char *screendump = g_strdup_printf("screendump %s", m->picture);
+    g_autofree char *screendump = g_strdup_printf("screendump %s", picture);
 
-    monitor_run(m, command ? command : screendump);
+    g_free(qmonitor_ask(m, command ? command : screendump));
 }
 
 /* ---- a session --------------------------------------------------------------------------------------------------- */
 
 typedef struct Session {
     Fuzz *fuzz;
-    Monitor *monitor;
+    QMonitor *monitor;
     QTest *q;
     char *machine;
+    const char *picture;
 } Session;
 
 static const char *image(size_t len)
@@ -186,7 +117,7 @@ static void disturb(Session *s)
         done += (int)count_lines(s->fuzz->out->str);
         send_requests(s);
         if (fuzz_below(s->fuzz, 4) == 0) {
-            act_of_the_user(s->fuzz, s->monitor);
+            act_of_the_user(s->fuzz, s->monitor, s->picture);
         }
         now = qtest_resident_bytes(s->q);
         if (now > before + GROWTH_MAX) {
@@ -201,7 +132,7 @@ static void check_state_loads(Session *s)
 {
     const char *state = qtest_temp_file("", 0);
 
-    monitor_run(s->monitor, "stop");
+    g_free(qmonitor_ask(s->monitor, "stop"));
     g_free(qtest_ask(s->q, "vmstate_save %s", state));
     qtest_quit(s->q);
     s->q = qtest_start("%s -S -incoming file:%s", s->machine, state);
@@ -211,15 +142,17 @@ static void check_state_loads(Session *s)
 
 static void session(uint64_t seed)
 {
-    Session s = { .fuzz = fuzz_new(seed), .monitor = monitor_place(), .machine = machine_new() };
+    Session s = { .fuzz = fuzz_new(seed), .monitor = qmonitor_place(), .machine = machine_new(),
+                  .picture = qtest_temp_file("", 0) };
 
     g_test_message("session --seed=%" PRIu64, seed);
-    s.q = qtest_start("%s -monitor unix:%s,server=on,wait=off", s.machine, s.monitor->path);
-    monitor_connect(s.monitor);
+    s.q = qtest_start("%s " QMONITOR_ARGS, s.machine, qmonitor_path(s.monitor));
+    qmonitor_connect(s.monitor);
     disturb(&s);
     check_state_loads(&s);
     qtest_quit(s.q);
-    monitor_free(s.monitor);
+    qmonitor_free(s.monitor);
+    truncate(s.picture, 0);
     fuzz_free(s.fuzz);
     g_free(s.machine);
 }

@@ -8,7 +8,8 @@
 #include "libqtest.h"
 
 #define MACHINE "-M pc -m 8 -smp 2 -serial null -serial null -parallel null -rtc base=2020-02-02 " \
-                "-device edu,addr=8 -device i6300esb,addr=9 -device pvpanic -device secondary-vga,addr=10"
+                "-device edu,addr=8 -device i6300esb,addr=9 -device pvpanic -device secondary-vga,addr=10 " \
+                "-device pci-testdev,addr=11 -device pc-testdev"
 
 static void save(QTest *q, const char *path)
 {
@@ -59,6 +60,14 @@ static void disturb(QTest *q)
     qtest_pci_writel(q, 8 << 3, 0x10, 0xe1000000);
     qtest_pci_writel(q, 8 << 3, 4, 6);
     qtest_writel(q, 0xe1000000 + 0x60, 0x21);
+    qtest_pci_writel(q, 8 << 3, 0x44, 0xfee01000);
+    qtest_pci_writel(q, 8 << 3, 0x4c, 0x4055);
+    qtest_pci_writel(q, 8 << 3, 0x40, 0x10000);
+    qtest_pci_writel(q, 17 << 3, 0x10, 0xe3000000);
+    qtest_pci_writel(q, 17 << 3, 4, 2);
+    qtest_writeb(q, 0xe3000000, 0);
+    qtest_writeb(q, 0xe3000800, 0xfa);
+    qtest_outl(q, 0xe0, 0x12345678);
     qtest_pci_writel(q, 9 << 3, 0x10, 0xe2000000);
     qtest_pci_writel(q, 9 << 3, 4, 2);
     qtest_pci_writel(q, 9 << 3, 0x68, 2);
@@ -83,11 +92,13 @@ static void compare_registers(QTest *a, QTest *b)
     for (unsigned i = 0; i < G_N_ELEMENTS(ports); i++) {
         g_assert_cmphex(qtest_inb(a, ports[i]), ==, qtest_inb(b, ports[i]));
     }
-    for (unsigned devfn = 0; devfn < 11 << 3; devfn++) {
+    for (unsigned devfn = 0; devfn < 18 << 3; devfn++) {
         for (unsigned reg = 0; reg < 256; reg += 4) {
             g_assert_cmphex(qtest_pci_readl(a, devfn, reg), ==, qtest_pci_readl(b, devfn, reg));
         }
     }
+    g_assert_cmphex(qtest_inl(a, 0xe0), ==, qtest_inl(b, 0xe0));
+    g_assert_cmphex(qtest_readl(b, 0xe300000c), ==, 1);
     g_assert_cmphex(qtest_readl(a, 0xe1000024), ==, qtest_readl(b, 0xe1000024));
     g_assert_cmphex(qtest_readq(a, 0xfed000f0), ==, qtest_readq(b, 0xfed000f0));
     g_assert_cmphex(qtest_readq(a, 300007 * 3), ==, qtest_readq(b, 300007 * 3));
