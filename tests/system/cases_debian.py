@@ -6,6 +6,7 @@ scripts/make-debian-disk, which needs root.
 import hashlib
 import os
 import re
+import signal
 import subprocess
 
 import build
@@ -65,14 +66,25 @@ def power_off(vm):
     expect_status(vm, 0, 120)
 
 
-def check_clean(path):
-    """The file system on the first partition, as the host sees it."""
+def output_of(*args, allowed=(0,)):
+    r = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    text = r.stdout.decode('utf-8', 'replace')
+    if r.returncode not in allowed:
+        raise Failure(f'{" ".join(args)}: status {r.returncode}:\n{text}')
+    return text
+
+
+def partition(path):
+    """A copy of the first one."""
     part = path + '.part'
     subprocess.run(['dd', f'if={path}', f'of={part}', 'bs=1M', f'skip={PARTITION_OFFSET >> 20}', 'conv=sparse',
                     'status=none'], check=True)
-    r = subprocess.run(['e2fsck', '-f', '-n', part], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    if r.returncode:
-        raise Failure(f'e2fsck: {r.stdout.decode("utf-8", "replace")}')
+    return part
+
+
+def check_clean(path):
+    """The file system on the first partition, as the host sees it."""
+    output_of('e2fsck', '-f', '-n', partition(path))
 
 
 def check_framebuffer(ctx, vm, hmp):
@@ -154,3 +166,45 @@ def test_an_empty_disk_shows_its_whole_size_and_keeps_what_is_written(ctx):
         run(vm, f'mount {SECOND}-part1 /mnt && sha256sum -c /root/sums', 120)
         power_off(vm)
     check_clean(path)
+
+
+def check_after_power_loss(ctx, path):
+    """The image has lost clusters at most; the file system wants its journal replayed, and is whole then."""
+    img, raw = os.path.join(ctx.build, 'qemu-img'), path + '.raw'
+    output_of(img, 'check', path, allowed=(0, 3))
+    output_of(img, 'convert', '-O', 'raw', path, raw)
+    part = partition(raw)
+    replayed = output_of('e2fsck', '-p', part, allowed=(0, 1))
+    for line in replayed.splitlines():
+        if not re.search(r': (recovering journal|Clearing orphaned inode .*|clean, .* files, .* blocks)$', line):
+            raise Failure(f'e2fsck says more than that it replayed the journal:\n{replayed}')
+    if 'recovering journal' not in replayed:
+        raise Failure(f'the file system was not in use:\n{replayed}')
+    output_of('e2fsck', '-f', '-n', part)
+
+
+def test_a_power_loss_while_files_are_installed_costs_a_journal_replay(ctx):
+    """Three times on one qcow2 with the disk below it: killed while it writes, checked on the host, booted again."""
+    base, path = disk(ctx), os.path.join(ctx.tmp, 'overlay.qcow2')
+    output_of(os.path.join(ctx.build, 'qemu-img'), 'create', '-q', '-f', 'qcow2', '-b', base, '-F', 'raw', path)
+    for i in range(3):
+        with ctx.vm(['-m', '1G', '-nographic', '-drive', f'file={path},format=qcow2,if=ide,index=0']) as vm:
+            log_in(vm)
+            if i:
+                check(vm, 'dmesg', r'EXT4-fs \(sda1\): recovery complete')
+                run(vm, f'sha256sum -c --quiet /root/sums{i - 1}', 120)
+            run(vm, f'mkdir -p /root/{i} && cp -a /usr/lib/systemd /root/{i}/safe && sync', 120)
+            run(vm, f'find /root/{i}/safe -type f | xargs -d "\\n" sha256sum > /root/sums{i} && sync', 120)
+            # Copies that are written back and flushed, and removed again, all the time; the power goes in the middle.
+            vm.send(f'mkdir /root/{i}/n; for n in 1 2 3 4 5 6 7 8 9; do cp -a /usr/lib/systemd /usr/bin /root/{i}/n; '
+                    f'sync & echo round $n; rm -rf /root/{i}/n/bin; done\n')
+            vm.expect(rf'round {2 + i}\r', 300)
+            vm.kill(signal.SIGKILL)
+            vm.wait()
+        check_after_power_loss(ctx, path)
+    with ctx.vm(['-m', '1G', '-nographic', '-drive', f'file={path},format=qcow2,if=ide,index=0']) as vm:
+        log_in(vm)
+        run(vm, 'sha256sum -c --quiet /root/sums2', 120)
+        power_off(vm)
+    output_of(os.path.join(ctx.build, 'qemu-img'), 'convert', '-O', 'raw', path, path + '.raw')
+    check_clean(path + '.raw')
