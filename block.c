@@ -16,7 +16,7 @@
 #include "trace/root.h"
 
 #define PROBE_BYTES     512
-#define TRY_BYTES_MAX   (64 * KiB)      /* more is worth a thread switch: the caller may be a vCPU */
+#define TRY_BYTES_MAX   (64 * KiB)      /* with the big lock held; more is worth a thread switch */
 
 typedef struct BlockRequest {
     BlockOp op;
@@ -721,6 +721,34 @@ static void start_pending(void *opaque)
     }
 }
 
+static int try_leaf(BlockNode *leaf, const BlockOp *op)
+{
+    return leaf->drv->try_run ? leaf->drv->try_run(leaf, op) : -EAGAIN;
+}
+
+/* What takes longer is copied without the big lock, while everybody else sees a request under way. */
+int block_try(BlockNode *n, const BlockOp *op)
+{
+    bool is_long = op->bytes > TRY_BYTES_MAX;
+    BlockOp moved = *op;
+    BlockNode *leaf = leaf_of(n, &moved.offset);
+    int ret;
+
+    if (check_op(n, op) || (is_long && in_io_thread())) {
+        return -EAGAIN;
+    }
+    n->in_flight++;
+    if (is_long) {
+        big_unlock();
+    }
+    ret = try_leaf(leaf, &moved);
+    if (is_long) {
+        big_lock();
+    }
+    n->in_flight--;
+    return ret ? -EAGAIN : 0;
+}
+
 static void queue_for_coroutine(BlockRequest *r)
 {
     if (!co_bh) {
@@ -731,34 +759,40 @@ static void queue_for_coroutine(BlockRequest *r)
     bh_schedule(co_bh);
 }
 
-void block_submit(BlockNode *n, const BlockOp *op, BlockDone *cb, void *opaque)
+static void submit(BlockNode *n, const BlockOp *op, BlockDone *cb, void *opaque, bool anywhere)
 {
     BlockRequest *r = g_new0(BlockRequest, 1);
     const BlockDriver *drv;
     int ret = check_op(n, op);
 
     *r = (BlockRequest){
-        .op = *op, .node = n, .cb = cb, .opaque = opaque, .job = { .run = request_run, .done = request_ran },
+        .op = *op, .node = n, .cb = cb, .opaque = opaque,
+        .job = { .run = request_run, .done = request_ran, .done_anywhere = anywhere },
     };
     r->leaf = leaf_of(n, &r->op.offset);
     trace_block_submit(r, op->kind, op->offset, op->bytes, n->filename);
     n->in_flight++;
     drv = r->leaf->drv;
-    if (!ret && drv->try_run && op->bytes <= TRY_BYTES_MAX) {
-        ret = drv->try_run(r->leaf, &r->op);
-        if (ret != -EAGAIN) {
-            worker_complete(&r->job, ret);
-            return;
-        }
-        ret = 0;
+    if (!ret) {
+        ret = op->bytes <= TRY_BYTES_MAX ? try_leaf(r->leaf, &r->op) : -EAGAIN;
     }
-    if (ret) {
+    if (ret != -EAGAIN) {
         worker_complete(&r->job, ret);
     } else if (drv->run) {
         worker_submit(&r->job);
     } else {
         queue_for_coroutine(r);
     }
+}
+
+void block_submit(BlockNode *n, const BlockOp *op, BlockDone *cb, void *opaque)
+{
+    submit(n, op, cb, opaque, false);
+}
+
+void block_submit_anywhere(BlockNode *n, const BlockOp *op, BlockDone *cb, void *opaque)
+{
+    submit(n, op, cb, opaque, true);
 }
 
 typedef struct CoWait {
@@ -792,11 +826,9 @@ int co_block_run(BlockNode *n, const BlockOp *op)
         raw_event(n, leaf, &moved);
         return leaf->drv->co_run(leaf, &moved);
     }
-    if (leaf->drv->try_run && op->bytes <= TRY_BYTES_MAX) {
-        ret = leaf->drv->try_run(leaf, &moved);
-        if (ret != -EAGAIN) {
-            return ret;
-        }
+    ret = op->bytes <= TRY_BYTES_MAX ? try_leaf(leaf, &moved) : -EAGAIN;
+    if (ret != -EAGAIN) {
+        return ret;
     }
     block_submit(n, op, co_wait_done, &w);
     co_yield();
@@ -903,6 +935,6 @@ int block_copy_range(BlockNode *from, uint64_t from_offset, BlockNode *to, uint6
 void block_drain(BlockNode *n)
 {
     while (n->in_flight) {
-        main_loop_wait(-1);
+        worker_wait();
     }
 }

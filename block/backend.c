@@ -241,6 +241,13 @@ static void blk_refused(WorkerJob *job, int ret)
     blk_answer(r, ret);
 }
 
+static void submit(BlockNode *n, const BlockOp *op, BlockDone *cb, BlkRequest *r)
+{
+    bool anywhere = r->blk->ops && r->blk->ops->any_thread;
+
+    (anywhere ? block_submit_anywhere : block_submit)(n, op, cb, r);
+}
+
 static int blk_check(const BlockBackend *blk, const BlockOp *op)
 {
     uint64_t size = blk_size(blk);
@@ -273,7 +280,7 @@ static void throttle_pop(BlkQueue *q)
         q->end = &q->first;
     }
     r->next = NULL;
-    block_submit(r->blk->node, &r->op, blk_done, r);
+    submit(r->blk->node, &r->op, blk_done, r);
 }
 
 /* All that may go now goes, one direction after the other; the timer comes back for the rest. */
@@ -339,7 +346,7 @@ static void blk_submit(BlockBackend *blk, const BlockOp *op, BlockDone *cb, void
         throttle_queue(r);
         throttle_run(blk);
     } else {
-        block_submit(blk->node, op, blk_done, r);
+        submit(blk->node, op, blk_done, r);
     }
 }
 
@@ -363,7 +370,7 @@ void blk_retry_parked(void)
             list = r->next;
             b->in_flight++;
             if (b->node) {
-                block_submit(b->node, &r->op, blk_done, r);
+                submit(b->node, &r->op, blk_done, r);
             } else {
                 worker_complete(&r->refused, -ENODEV);
             }
@@ -383,13 +390,41 @@ void blk_cancel_parked(void)
     }
 }
 
+static BlockOp read_op(uint64_t offset, const struct iovec *iov, int niov)
+{
+    return (BlockOp){ .kind = BLOCK_READ, .offset = offset, .bytes = iov_bytes(iov, niov), .iov = iov, .niov = niov };
+}
+
+static void count_read(BlockBackend *blk, const BlockOp *op)
+{
+    blk->stats.reads++;
+    blk->stats.read_bytes += op->bytes;
+}
+
 void blk_readv(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov, BlockDone *cb, void *opaque)
 {
-    BlockOp op = { .kind = BLOCK_READ, .offset = offset, .bytes = iov_bytes(iov, niov), .iov = iov, .niov = niov };
+    BlockOp op = read_op(offset, iov, niov);
 
-    blk->stats.reads++;
-    blk->stats.read_bytes += op.bytes;
+    count_read(blk, &op);
     blk_submit(blk, &op, cb, opaque);
+}
+
+bool blk_try_readv(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov)
+{
+    BlockOp op = read_op(offset, iov, niov);
+    bool done;
+
+    if (blk_check(blk, &op) || blk->is_throttled) {
+        return false;
+    }
+    blk->in_flight++;
+    done = !block_try(blk->node, &op);
+    blk->in_flight--;
+    worker_wake_waiting();
+    if (done) {
+        count_read(blk, &op);
+    }
+    return done;
 }
 
 void blk_writev(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov, BlockDone *cb, void *opaque)
@@ -430,7 +465,7 @@ void blk_drain(BlockBackend *blk)
 {
     while (blk->in_flight) {
         throttle_release(blk);
-        main_loop_wait(-1);
+        worker_wait();
     }
 }
 
@@ -448,7 +483,7 @@ static bool anything_in_flight(void)
 void blk_drain_all(void)
 {
     while (anything_in_flight()) {
-        main_loop_wait(-1);
+        worker_wait();
     }
 }
 

@@ -15,6 +15,7 @@ static unsigned n_threads, n_idle, n_queued;
 
 /* A stack, last one first: pushed by any thread, taken as a whole by the IO thread. */
 static WorkerJob *completed;
+static unsigned n_waiting;          /* calls of worker_wait() under way; big lock */
 static Bh *completed_bh;            /* made once, under pool_lock; read after a job has been seen */
 
 /* In the order in which they were completed. */
@@ -62,6 +63,32 @@ void worker_complete(WorkerJob *job, int ret)
     bh_schedule(bh);
 }
 
+static void finish(WorkerJob *job, int ret)
+{
+    if (!job->done_anywhere || ret < 0) {
+        worker_complete(job, ret);
+        return;
+    }
+    big_lock();
+    job->done(job, ret);
+    worker_wake_waiting();
+    big_unlock();
+}
+
+void worker_wake_waiting(void)
+{
+    if (n_waiting) {
+        main_loop_wake();
+    }
+}
+
+void worker_wait(void)
+{
+    n_waiting++;
+    main_loop_wait(-1);
+    n_waiting--;
+}
+
 static void *worker_thread(void *opaque)
 {
     pthread_setname_np(pthread_self(), "worker");
@@ -81,7 +108,7 @@ static void *worker_thread(void *opaque)
         }
         n_queued--;
         pthread_mutex_unlock(&pool_lock);
-        worker_complete(job, job->run(job));
+        finish(job, job->run(job));
         pthread_mutex_lock(&pool_lock);
     }
     return NULL;

@@ -247,6 +247,25 @@ static void run_buffered(IdeChannel *ch, IdeDrive *d)
     }
 }
 
+/*
+ * What the host has in memory arrives, with its interrupt, before the write that started the engine has returned: three
+ * thread switches less. Long transfers leave the vCPU its time.
+ */
+static void run_piece(BusMaster *bm, IdeDrive *d)
+{
+    const struct iovec *iov = (const struct iovec *)(void *)bm->iov->data;
+
+    bm->running = true;
+    ide_io_begin(d);
+    if (!bm->piece_to_memory) {
+        blk_writev(d->blk, bm->offset, iov, bm->iov->len, piece_done, d);
+    } else if (bm->left <= PIECE_MAX && blk_try_readv(d->blk, bm->offset, iov, bm->iov->len)) {
+        piece_done(d, 0);
+    } else {
+        blk_readv(d->blk, bm->offset, iov, bm->iov->len, piece_done, d);
+    }
+}
+
 static void run(IdeChannel *ch)
 {
     BusMaster *bm = &ch->bm;
@@ -292,13 +311,7 @@ static void run(IdeChannel *ch)
     }
     bm->piece = got;
     bm->piece_to_memory = to_memory;
-    bm->running = true;
-    ide_io_begin(d);
-    if (to_memory) {
-        blk_readv(d->blk, bm->offset, (struct iovec *)(void *)bm->iov->data, bm->iov->len, piece_done, d);
-    } else {
-        blk_writev(d->blk, bm->offset, (struct iovec *)(void *)bm->iov->data, bm->iov->len, piece_done, d);
-    }
+    run_piece(bm, d);
 }
 
 void bm_request(IdeDrive *d, DmaKind kind, uint64_t offset, uint32_t bytes)

@@ -231,6 +231,8 @@ static void drive_reset(Device *dev)
 
 /* ---- realize ----------------------------------------------------------------------------------------------------- */
 
+static const BlkDeviceOps disk_blk_ops = { .any_thread = true };
+
 static bool take_backend(IdeDrive *d, Error **errp)
 {
     const char *name = d->drive_name;
@@ -248,7 +250,7 @@ static bool take_backend(IdeDrive *d, Error **errp)
         error_set(errp, "property 'drive': there is no drive '%s'", name);
         return false;
     }
-    return blk_attach(d->blk, d->is_cdrom ? &atapi_blk_ops : NULL, d, errp);
+    return blk_attach(d->blk, d->is_cdrom ? &atapi_blk_ops : &disk_blk_ops, d, errp);
 }
 
 /*

@@ -15,6 +15,7 @@ typedef struct BlockBackend BlockBackend;
 
 /* What the device is asked or told. Any member may be NULL. */
 typedef struct BlkDeviceOps {
+    bool any_thread;                                    /* callbacks of requests need the big lock, not the IO thread */
     void (*media_changed)(void *opaque, bool loaded);   /* after the change */
     bool (*is_tray_open)(void *opaque);
     bool (*is_locked)(void *opaque);                    /* the guest forbids removal */
@@ -67,6 +68,11 @@ const ThrottleConfig *blk_throttle(const BlockBackend *blk);
 
 void blk_readv(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov, BlockDone *cb, void *opaque);
 void blk_writev(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov, BlockDone *cb, void *opaque);
+/*
+ * From the host's memory, at once: true. False: nothing is counted, and blk_readv() is the way. The big lock may be
+ * given up meanwhile; the caller's own state must look as if the request were under way.
+ */
+bool blk_try_readv(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov);
 void blk_flush(BlockBackend *blk, BlockDone *cb, void *opaque);
 void blk_discard(BlockBackend *blk, uint64_t offset, uint64_t bytes, BlockDone *cb, void *opaque);
 int blk_pread_sync(BlockBackend *blk, uint64_t offset, void *buf, size_t len);  /* start-up only */

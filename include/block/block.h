@@ -81,6 +81,13 @@ bool block_cache_parse(const char *text, BlockCache *cache);
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
 
 void block_submit(BlockNode *n, const BlockOp *op, BlockDone *cb, void *opaque);
+/* The same for who does not mind hearing of success in another thread than the IO thread. */
+void block_submit_anywhere(BlockNode *n, const BlockOp *op, BlockDone *cb, void *opaque);
+/*
+ * At once, without blocking: 0. -EAGAIN: submit it. A long request gives the big lock up while it runs (and is none for
+ * the IO thread): then the caller calls worker_wake_waiting() when it has noted the result.
+ */
+int block_try(BlockNode *n, const BlockOp *op);
 /* Waits, running the loop if need be: start-up and tools, IO thread, no coroutine. 0 or -errno. */
 int block_run_sync(BlockNode *n, const BlockOp *op);
 bool block_pread(BlockNode *n, uint64_t offset, void *buf, size_t len, Error **errp);

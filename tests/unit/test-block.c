@@ -223,6 +223,77 @@ static void test_what_lies_outside_is_an_error(void)
     blk_eject(blk);
 }
 
+/* What is not in the host's memory, or cannot be known to be, has to be asked for the long way. */
+static void test_a_read_at_once_is_whole_or_nothing(void)
+{
+    g_autofree uint8_t *data = g_malloc(MiB), *buf = g_malloc0(MiB);
+    g_autofree char *path = NULL;
+    BlockBackend *blk = blk_new("at-once");
+    struct iovec iov = { buf, MiB }, half = { buf, 4096 };
+    BlkStats before;
+
+    for (unsigned i = 0; i < MiB; i++) {
+        data[i] = i * 7 + i / 509;
+    }
+    path = make_file("at-once", data, MiB);
+    g_assert_false(blk_try_readv(blk, 0, &half, 1));
+    blk_insert(blk, open_raw(path));
+    g_assert_false(blk_try_readv(blk, MiB - 512, &half, 1));
+    g_assert_false(blk_try_readv(blk, 0, &iov, 1));     /* much at once is not for the IO thread */
+    before = *blk_stats(blk);
+    if (blk_try_readv(blk, 8192, &half, 1)) {           /* not every file system of the host can */
+        g_assert_cmpmem(buf, 4096, data + 8192, 4096);
+        g_assert_cmpuint(blk_stats(blk)->reads, ==, before.reads + 1);
+        g_assert_cmpuint(blk_stats(blk)->read_bytes, ==, before.read_bytes + 4096);
+    } else {
+        g_assert_cmpuint(blk_stats(blk)->reads, ==, before.reads);
+    }
+    blk_set_throttle(blk, &(ThrottleConfig){ .limit[THROTTLE_BPS_TOTAL].avg = 1 << 20 });
+    g_assert_false(blk_try_readv(blk, 8192, &half, 1));
+    blk_eject(blk);
+}
+
+typedef struct AtOnce {
+    BlockBackend *blk;
+    struct iovec iov;
+    bool ok, ended;
+} AtOnce;
+
+static gpointer read_in_another_thread(gpointer opaque)
+{
+    AtOnce *a = opaque;
+
+    big_lock();
+    a->ok = blk_try_readv(a->blk, 0, &a->iov, 1);
+    a->ended = true;
+    main_loop_wake();
+    big_unlock();
+    return NULL;
+}
+
+/* As a vCPU does it: whoever drains meanwhile waits for it. */
+static void test_a_long_read_at_once_in_another_thread(void)
+{
+    g_autofree uint8_t *data = g_malloc(MiB), *buf = g_malloc0(MiB);
+    g_autofree char *path = NULL;
+    AtOnce a = { .blk = blk_new("at-once-2"), .iov = { buf, MiB } };
+    GThread *thread;
+
+    memset(data, 0x5c, MiB);
+    path = make_file("at-once-2", data, MiB);
+    blk_insert(a.blk, open_raw(path));
+    thread = g_thread_new("vcpu", read_in_another_thread, &a);
+    while (!a.ended) {
+        main_loop_wait(-1);
+        blk_drain_all();
+    }
+    g_thread_join(thread);
+    if (a.ok) {
+        g_assert_cmpmem(buf, MiB, data, MiB);
+    }
+    blk_eject(a.blk);
+}
+
 /* ---- workers --------------------------------------------------------------------------------------------------- */
 
 typedef struct SlowJob {
@@ -262,6 +333,42 @@ static void test_the_pool_is_bounded(void)
     }
     g_assert_cmpuint(most, <=, WORKERS_MAX);
     g_assert_cmpuint(most, >, 1);
+}
+
+typedef struct AnywhereJob {
+    WorkerJob job;
+    unsigned left, in_io_thread;
+} AnywhereJob;
+
+static int anywhere_run(WorkerJob *job)
+{
+    return container_of(job, AnywhereJob, job)->left == 2 ? 7 : -EIO;
+}
+
+static void anywhere_done(WorkerJob *job, int ret)
+{
+    AnywhereJob *j = container_of(job, AnywhereJob, job);
+
+    g_assert_true(big_lock_held());
+    g_assert_cmpint(ret, ==, j->left == 2 ? 7 : -EIO);
+    j->in_io_thread += in_io_thread();
+    j->left--;
+}
+
+static void test_only_good_results_are_told_in_a_worker(void)
+{
+    AnywhereJob j = { .job = { .run = anywhere_run, .done = anywhere_done, .done_anywhere = true }, .left = 2 };
+
+    worker_submit(&j.job);
+    while (j.left == 2) {
+        worker_wait();
+    }
+    g_assert_cmpuint(j.in_io_thread, ==, 0);
+    worker_submit(&j.job);
+    while (j.left) {
+        worker_wait();
+    }
+    g_assert_cmpuint(j.in_io_thread, ==, 1);
 }
 
 /* ---- coroutines ------------------------------------------------------------------------------------------------ */
@@ -508,7 +615,10 @@ int main(int argc, char **argv)
     T(test_scattered_memory_is_one_request);
     T(test_answers_come_later_and_once);
     T(test_what_lies_outside_is_an_error);
+    T(test_a_read_at_once_is_whole_or_nothing);
+    T(test_a_long_read_at_once_in_another_thread);
     T(test_the_pool_is_bounded);
+    T(test_only_good_results_are_told_in_a_worker);
     T(test_coroutines_go_on_where_they_gave_way);
     T(test_a_co_mutex_is_held_across_yields);
     T(test_a_driver_in_coroutines);

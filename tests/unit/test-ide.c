@@ -343,9 +343,9 @@ static void test_srst_waits_for_what_is_under_way(void)
 {
     setup();
     put_prd(0, 0x10000, 0x8000, true);
-    regs(PRI, 0, 64, 0, LBA);
-    start_dma(true);
-    out8(PRI + 7, 0xc8);
+    regs(PRI, 0, 64, 3300, LBA);
+    start_dma(false);
+    out8(PRI + 7, 0xca);        /* a write is never done at once */
     out8(0x3f6, 0x04);
     out8(0x3f6, 0x00);
     out8(BMDMA, 0x00);
@@ -407,6 +407,34 @@ static void test_the_command_may_come_before_the_start(void)
     start_dma(true);
     g_assert_cmphex(wait_ready(PRI), ==, 0x50);
     assert_memory_pattern(0x20000, 0, 65536);
+}
+
+/* Whichever of command and START comes second: it returns when all is there, if the host's memory has it. */
+static void test_what_the_host_has_in_memory_is_read_at_once(void)
+{
+    uint8_t buf[4096];
+    struct iovec iov = { buf, sizeof(buf) };
+
+    for (unsigned start_last = 0; start_last < 2; start_last++) {
+        setup();
+        put_prd(0, 0x20000, 4096, true);
+        regs(PRI, 0, 8, 16, LBA);
+        if (!start_last) {
+            start_dma(true);
+        }
+        if (!blk_try_readv(disk_blk, 16 * 512, &iov, 1)) {
+            g_test_skip("this file system cannot tell what is in memory");
+            return;
+        }
+        out8(PRI + 7, 0xc8);
+        if (start_last) {
+            start_dma(true);
+        }
+        g_assert_cmphex(in8(BMDMA + 2) & 0x07, ==, 0x04);
+        g_assert_cmpint(line_level[14], ==, 1);
+        g_assert_cmphex(in8(PRI + 7), ==, 0x50);
+        assert_memory_pattern(0x20000, 16 * 512, 4096);
+    }
 }
 
 static void test_dma_write_gathers(void)
@@ -623,6 +651,7 @@ int main(int argc, char **argv)
     T(test_diagnostic_selects_device_0);
     T(test_dma_read_scatters);
     T(test_the_command_may_come_before_the_start);
+    T(test_what_the_host_has_in_memory_is_read_at_once);
     T(test_dma_write_gathers);
     T(test_holes_and_many_regions_go_through_a_buffer);
     T(test_a_short_table_leaves_the_drive_waiting);
