@@ -13,7 +13,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'system'))
-from build import Skip, demo_guest, initrd_with     # noqa: E402
+from build import (DISK_MODULES, SCREEN_MODULES, Skip, demo_guest, initrd_with, initrd_with_modules,     # noqa: E402
+                   load_modules)
 from vm import Failure, PROMPT, Vm, shell           # noqa: E402
 
 
@@ -53,6 +54,23 @@ LOOPS = [
     ('smc', 'write into the next instruction', 1000, True),
     ('int', 'software interrupt and iretq', 10000, False),
     ('pio', 'out to port 80h', 10000, False),
+]
+
+# What dd does with a disk: name, direction, bytes at once, MiB in all at scale 100 (times DISK_MIB at most).
+DISK_MIB = 256
+DISK = [
+    ('read 1M', 'if', '1M', 2048),
+    ('read 64k', 'if', '64k', 512),
+    ('read 4k', 'if', '4k', 64),
+    ('write 1M', 'of', '1M', 2048),
+    ('write 64k', 'of', '64k', 512),
+    ('write 4k', 'of', '4k', 64),
+]
+# Consoles that scroll: name, kernel parameters, what the guest does first, lines at scale 100.
+SCREEN = [
+    ('text 80x25', 'nomodeset', 'true', 10000),
+    ('VBE 800x600x16', 'nomodeset vga=0x314', 'true', 2000),
+    ('bochs 1280x800x32', '', load_modules(SCREEN_MODULES, '/dev/fb0'), 1000),
 ]
 
 COMMON = ['-display', 'none', '-vga', 'none', '-nodefaults', '-m', '256M', '-no-reboot']
@@ -116,6 +134,29 @@ def build_linux_guest(work, build):
         return kernel, initrd_with(build, build_guest_program(work), 'bench-guest', work)
     except Skip as e:
         raise Failure(str(e)) from None
+
+
+def build_device_guest(work, build):
+    """Kernel and an initrd with the drivers of IDE disks and of the linear framebuffer."""
+    try:
+        kernel, _ = demo_guest(build)
+        return kernel, initrd_with_modules(build, DISK_MODULES + SCREEN_MODULES, 'devices', work)
+    except Skip as e:
+        raise Failure(str(e)) from None
+
+
+def build_disk_image(work):
+    """A disk full of data that nothing can compress, in the host's cache."""
+    path = os.path.join(work, 'disk.raw')
+    if not os.path.exists(path) or os.path.getsize(path) != DISK_MIB << 20:
+        with open(path + '.tmp', 'wb') as f:
+            for _ in range(DISK_MIB):
+                f.write(os.urandom(1 << 20))
+        os.rename(path + '.tmp', path)
+    with open(path, 'rb') as f:
+        while f.read(1 << 20):
+            pass
+    return path
 
 
 # ---- running -----------------------------------------------------------------------------------------------------
@@ -222,6 +263,64 @@ def run_at_once(emulator, kernel, initrd, cpu, scale, programs, copies, limit=30
                 shell(vm, f'for i in $(seq {n}); do bench-guest {scale} {program} > /dev/null & done; wait', limit)
                 end = both_clocks(vm)
                 times[program] += [end[0] - start[0], end[1] - start[1]]
+        vm.send('poweroff -f\n')
+        vm.wait(60)
+    return times
+
+
+def start_shell(vm, first, limit):
+    """To the prompt, where the first command succeeds; then nobody asks for anything but what is measured."""
+    vm.expect(PROMPT, limit)
+    seen = shell(vm, f'dmesg -n 1; {first}', limit)
+    if seen:
+        raise Failure(f'{first}: {seen}')
+
+
+def timed(vm, command, limit):
+    """(elapsed, CPU) seconds of a command in the guest's shell."""
+    start = time.monotonic(), vm.cpu_seconds()
+    seen = shell(vm, command, limit)
+    end = both_clocks(vm)
+    if seen:
+        raise Failure(f'{command}: {seen}')
+    return end[0] - start[0], end[1] - start[1]
+
+
+def dd(direction, size, mib):
+    """Commands that move so many MiB between the disk and the guest past the guest's cache."""
+    unit = {'1M': 1, '64k': 16, '4k': 256}[size]
+    other, flag = ('of=/dev/null', 'iflag') if direction == 'if' else ('if=/dev/zero', 'oflag')
+    rounds, rest = divmod(mib, DISK_MIB)
+    return '; '.join(f'dd {direction}=/dev/sda {other} bs={size} count={n * unit} {flag}=direct status=none'
+                     for n in [DISK_MIB] * rounds + [rest] if n)
+
+
+def run_disk(emulator, kernel, initrd, image, scale, limit=300):
+    """{row of DISK: (elapsed, CPU) seconds for a MiB}."""
+    command = emulator + COMMON + ['-serial', 'stdio', '-kernel', kernel, '-initrd', initrd, '-append', 'console=ttyS0',
+                                   '-drive', f'file={image},format=raw,if=ide']
+    times = {}
+    with Vm(command) as vm:
+        start_shell(vm, load_modules(DISK_MODULES, '/dev/sda'), limit)
+        for name, direction, size, mib in DISK:
+            mib = max(1, mib * scale // 100)
+            timed(vm, dd(direction, size, max(1, mib // 16)), limit)
+            times[name] = [t / mib for t in timed(vm, dd(direction, size, mib), limit)]
+        vm.send('poweroff -f\n')
+        vm.wait(60)
+    return times
+
+
+def run_screen(emulator, kernel, initrd, row, scale, limit=300):
+    """(elapsed, CPU) seconds of a line."""
+    _, append, first, lines = row
+    lines = max(100, lines * scale // 100)
+    command = emulator + COMMON + [     # the last -vga counts
+        '-vga', 'std', '-serial', 'stdio', '-kernel', kernel, '-initrd', initrd, '-append', f'console=ttyS0 {append}']
+    with Vm(command) as vm:
+        start_shell(vm, first, limit)
+        timed(vm, 'seq 1 100 > /dev/tty0', limit)
+        times = [t / lines for t in timed(vm, f'seq 1 {lines} > /dev/tty0', limit)]
         vm.send('poweroff -f\n')
         vm.wait(60)
     return times

@@ -82,22 +82,23 @@ def cpio_entry(name, mode, data, inode):
     return text + b'\0' * (-len(text) % 4)
 
 
-# What an IDE disk needs, in the order in which it is loaded.
+# Modules in the order in which they are loaded: what an IDE disk needs, and a linear framebuffer.
 DISK_MODULES = ('scsi_common', 'scsi_mod', 'libata', 'ata_piix', 'crc64', 'crc64_rocksoft_generic', 'crc64-rocksoft',
                 'crct10dif_common', 'crct10dif_generic', 'crc-t10dif', 't10-pi', 'sd_mod')
+SCREEN_MODULES = ('drm', 'drm_kms_helper', 'ttm', 'drm_ttm_helper', 'drm_vram_helper', 'bochs')
 
 
-def disk_modules(build):
-    """Files of the demo guest's kernel package, in the order of DISK_MODULES."""
+def kernel_modules(build, names):
+    """Files of the demo guest's kernel package, in the order of the names."""
     demo_guest(build)
     folder = os.path.join(build, 'demo', 'modules')
-    paths = [os.path.join(folder, f'{name}.ko') for name in DISK_MODULES]
+    paths = [os.path.join(folder, f'{name}.ko') for name in names]
     if not all(os.path.exists(p) for p in paths):
         os.makedirs(folder, exist_ok=True)
         fetch('kernel modules', ['sh', '-ec', 'p=$(ls "$0"/packages/linux-image-[0-9]*.deb); f=$1; shift; '
                                  'dpkg-deb --fsys-tarfile "$p" | '
                                  'tar -x -C "$f" --wildcards --transform="s,.*/,," "$@"', os.path.join(build, 'demo'),
-                                 folder, *(f'*/{name}.ko' for name in DISK_MODULES)])
+                                 folder, *(f'*/{name}.ko' for name in names)])
     return paths
 
 
@@ -119,6 +120,17 @@ def initrd_with_files(build, files, name, folder):
 def initrd_with(build, program, name, folder):
     """The same with a program in its /bin."""
     return initrd_with_files(build, [(f'bin/{name}', 0o755, program)], name, folder)
+
+
+def initrd_with_modules(build, names, name, folder):
+    """The same with kernel modules; load_modules() is what the guest's shell does with them."""
+    files = [(os.path.basename(path), 0o644, path) for path in kernel_modules(build, names)]
+    return initrd_with_files(build, files, name, folder)
+
+
+def load_modules(names, device):
+    """A shell command: loads them and ends when there is the device."""
+    return f'for m in {" ".join(names)}; do insmod /$m.ko; done; until test -e {device}; do :; done'
 
 
 def torture_program(build):

@@ -95,8 +95,7 @@ def wait_for_state(vm, hmp, word, limit=30):
 def test_a_linux_guest_goes_back_with_its_disk(ctx):
     """The second run starts from the snapshot; its second disk fails once and stops the machine."""
     kernel, _ = build.demo_guest(ctx.build)
-    modules = [(os.path.basename(path), 0o644, path) for path in build.disk_modules(ctx.build)]
-    initrd = build.initrd_with_files(ctx.build, modules, 'disks', ctx.tmp)
+    initrd = build.initrd_with_modules(ctx.build, build.DISK_MODULES, 'disks', ctx.tmp)
     disk, second = image(ctx, 'disk.qcow2'), image(ctx, 'second.qcow2', '4M')
     linux = LINUX + drive(disk) + ['-kernel', kernel, '-initrd', initrd, '-append', 'console=ttyS0']
     rules = ctx.file('rules', b'[inject-error]\nevent = "write_aio"\nerrno = "5"\nonce = "on"\n')
@@ -104,8 +103,7 @@ def test_a_linux_guest_goes_back_with_its_disk(ctx):
 
     with machine(ctx, linux + drive(second)) as (vm, hmp):
         vm.expect(PROMPT, BOOT)
-        seen = shell(vm, f'for m in {" ".join(name for name, _, _ in modules)}; do insmod /$m; done; '
-                         'until test -b /dev/sdb; do :; done')
+        seen = shell(vm, build.load_modules(build.DISK_MODULES, '/dev/sdb'))
         if 'insmod' in seen:
             raise Failure(seen)
         write(vm, 'first', 1)
