@@ -94,6 +94,84 @@ static void test_refresh_bit_follows_time_not_reads(void)
     qtest_quit(q);
 }
 
+#define GATE2   0x01
+#define SPEAKER 0x02
+#define OUT2    0x20
+
+static void channel_2_set(QTest *q, uint8_t control, uint16_t count)
+{
+    qtest_outb(q, 0x43, control);
+    qtest_outb(q, 0x42, (uint8_t)count);
+    qtest_outb(q, 0x42, count >> 8);
+}
+
+static bool speaker_out(QTest *q)
+{
+    return qtest_inb(q, 0x61) & OUT2;
+}
+
+/* A tone of 1 kHz, as a BIOS beeps: 1193 clocks of 838 ns, half of them high. */
+static void test_speaker_follows_channel_2(void)
+{
+    QTest *q = qtest_start("-M pc -m 32");
+    unsigned changes = 0;
+    bool was;
+
+    channel_2_set(q, 0xb6, 1193);
+    qtest_outb(q, 0x61, GATE2 | SPEAKER);
+    g_assert_cmphex(qtest_inb(q, 0x61) & 0x0f, ==, GATE2 | SPEAKER);
+    was = speaker_out(q);
+    for (unsigned us = 0; us < 10000; us += 100) {
+        bool now;
+
+        qtest_clock_step(q, 100000);
+        now = speaker_out(q);
+        changes += now != was;
+        was = now;
+    }
+    g_assert_cmpuint(changes, >=, 19);
+    g_assert_cmpuint(changes, <=, 21);
+    qtest_outb(q, 0x61, 0);                     /* gate low: the output of mode 3 is high at once */
+    g_assert_true(speaker_out(q));
+    qtest_clock_step(q, 700000);
+    g_assert_true(speaker_out(q));
+    qtest_quit(q);
+}
+
+/* How kernels measure the TSC: mode 0 counts while the gate is high, and OUT tells the end. */
+static void test_gate_of_channel_2_holds_its_count(void)
+{
+    QTest *q = qtest_start("-M pc -m 32");
+
+    qtest_outb(q, 0x61, 0);
+    channel_2_set(q, 0xb0, 11932);              /* 10 ms */
+    g_assert_false(speaker_out(q));
+    qtest_clock_step(q, 20000000);
+    g_assert_false(speaker_out(q));             /* it has not counted */
+    qtest_outb(q, 0x61, GATE2);
+    qtest_clock_step(q, 9000000);
+    g_assert_false(speaker_out(q));
+    qtest_outb(q, 0x61, 0);
+    qtest_clock_step(q, 9000000);
+    g_assert_false(speaker_out(q));
+    qtest_outb(q, 0x61, GATE2);
+    qtest_clock_step(q, 1100000);
+    g_assert_true(speaker_out(q));
+    qtest_quit(q);
+}
+
+static void test_portb_keeps_what_can_be_written(void)
+{
+    QTest *q = qtest_start("-M pc -m 32");
+
+    g_assert_cmphex(qtest_inb(q, 0x61) & 0xcf, ==, 0);
+    qtest_outb(q, 0x61, 0xff);
+    g_assert_cmphex(qtest_inb(q, 0x61) & 0xcf, ==, 0x0f);
+    qtest_outb(q, 0xcf9, 0x06);
+    qtest_until(q, (qtest_inb(q, 0x61) & 0xcf) == 0);
+    qtest_quit(q);
+}
+
 /* ---- MC146818 ---------------------------------------------------------------------------------------------------- */
 
 static uint8_t cmos(QTest *q, uint8_t reg)
@@ -379,6 +457,9 @@ int main(int argc, char **argv)
     g_test_add_func("/pit/mode-0-fires-once", test_pit_mode_0_fires_once);
     g_test_add_func("/pit/read-back-tells-mode-and-count", test_pit_read_back_tells_mode_and_count);
     g_test_add_func("/portb/refresh-bit-follows-time-not-reads", test_refresh_bit_follows_time_not_reads);
+    g_test_add_func("/portb/keeps-what-can-be-written", test_portb_keeps_what_can_be_written);
+    g_test_add_func("/speaker/follows-channel-2", test_speaker_follows_channel_2);
+    g_test_add_func("/speaker/gate-of-channel-2-holds-its-count", test_gate_of_channel_2_holds_its_count);
     g_test_add_func("/rtc/starts-where-it-is-told-and-ticks", test_rtc_starts_where_it_is_told_and_ticks);
     g_test_add_func("/rtc/periodic-interrupts-come-at-1024-hz", test_rtc_periodic_interrupts_come_at_1024_hz);
     g_test_add_func("/rtc/alarm-rings", test_rtc_alarm_rings);
