@@ -511,6 +511,13 @@ static bool opt_chardev(void *dest, const char *arg, Error **errp)
 {
     VmOptions *o = dest;
 
+    if (g_str_equal(arg, "help") || g_str_equal(arg, "?")) {
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        chardev_print_types(text);
+        fputs(text->str, stdout);
+        exit(0);
+    }
     if (!o->chardevs) {
         o->chardevs = g_ptr_array_new();
     }
@@ -839,12 +846,13 @@ const OptionDef vm_option_table[] = {
     { .group = "Devices" },
     { "serial", .arg = "DEV",
       .help = "connect the next serial port (up to 4) to the host's DEV: stdio, mon:stdio, null, none, "
-      "file:PATH, pipe:PATH, pty, unix:PATH[,server=on|off][,wait=on|off], tcp:HOST:PORT[,server=on|off][,wait=on|off]",
+      "file:PATH, pipe:PATH, pty, unix:PATH[,server=on|off][,wait=on|off], tcp:HOST:PORT[,server=on|off][,wait=on|off], "
+      "udp:HOST:PORT[@HOST:PORT]",
       FN(opt_serial) },
     { "chardev", .arg = "TYPE,id=ID[,...]",
       .help = "open a character device for others to use: -serial chardev:ID, or a property chardev=ID. TYPE is null, "
-      "stdio, file, pipe, pty, ringbuf or socket; path=, host=, port=, size=, server=on|off, wait=on|off and "
-      "mux=on|off go with them",
+      "stdio, file, pipe, pty, ringbuf, socket or udp ('help' lists them); path=, host=, port=, localaddr=, "
+      "localport=, size=, server=on|off, wait=on|off, mux=on|off, logfile=FILE and logappend=on|off go with them",
       FN(opt_chardev) },
     { "echr", .arg = "CODE", .help = "the key before escape keys, a character code (default: 1, ctrl-a)",
       FN(opt_escape) },

@@ -7,13 +7,19 @@
 #ifndef CHARDEV_CHAR_INT_H
 #define CHARDEV_CHAR_INT_H
 
+#include <netdb.h>
+#include <sys/socket.h>
 #include "chardev/char.h"
 
 /* A back end's description, from either spelling of the command line. */
 typedef struct ChardevSpec {
     const char *label;
     char *path;                 /* file, pipe, unix socket */
-    char *host, *port;          /* tcp */
+    char *host, *port;          /* tcp, udp */
+    char *local_host, *local_port;      /* udp */
+    char *logfile;              /* a copy of the output */
+    bool logappend;
+    int8_t ipv4, ipv6;          /* 1 wanted, -1 not, 0 not said */
     bool server, wait, telnet, nodelay, append, signal, mux;
     uint64_t reconnect_s;       /* 0: never */
     uint64_t size;              /* ringbuf: bytes; 0: the default */
@@ -29,7 +35,7 @@ typedef struct ChardevType {
     int (*write)(Chardev *chr, const uint8_t *buf, int len);
     /* Waits until write() would take something; false: it has not, or will not. NULL: write() takes all. */
     bool (*wait_writable)(Chardev *chr, int timeout_ms);
-    void (*attach)(Chardev *chr, const ChardevFrontend *fe);    /* NULL: the common one */
+    void (*attach)(Chardev *chr, const ChardevFrontend *fe);    /* NULL: chr_attach_common() */
     void (*accept_input)(Chardev *chr);                         /* NULL: nothing to do, can_read is polled */
     void (*close)(Chardev *chr);        /* also after a failed open() */
     void (*emergency)(Chardev *chr);    /* the program ends: what must not stay behind. No allocation. May be NULL */
@@ -43,21 +49,35 @@ struct Chardev {
     bool has_fe;
     bool be_open;               /* there is a peer: OPENED has been, or will be at attach */
     bool stalled;               /* chardev_write_all() has given up waiting */
+    int log_fd;                 /* -1: none */
     Chardev *next;
 };
 
 extern const ChardevType chardev_null, chardev_vc, chardev_stdio, chardev_file, chardev_pipe, chardev_pty;
-extern const ChardevType chardev_socket, chardev_mux, chardev_ringbuf;
+extern const ChardevType chardev_socket, chardev_mux, chardev_ringbuf, chardev_udp;
 
 /* From back end to front end. */
 int chr_be_can_read(Chardev *chr);
 void chr_be_read(Chardev *chr, const uint8_t *buf, int len);
 void chr_be_event(Chardev *chr, ChardevEvent ev);
 void chr_be_writable(Chardev *chr);
+void chr_attach_common(Chardev *chr, const ChardevFrontend *fe);
 void chr_set_filename(Chardev *chr, const char *fmt, ...) QEMU_PRINTF(2, 3);
 
 /* The mux puts itself in front of a back end that is open already; owns it from then on. */
 Chardev *mux_new(const char *label, Chardev *be);
+
+/* ---- addresses of the network ---- */
+typedef struct ChrAddress {
+    struct sockaddr_storage sa;
+    socklen_t len;
+} ChrAddress;
+typedef int TryAddress(void *opaque, const ChrAddress *a, Error **errp);        /* an fd, or -1 */
+/* try()'s fd for the first address of host (empty: this machine, or any for AI_PASSIVE) for which it is not -1. */
+int chr_each_address(const char *host, const char *port, const struct addrinfo *hints, TryAddress *try, void *opaque,
+                     Error **errp);
+int chr_new_socket(const ChrAddress *a, int type, Error **errp);        /* not blocking; -1 */
+int chr_address_family(const ChardevSpec *spec);                        /* as ipv4= and ipv6= say */
 
 /* ---- a stream over one or two fds ---- */
 typedef struct FdStream {

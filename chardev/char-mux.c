@@ -348,6 +348,7 @@ Chardev *mux_new(const char *label, Chardev *be)
 
     m->parent.type = &chardev_mux;
     m->parent.label = g_strdup(label);
+    m->parent.log_fd = -1;      /* the back end has it */
     m->parent.filename = g_strdup("mux");
     m->be = be;
     chardev_attach(be, &fe);

@@ -10,7 +10,6 @@
  */
 #include "qemu/osdep.h"
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -38,11 +37,6 @@
 
 typedef enum TelnetState { TN_DATA, TN_CR, TN_IAC, TN_OPTION, TN_SUB, TN_SUB_IAC } TelnetState;
 
-typedef struct Address {
-    struct sockaddr_storage sa;
-    socklen_t len;
-} Address;
-
 typedef struct SocketChardev {
     Chardev parent;
     FdStream stream;        /* fds -1: nobody connected */
@@ -50,6 +44,7 @@ typedef struct SocketChardev {
     char *address;          /* "unix:PATH" or "tcp:HOST:PORT", with options, as shown to the user */
     char *path, *host, *port;
     bool server, telnet, nodelay;
+    int family;
     TelnetState telnet_state;
     char *unlink_path;      /* the socket file we have made */
     int64_t reconnect_ns;
@@ -65,7 +60,7 @@ static SocketChardev *to_socket(Chardev *chr)
 
 /* ---- addresses ---- */
 
-static bool unix_address(Address *a, const char *path, Error **errp)
+static bool unix_address(ChrAddress *a, const char *path, Error **errp)
 {
     struct sockaddr_un *un = (struct sockaddr_un *)&a->sa;
 
@@ -80,49 +75,25 @@ static bool unix_address(Address *a, const char *path, Error **errp)
     return true;
 }
 
-typedef int TryAddress(SocketChardev *s, const Address *a, Error **errp);
-
-/* Calls try() with each address until it returns an fd. */
-static int for_each_tcp_address(SocketChardev *s, TryAddress *try, Error **errp)
+static int try_tcp(SocketChardev *s, TryAddress *try, Error **errp)
 {
     struct addrinfo hints = {
-        .ai_socktype = SOCK_STREAM,
-        /* Without a host a server takes everything, and old harnesses expect an IPv4 wildcard to be meant by that. */
-        .ai_family = s->server && !s->host[0] ? AF_INET : AF_UNSPEC,
-        .ai_flags = s->server ? AI_PASSIVE : 0,
+        .ai_socktype = SOCK_STREAM, .ai_family = s->family, .ai_flags = s->server ? AI_PASSIVE : 0,
     };
-    struct addrinfo *list;
-    Error *err = NULL;
-    int fd = -1;
-    int rc = getaddrinfo(s->host[0] ? s->host : NULL, s->port, &hints, &list);
 
-    if (rc) {
-        error_set(errp, "address '%s:%s' cannot be resolved: %s", s->host, s->port, gai_strerror(rc));
-        return -1;
+    /* Without a host a server takes everything, and old harnesses expect an IPv4 wildcard to be meant by that. */
+    if (s->server && !s->host[0] && s->family == AF_UNSPEC) {
+        hints.ai_family = AF_INET;
     }
-    for (struct addrinfo *i = list; i && fd < 0; i = i->ai_next) {
-        Address a = { .len = i->ai_addrlen };
-
-        memcpy(&a.sa, i->ai_addr, i->ai_addrlen);
-        error_free(err);
-        err = NULL;
-        fd = try(s, &a, &err);
-    }
-    freeaddrinfo(list);
-    if (fd >= 0) {
-        error_free(err);
-    } else {
-        error_propagate(errp, err);
-    }
-    return fd;
+    return chr_each_address(s->host, s->port, &hints, try, s, errp);
 }
 
 static int with_address(SocketChardev *s, TryAddress *try, Error **errp)
 {
-    Address a;
+    ChrAddress a;
 
     if (!s->path) {
-        return for_each_tcp_address(s, try, errp);
+        return try_tcp(s, try, errp);
     }
     return unix_address(&a, s->path, errp) ? try(s, &a, errp) : -1;
 }
@@ -135,17 +106,6 @@ static char *address_text(const struct sockaddr *sa, socklen_t len)
         return g_strdup("?");
     }
     return g_strdup_printf(strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
-}
-
-static int new_socket(const Address *a, Error **errp)
-{
-    int fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    if (fd < 0) {
-        error_set_errno(errp, errno, "cannot create a socket");
-        return -1;
-    }
-    return fd_is_usable(fd, errp) ? fd : -1;
 }
 
 /* ---- a peer comes and goes ---- */
@@ -248,10 +208,11 @@ static void remove_stale_socket(const char *path)
     }
 }
 
-static int try_listen(SocketChardev *s, const Address *a, Error **errp)
+static int try_listen(void *opaque, const ChrAddress *a, Error **errp)
 {
+    SocketChardev *s = opaque;
     int on = 1;
-    int fd = new_socket(a, errp);
+    int fd = chr_new_socket(a, SOCK_STREAM, errp);
 
     if (fd < 0) {
         return -1;
@@ -339,9 +300,10 @@ static bool connect_result(SocketChardev *s, int fd, Error **errp)
 }
 
 /* The fd may still be connecting. */
-static int begin_connect(SocketChardev *s, const Address *a, Error **errp)
+static int begin_connect(void *opaque, const ChrAddress *a, Error **errp)
 {
-    int fd = new_socket(a, errp);
+    SocketChardev *s = opaque;
+    int fd = chr_new_socket(a, SOCK_STREAM, errp);
 
     if (fd >= 0 && connect(fd, (const struct sockaddr *)&a->sa, a->len) && errno != EINPROGRESS) {
         error_set_errno(errp, errno, "cannot connect to '%s'", s->address);
@@ -351,8 +313,9 @@ static int begin_connect(SocketChardev *s, const Address *a, Error **errp)
     return fd;
 }
 
-static int try_connect(SocketChardev *s, const Address *a, Error **errp)
+static int try_connect(void *opaque, const ChrAddress *a, Error **errp)
 {
+    SocketChardev *s = opaque;
     struct pollfd p = { .events = POLLOUT };
 
     p.fd = begin_connect(s, a, errp);
@@ -527,6 +490,7 @@ static bool socket_open(Chardev *chr, const ChardevSpec *spec, Error **errp)
     s->server = spec->server;
     s->telnet = spec->telnet;
     s->nodelay = spec->nodelay;
+    s->family = chr_address_family(spec);
     s->reconnect_ns = spec->reconnect_s * NANOSECONDS_PER_SECOND;
     s->address = describe(s);
     s->peer_gone = bh_new(disconnected, s);

@@ -3,6 +3,7 @@
  * Character devices: the list of them, what users write on the command line, and the calls between back and front end.
  */
 #include "qemu/osdep.h"
+#include <fcntl.h>
 #include "char-int.h"
 #include "qemu/main-loop.h"
 
@@ -18,12 +19,15 @@ static void spec_clear(ChardevSpec *spec)
     g_free(spec->path);
     g_free(spec->host);
     g_free(spec->port);
+    g_free(spec->local_host);
+    g_free(spec->local_port);
+    g_free(spec->logfile);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ChardevSpec, spec_clear)
 
 #define SPEC_DEFAULTS(l) { .label = (l), .wait = true, .signal = true }
 
-typedef enum ParamKind { PARAM_BOOL, PARAM_STRING, PARAM_NUMBER, PARAM_IGNORED } ParamKind;
+typedef enum ParamKind { PARAM_BOOL, PARAM_CHOICE, PARAM_STRING, PARAM_NUMBER, PARAM_IGNORED } ParamKind;
 
 static const struct SpecParam {
     const char *name;
@@ -43,8 +47,12 @@ static const struct SpecParam {
     { "mux", PARAM_BOOL, offsetof(ChardevSpec, mux) },
     { "reconnect", PARAM_NUMBER, offsetof(ChardevSpec, reconnect_s) },
     { "size", PARAM_NUMBER, offsetof(ChardevSpec, size) },
-    { "ipv4", PARAM_IGNORED, 0 },
-    { "ipv6", PARAM_IGNORED, 0 },
+    { "ipv4", PARAM_CHOICE, offsetof(ChardevSpec, ipv4) },
+    { "ipv6", PARAM_CHOICE, offsetof(ChardevSpec, ipv6) },
+    { "localaddr", PARAM_STRING, offsetof(ChardevSpec, local_host) },
+    { "localport", PARAM_STRING, offsetof(ChardevSpec, local_port) },
+    { "logfile", PARAM_STRING, offsetof(ChardevSpec, logfile) },
+    { "logappend", PARAM_BOOL, offsetof(ChardevSpec, logappend) },
 };
 
 static bool parse_bool(const char *text, bool *val)
@@ -72,6 +80,17 @@ static bool set_bool(bool *field, const char *name, const char *value, Error **e
         error_set(errp, "parameter '%s' expects 'on' or 'off'", name);
         return false;
     }
+    return true;
+}
+
+static bool set_choice(int8_t *field, const char *name, const char *value, Error **errp)
+{
+    bool on;
+
+    if (!set_bool(&on, name, value, errp)) {
+        return false;
+    }
+    *field = on ? 1 : -1;
     return true;
 }
 
@@ -105,6 +124,8 @@ static bool spec_set(ChardevSpec *spec, const char *text, Error **errp)
         switch (p->kind) {
         case PARAM_BOOL:
             return set_bool(field, name, value, errp);
+        case PARAM_CHOICE:
+            return set_choice(field, name, value, errp);
         case PARAM_NUMBER:
             return set_number(field, name, value, errp);
         case PARAM_IGNORED:
@@ -145,7 +166,7 @@ static GStrv split_commas(const char *text)
 }
 
 /* HOST:PORT, [V6HOST]:PORT or :PORT */
-static bool split_address(ChardevSpec *spec, const char *text, Error **errp)
+static bool split_address(const char *text, char **host_out, char **port_out, Error **errp)
 {
     const char *colon = strrchr(text, ':');
     const char *host = text;
@@ -160,12 +181,22 @@ static bool split_address(ChardevSpec *spec, const char *text, Error **errp)
         host++;
         host_len -= 2;
     }
-    spec->host = g_strndup(host, host_len);
-    spec->port = g_strdup(colon + 1);
+    *host_out = g_strndup(host, host_len);
+    *port_out = g_strdup(colon + 1);
     return true;
 }
 
-typedef enum ArgKind { ARG_NONE, ARG_ANY, ARG_PATH, ARG_PATH_OPTS, ARG_ADDRESS_OPTS } ArgKind;
+/* PEER[@LOCAL], each of them HOST:PORT */
+static bool split_address_pair(ChardevSpec *spec, const char *text, Error **errp)
+{
+    const char *at = strchr(text, '@');
+    g_autofree char *peer = at ? g_strndup(text, at - text) : g_strdup(text);
+
+    return split_address(peer, &spec->host, &spec->port, errp) &&
+           (!at || split_address(at + 1, &spec->local_host, &spec->local_port, errp));
+}
+
+typedef enum ArgKind { ARG_NONE, ARG_ANY, ARG_PATH, ARG_PATH_OPTS, ARG_ADDRESS_OPTS, ARG_PAIR } ArgKind;
 
 /* The short spelling of -serial and friends. */
 static const struct ShortForm {
@@ -185,6 +216,7 @@ static const struct ShortForm {
     { "unix:", &chardev_socket, ARG_PATH_OPTS, false },
     { "tcp:", &chardev_socket, ARG_ADDRESS_OPTS, false },
     { "telnet:", &chardev_socket, ARG_ADDRESS_OPTS, true },
+    { "udp:", &chardev_udp, ARG_PAIR, false },
 };
 
 static bool parse_short_arg(ChardevSpec *spec, const struct ShortForm *form, const char *rest, Error **errp)
@@ -198,6 +230,8 @@ static bool parse_short_arg(ChardevSpec *spec, const struct ShortForm *form, con
     case ARG_PATH:
         spec->path = g_strdup(rest);
         return true;
+    case ARG_PAIR:
+        return split_address_pair(spec, rest, errp);
     case ARG_PATH_OPTS:
     case ARG_ADDRESS_OPTS:
         break;
@@ -205,7 +239,7 @@ static bool parse_short_arg(ChardevSpec *spec, const struct ShortForm *form, con
     parts = split_commas(rest);
     if (form->arg == ARG_PATH_OPTS) {
         spec->path = g_strdup(parts[0]);
-    } else if (!split_address(spec, parts[0], errp)) {
+    } else if (!split_address(parts[0], &spec->host, &spec->port, errp)) {
         return false;
     }
     for (char **p = parts + (parts[0] != NULL); *p; p++) {
@@ -257,6 +291,9 @@ static void destroy(Chardev *chr)
     if (chr->type->close) {
         chr->type->close(chr);
     }
+    if (chr->log_fd >= 0) {
+        close(chr->log_fd);
+    }
     g_free(chr->label);
     g_free(chr->filename);
     g_free(chr);
@@ -277,20 +314,36 @@ static bool check_spec(const ChardevType *type, const ChardevSpec *spec, Error *
     return true;
 }
 
+/* -1 when no log is asked for. */
+static bool open_log(const ChardevSpec *spec, int *fd, Error **errp)
+{
+    *fd = -1;
+    if (!spec->logfile) {
+        return true;
+    }
+    *fd = open(spec->logfile, O_WRONLY | O_CREAT | O_CLOEXEC | (spec->logappend ? O_APPEND : O_TRUNC), 0666);
+    if (*fd < 0) {
+        error_set_errno(errp, errno, "cannot open log file '%s'", spec->logfile);
+    }
+    return *fd >= 0;
+}
+
 static Chardev *create(const ChardevType *type, const char *label, const ChardevSpec *spec, Error **errp)
 {
     Chardev *chr;
+    int log_fd;
 
     if (chardev_find(label)) {
         error_set(errp, "there is already a character device '%s'", label);
         return NULL;
     }
-    if (!check_spec(type, spec, errp)) {
+    if (!check_spec(type, spec, errp) || !open_log(spec, &log_fd, errp)) {
         return NULL;
     }
     chr = g_malloc0(type->instance_size);
     chr->type = type;
     chr->label = g_strdup(label);
+    chr->log_fd = log_fd;
     if (type->open && !type->open(chr, spec, errp)) {
         destroy(chr);
         return NULL;
@@ -346,6 +399,7 @@ Chardev *chardev_open(const char *label, const char *text, Error **errp)
         error_set(errp, "'%s' is not a valid character device", text);
         error_append_hint(errp, "Known are none, null, stdio, mon:stdio, pty, vc, ringbuf, file:PATH, pipe:PATH, "
                           "unix:PATH[,server=on][,wait=off], tcp:HOST:PORT[,server=on][,wait=off], telnet:HOST:PORT, "
+                          "udp:HOST:PORT[@HOST:PORT], "
                           "chardev:ID.");
         return NULL;
     }
@@ -356,12 +410,21 @@ Chardev *chardev_open(const char *label, const char *text, Error **errp)
     return create_maybe_muxed(form->type, &spec, errp);
 }
 
+static const ChardevType *const types[] = {
+    &chardev_file, &chardev_null, &chardev_pipe, &chardev_pty, &chardev_ringbuf, &chardev_socket, &chardev_stdio,
+    &chardev_udp, &chardev_vc,
+};
+
+void chardev_print_types(GString *out)
+{
+    g_string_append(out, "Available chardev backend types:\n");
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        g_string_append_printf(out, "  %s\n", types[i]->name);
+    }
+}
+
 Chardev *chardev_open_option(const char *arg, Error **errp)
 {
-    static const ChardevType *const types[] = {
-        &chardev_null, &chardev_vc, &chardev_stdio, &chardev_file, &chardev_pipe, &chardev_pty, &chardev_socket,
-        &chardev_ringbuf,
-    };
     g_auto(ChardevSpec) spec = SPEC_DEFAULTS(NULL);
     g_auto(GStrv) parts = split_commas(arg);
     const char *backend = parts[0];
@@ -385,7 +448,7 @@ Chardev *chardev_open_option(const char *arg, Error **errp)
         }
     }
     error_set(errp, "'%s' is not a character device back end", backend);
-    error_append_hint(errp, "Known are null, stdio, vc, file, pipe, pty, socket, ringbuf.");
+    error_append_hint(errp, "-chardev help lists them.");
     return NULL;
 }
 
@@ -433,10 +496,11 @@ bool chardev_is_busy(const Chardev *chr)
 
 void chardev_attach(Chardev *chr, const ChardevFrontend *fe)
 {
-    if (chr->type->attach) {
-        chr->type->attach(chr, fe);
-        return;
-    }
+    (chr->type->attach ? chr->type->attach : chr_attach_common)(chr, fe);
+}
+
+void chr_attach_common(Chardev *chr, const ChardevFrontend *fe)
+{
     chr->has_fe = fe != NULL;
     chr->fe = fe ? *fe : (ChardevFrontend) { 0 };
     if (fe && chr->be_open && fe->event) {
@@ -449,6 +513,9 @@ int chardev_write(Chardev *chr, const uint8_t *buf, int len)
 {
     int n = chr->type->write(chr, buf, len);
 
+    if (chr->log_fd >= 0 && n > 0) {
+        (void)!write(chr->log_fd, buf, n);      /* a full disk does not stop a guest */
+    }
     chr->stalled = chr->stalled && n == 0;
     return n;
 }

@@ -24,8 +24,8 @@ typedef struct ChardevFrontend {
 
 /*
  * Opens the back end a -serial/-debugcon/-monitor argument names: stdio, null, none (NULL result, no error), file:PATH,
- * pipe:PATH, pty, unix:PATH[,server=on|off][,wait=on|off], tcp:HOST:PORT[,server][,nowait], mon:stdio (mux), vc (null
- * for now). Two users of stdio: refused with a message that names "mon:stdio" as the way out.
+ * pipe:PATH, pty, unix:PATH[,server=on|off][,wait=on|off], tcp:HOST:PORT[,server][,nowait],
+ * udp:HOST:PORT[@HOST:PORT], mon:stdio (mux), vc (null for now). Two users of stdio: refused with a message that names "mon:stdio" as the way out.
  */
 Chardev *chardev_open(const char *label, const char *spec, Error **errp);
 Chardev *chardev_find(const char *label);
@@ -57,5 +57,6 @@ void chardev_cleanup(void);                                     /* restores the 
 bool chardev_ringbuf_write(const char *label, const char *data, Error **errp);
 GByteArray *chardev_ringbuf_read(const char *label, uint64_t max, Error **errp);
 void chardev_print(GString *out);                               /* info chardev */
+void chardev_print_types(GString *out);                         /* -chardev help */
 
 #endif

@@ -3,6 +3,7 @@
 #include "qemu/osdep.h"
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -136,6 +137,7 @@ static void test_wrong_arguments_are_refused(void)
         "unix:/x,server=maybe",
         "tcp:h:1,reconnect=x", "tcp:127.0.0.1:0,server,reconnect=1", "chardev:none-such", "file:/nonexistent/x",
         "pipe:/nonexistent/x", "unix:/nonexistent/x", "mon:foo", "tcp:127.0.0.1:1", "tcp:999.1.1.1:5,server,nowait",
+        "udp:", "udp:host", "udp:127.0.0.1:5@x", "udp:999.1.1.1:5", "udp:127.0.0.1:5@999.1.1.1:6",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -337,6 +339,73 @@ static void test_tcp_client_and_server(void)
     assert_gets(fc.events, "OC");
     put(client, "nobody hears this");
     finish(client, &fc);
+}
+
+/* A datagram socket that knows its port. */
+static int udp_peer(int *port)
+{
+    struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(sa);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    g_assert_cmpint(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), ==, 0);
+    g_assert_cmpint(getsockname(fd, (struct sockaddr *)&sa, &len), ==, 0);
+    *port = ntohs(sa.sin_port);
+    return fd;
+}
+
+static void test_udp_talks_to_one_peer(void)
+{
+    struct sockaddr_storage from;
+    socklen_t len = sizeof(from);
+    char buf[100] = { 0 };
+    Front f;
+    ChardevFrontend fe = front_init(&f);
+    int port, peer = udp_peer(&port);
+    g_autofree char *spec = g_strdup_printf("udp:127.0.0.1:%d@127.0.0.1:0", port);
+    Chardev *chr = chardev_open("c0", spec, &error_abort);
+
+    f.room = 3;
+    chardev_attach(chr, &fe);
+    assert_gets(f.events, "O");
+    put(chr, "hello");
+    g_assert_cmpint(recvfrom(peer, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len), ==, 5);
+    g_assert_cmpstr(buf, ==, "hello");
+    g_assert_cmpint(sendto(peer, "abcde", 5, 0, (struct sockaddr *)&from, len), ==, 5);
+    g_assert_cmpint(sendto(peer, "", 0, 0, (struct sockaddr *)&from, len), ==, 0);     /* ends nothing */
+    g_assert_cmpint(sendto(peer, "fgh", 3, 0, (struct sockaddr *)&from, len), ==, 3);
+    assert_gets(f.got, "abc");
+    spin();
+    assert_gets(f.got, "abc");
+    f.room = 100;
+    chardev_accept_input(chr);
+    assert_gets(f.got, "abcdefgh");
+    close(peer);
+    put(chr, "nobody hears this");
+    put(chr, "nor this");           /* the first has been answered with an error */
+    spin();
+    finish(chr, &f);
+}
+
+static void test_output_is_logged(void)
+{
+    g_autofree char *path = g_build_filename(dir, "log", NULL);
+    g_autofree char *first = g_strdup_printf("null,id=c0,logfile=%s", path);
+    g_autofree char *second = g_strdup_printf("null,id=c0,mux=on,logfile=%s,logappend=on", path);
+    g_autofree char *text = NULL;
+    Error *err = NULL;
+    Chardev *chr = chardev_open_option(first, &error_abort);
+
+    put(chr, "one ");
+    chardev_free(chr);
+    chr = chardev_open_option(second, &error_abort);
+    put(chr, "two");
+    chardev_free(chr);
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, "one two");
+    g_unlink(path);
+    g_assert_null(chardev_open_option("null,id=c0,logfile=/nonexistent/x", &err));
+    error_free(err);
 }
 
 static void test_telnet_commands_are_no_data(void)
@@ -567,6 +636,8 @@ int main(int argc, char **argv)
     g_test_add_func("/chardev/unix_server_peer_after_peer", test_unix_server_takes_one_peer_after_the_other);
     g_test_add_func("/chardev/slow_peer_gets_the_rest_later", test_peer_that_does_not_read_gets_the_rest_later);
     g_test_add_func("/chardev/tcp_client_and_server", test_tcp_client_and_server);
+    g_test_add_func("/chardev/udp-talks-to-one-peer", test_udp_talks_to_one_peer);
+    g_test_add_func("/chardev/output-is-logged", test_output_is_logged);
     g_test_add_func("/chardev/telnet_commands_are_no_data", test_telnet_commands_are_no_data);
     g_test_add_func("/chardev/pty_visitors_come_and_go", test_pty_visitors_come_and_go);
     g_test_add_func("/chardev/mux_escape_keys", test_mux_escape_keys);
