@@ -117,6 +117,11 @@ static void tell_device(BlockBackend *blk, bool loaded)
     }
 }
 
+bool blk_open_tray(BlockBackend *blk, bool force)
+{
+    return !blk->ops || !blk->ops->eject_request || blk->ops->eject_request(blk->dev, force);
+}
+
 void blk_insert(BlockBackend *blk, BlockNode *node)
 {
     assert(!blk->node);

@@ -75,6 +75,13 @@ static bool is_removable(const BlockBackend *blk)
     return dev && hmp_drive_is_removable(dev);
 }
 
+static bool is_cdrom(const BlockBackend *blk)
+{
+    const Device *dev = hmp_device_of_drive(blk_name(blk));
+
+    return dev && !strcmp(dev->type->name, "ide-cd");
+}
+
 static BlockBackend *find_blk(const char *name, Error **errp)
 {
     BlockBackend *blk = blk_find(name);
@@ -85,14 +92,14 @@ static BlockBackend *find_blk(const char *name, Error **errp)
     return blk;
 }
 
-/* Takes the medium out; the guest may forbid it. */
+/* Takes the medium out; the guest may forbid it, and is asked to allow it. */
 static bool eject(BlockBackend *blk, bool force, Error **errp)
 {
     if (!is_removable(blk)) {
         error_set(errp, "Device '%s' is not removable", blk_name(blk));
         return false;
     }
-    if (blk_is_locked(blk) && !blk_is_tray_open(blk) && !force) {
+    if (!blk_open_tray(blk, force)) {
         error_set(errp, "Device '%s' is locked and force was not specified, wait for tray to open and try again",
                   blk_name(blk));
         return false;
@@ -142,6 +149,7 @@ void hmp_change(Monitor *m, const Arg *a)
         error_set(&err, "Unknown driver '%s'", a[3].s);
     } else if (blk && read_mode(a[4].given ? a[4].s : "retain", blk, &o, &err)) {
         o.format = a[3].given ? a[3].s : NULL;
+        o.readonly = o.readonly || is_cdrom(blk);
         node = block_open(a[2].s, &o, &err);
     }
     if (node && eject(blk, a[1].given, &err)) {

@@ -340,7 +340,10 @@ void atapi_power_on(IdeDrive *d)
 
 /* ---- the medium, from the user's side ---------------------------------------------------------------------------- */
 
-/* SFF-8020i: a change shows as "no medium", then as "medium may have changed". Guests that poll want to see both. */
+/*
+ * SFF-8020i: a change shows as "no medium", then as "medium may have changed". Guests that poll want to see both. A
+ * tray that is open is closed behind the new medium.
+ */
 static void medium_changed(void *opaque, bool loaded)
 {
     IdeDrive *d = opaque;
@@ -348,7 +351,9 @@ static void medium_changed(void *opaque, bool loaded)
     trace_atapi_medium(d->ch ? d->ch->nr : 0, loaded);
     d->media_event = loaded ? EVENT_NEW_MEDIUM : EVENT_REMOVAL;
     d->media_state = loaded ? MEDIA_SAY_ABSENT : MEDIA_KNOWN;
-    d->tray_open = false;
+    if (loaded) {
+        d->tray_open = false;
+    }
 }
 
 static bool tray_is_open(void *opaque)
@@ -361,17 +366,22 @@ static bool medium_is_locked(void *opaque)
     return ((IdeDrive *)opaque)->locked;
 }
 
-/* The button. A guest that has locked the tray is asked; force: a paper clip. */
-static void eject_request(void *opaque, bool force)
+/* The lock is the guest's, for the medium that is in the drive: a paper clip ends it. */
+static bool eject_request(void *opaque, bool force)
 {
     IdeDrive *d = opaque;
 
+    if (d->tray_open) {
+        return true;
+    }
     if (d->locked && !force) {
         d->media_event = EVENT_EJECT_REQUEST;
-        return;
+        return false;
     }
+    d->media_event = EVENT_REMOVAL;
     d->locked = false;
     d->tray_open = true;
+    return true;
 }
 
 const BlkDeviceOps atapi_blk_ops = {

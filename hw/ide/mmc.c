@@ -317,7 +317,7 @@ static void do_start_stop(IdeDrive *d)
     }
     if (load_eject && d->tray_open == start) {
         d->tray_open = !start;
-        d->media_event = start ? EVENT_NEW_MEDIUM : EVENT_REMOVAL;
+        d->media_event = !start ? EVENT_REMOVAL : cd_has_medium(d) ? EVENT_NEW_MEDIUM : EVENT_NONE;
         if (start && cd_has_medium(d)) {
             d->media_state = MEDIA_SAY_CHANGED;
         }

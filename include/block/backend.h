@@ -19,7 +19,8 @@ typedef struct BlkDeviceOps {
     void (*media_changed)(void *opaque, bool loaded);   /* after the change */
     bool (*is_tray_open)(void *opaque);
     bool (*is_locked)(void *opaque);                    /* the guest forbids removal */
-    void (*eject_request)(void *opaque, bool force);    /* the user pressed the button */
+    /* The user presses the button, or, with force, uses a paper clip. False: the guest has been asked to open it. */
+    bool (*eject_request)(void *opaque, bool force);
 } BlkDeviceOps;
 
 typedef struct BlkStats {
@@ -36,6 +37,11 @@ bool blk_attach(BlockBackend *blk, const BlkDeviceOps *ops, void *opaque, Error 
 void blk_detach(BlockBackend *blk, void *opaque);
 bool blk_is_attached(const BlockBackend *blk);          /* a device uses it */
 
+/*
+ * For the monitor, before blk_eject(): the drive's tray opens, and stays so until a medium is put in. False when the
+ * guest keeps it locked; it has been told of the wish, and may open it by itself. force: whatever it says.
+ */
+bool blk_open_tray(BlockBackend *blk, bool force);
 void blk_insert(BlockBackend *blk, BlockNode *node);    /* takes the reference; no medium may be in it */
 void blk_eject(BlockBackend *blk);                      /* drains; no medium: nothing happens */
 BlockNode *blk_node(const BlockBackend *blk);           /* NULL: no medium */

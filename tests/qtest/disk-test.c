@@ -2,6 +2,7 @@
 /* Disks through ports: PIIX3 IDE in PIO and by bus master, the floppy controller with the 8237. */
 #include "qemu/osdep.h"
 #include "libqtest.h"
+#include "qmonitor.h"
 
 #define IDE_DEVFN   (1 << 3 | 1)
 #define BM_BASE     0xc000
@@ -209,6 +210,58 @@ static void test_atapi_has_its_signature(void)
     qtest_quit(q);
 }
 
+/* A packet without data, or whose data nobody fetches; its status at the end. */
+static uint8_t cd_packet(QTest *q, uint8_t op, uint8_t byte4)
+{
+    const uint8_t cdb[12] = { op, 0, 0, 0, byte4 };
+
+    qtest_outb(q, 0x176, 0xa0);
+    qtest_outb(q, 0x177, 0xa0);
+    qtest_until(q, (qtest_inb(q, 0x376) & 0x88) == 0x08);
+    for (unsigned i = 0; i < sizeof(cdb); i += 2) {
+        qtest_outw(q, 0x170, (uint16_t)(cdb[i] | cdb[i + 1] << 8));
+    }
+    qtest_until(q, !(qtest_inb(q, 0x376) & 0x80));
+    return qtest_inb(q, 0x177);
+}
+
+static void check_answer(QMonitor *m, const char *command, const char *wanted)
+{
+    g_autofree char *answer = qmonitor_ask(m, command);
+
+    if (!*wanted) {
+        g_assert_cmpstr(answer, ==, "");
+    } else if (!strstr(answer, wanted)) {
+        g_error("%s: '%s' is not in '%s'", command, wanted, answer);
+    }
+}
+
+static void test_a_locked_tray_needs_force(void)
+{
+    static const uint8_t sectors[4096] = { 0 };
+    g_autofree char *change = g_strdup_printf("change ide1-cd0 %s raw", qtest_temp_file(sectors, sizeof(sectors)));
+    const char *image = qtest_temp_file(sectors, sizeof(sectors));
+    QMonitor *m = qmonitor_place();
+    QTest *q = qtest_start("-M pc -m 8 -cdrom %s " QMONITOR_ARGS, image, qmonitor_path(m));
+
+    qmonitor_connect(m);
+    cd_packet(q, 0x00, 0);                      /* news of the reset */
+    g_assert_cmphex(cd_packet(q, 0x1e, 1), ==, 0x50);
+    check_answer(m, "info block ide1-cd0", "Removable device: locked, tray closed");
+    check_answer(m, "eject ide1-cd0", "Device 'ide1-cd0' is locked and force was not specified, wait for tray to open");
+    check_answer(m, change, "Device 'ide1-cd0' is locked and force was not specified, wait for tray to open");
+    g_assert_cmphex(cd_packet(q, 0x00, 0), ==, 0x50);
+    check_answer(m, "eject -f ide1-cd0", "");
+    check_answer(m, "info block ide1-cd0", "not locked, tray open");
+    check_answer(m, "info block ide1-cd0", "[not inserted]");
+    g_assert_cmphex(cd_packet(q, 0x00, 0), ==, 0x51);
+    check_answer(m, change, "");
+    check_answer(m, "info block ide1-cd0", "(raw, read-only)");
+    check_answer(m, "info block ide1-cd0", "not locked, tray closed");
+    qtest_quit(q);
+    qmonitor_free(m);
+}
+
 /* ---- floppy and 8237 --------------------------------------------------------------------------------------------- */
 
 enum { DOR = 0x3f2, MSR = 0x3f4, FIFO = 0x3f5 };
@@ -296,6 +349,7 @@ int main(int argc, char **argv)
                     test_ide_shows_the_guest_what_the_host_cannot_read);
     g_test_add_func("/ide/waits-for-its-rate-of-virtual-time", test_ide_waits_for_its_rate_of_virtual_time);
     g_test_add_func("/atapi/has-its-signature", test_atapi_has_its_signature);
+    g_test_add_func("/atapi/a-locked-tray-needs-force", test_a_locked_tray_needs_force);
     g_test_add_func("/floppy/read-goes-through-the-dma-controller", test_floppy_read_goes_through_the_dma_controller);
     return g_test_run();
 }

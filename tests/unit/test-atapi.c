@@ -318,6 +318,63 @@ static void test_the_tray_obeys_the_guest_and_its_lock(void)
     g_assert_cmphex(PACKET(0x00), ==, 0x50);
 }
 
+static void assert_event(uint8_t event, uint8_t status)
+{
+    g_assert_cmphex(PACKET(0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), ==, 0x50);
+    g_assert_cmphex(reply[4], ==, event);
+    g_assert_cmphex(reply[5], ==, status);
+}
+
+static void test_a_user_asks_before_a_locked_tray_opens(void)
+{
+    BlockNode *node;
+
+    setup();
+    g_assert_cmphex(PACKET(0x1e, 0, 0, 0, 1), ==, 0x50);
+    g_assert_false(blk_open_tray(blk, false));
+    g_assert_false(blk_is_tray_open(blk));
+    assert_event(1, 2);                         /* eject request, once */
+    assert_event(0, 2);
+    g_assert_cmphex(PACKET(0x1e, 0, 0, 0, 0), ==, 0x50);
+    g_assert_cmphex(PACKET(0x1b, 0, 0, 0, 2), ==, 0x50);        /* the guest gives in */
+    assert_event(3, 1);
+    g_assert_true(blk_open_tray(blk, false));
+    node = take_medium();
+    assert_event(3, 1);
+    g_assert_cmphex(PACKET(0x00), ==, CHECK);
+    assert_sense(2, 0x3a, 2);
+    blk_insert(blk, node);
+    g_assert_false(blk_is_tray_open(blk));
+    assert_event(2, 2);
+}
+
+static void test_force_opens_a_locked_tray(void)
+{
+    setup();
+    g_assert_cmphex(PACKET(0x1e, 0, 0, 0, 1), ==, 0x50);
+    g_assert_true(blk_open_tray(blk, true));
+    g_assert_true(blk_is_tray_open(blk));
+    g_assert_false(blk_is_locked(blk));
+    assert_event(3, 1);
+    blk_insert(blk, take_medium());
+    g_assert_true(blk_open_tray(blk, false));
+    blk_insert(blk, take_medium());
+}
+
+static void test_an_empty_tray_that_closes_is_no_new_medium(void)
+{
+    BlockNode *node;
+
+    setup();
+    g_assert_true(blk_open_tray(blk, false));
+    node = take_medium();
+    g_assert_cmphex(PACKET(0x1b, 0, 0, 0, 3), ==, 0x50);
+    assert_event(0, 0);
+    g_assert_cmphex(PACKET(0x00), ==, CHECK);
+    assert_sense(2, 0x3a, 1);
+    blk_insert(blk, node);
+}
+
 static void test_a_packet_survives_a_snapshot(void)
 {
     g_autoptr(GByteArray) drive = g_byte_array_new(), function = g_byte_array_new();
@@ -403,6 +460,9 @@ int main(int argc, char **argv)
     T(test_configuration_names_the_profile);
     T(test_a_changed_medium_is_news_twice);
     T(test_the_tray_obeys_the_guest_and_its_lock);
+    T(test_a_user_asks_before_a_locked_tray_opens);
+    T(test_force_opens_a_locked_tray);
+    T(test_an_empty_tray_that_closes_is_no_new_medium);
     T(test_a_packet_survives_a_snapshot);
     T(test_random_packets_do_no_harm);
     status = g_test_run();
