@@ -7,11 +7,12 @@
 /* ---- where data is ----------------------------------------------------------------------------------------------- */
 
 /* What is allocated and stands in a file may still be a hole there. */
-static void ask_file_for_zeros(BlockStatus *st)
+static void ask_file_for_zeros(BlockNode *n, BlockStatus *st)
 {
     BlockStatus below;
 
-    if (!(st->flags & BLOCK_ST_RECURSE) || !(st->flags & BLOCK_ST_OFFSET) || st->map >= block_size(st->file) ||
+    if (n->whole_clusters || !(st->flags & BLOCK_ST_RECURSE) || !(st->flags & BLOCK_ST_OFFSET) ||
+        st->map >= block_size(st->file) ||
         block_status(st->file, st->map, MIN(st->bytes, block_size(st->file) - st->map), &below)) {
         return;
     }
@@ -46,7 +47,7 @@ int block_status(BlockNode *n, uint64_t offset, uint64_t bytes, BlockStatus *st)
         return ret;
     }
     assert(st->bytes && st->bytes <= bytes);
-    ask_file_for_zeros(st);
+    ask_file_for_zeros(n, st);
     st->flags &= ~BLOCK_ST_RECURSE;
     return 0;
 }

@@ -252,22 +252,55 @@ static int expand_zeros(Qcow2 *q)
     return ret;
 }
 
+/* 1: a snapshot has zero clusters, 0: none has, or -errno. */
+static int snapshots_have_zeros(Qcow2 *q)
+{
+    g_autofree uint8_t *table = g_try_malloc(q->cluster_size);
+    int ret = table ? 0 : -ENOMEM;
+
+    for (unsigned i = 0; i < q->n_snapshots && !ret; i++) {
+        const Qcow2Snapshot *s = &q->snapshots[i];
+        g_autofree uint64_t *l1 = NULL;
+
+        ret = qcow2_read_l1(q, s->l1_offset, s->l1_size, &l1);
+        for (uint32_t j = 0; j < s->l1_size && !ret; j++) {
+            uint64_t offset = l1[j] & QCOW2_OFFSET;
+
+            ret = offset ? block_run_read(q->file, offset, table, q->cluster_size) : 0;
+            for (uint32_t at = 0; offset && at < q->cluster_size && !ret; at += q->entry_size) {
+                uint64_t entry = load_be64(table + at);
+
+                ret = !(entry & QCOW2_COMPRESSED) && entry & QCOW2_ZERO;
+            }
+        }
+    }
+    return ret;
+}
+
 static bool to_v2(Qcow2 *q, Error **errp)
 {
-    uint64_t compat = q->compat;
+    uint64_t compat = q->compat, others = q->incompat & ~(uint64_t)(QCOW2_INCOMPAT_DIRTY | QCOW2_INCOMPAT_CORRUPT);
     int ret;
 
     if (q->refcount_order != 4) {
         error_set(errp, "compat=0.10 requires refcount_bits=16");
         return false;
     }
-    if (q->incompat & ~(QCOW2_INCOMPAT_DIRTY | QCOW2_INCOMPAT_CORRUPT)) {
-        error_set(errp, "Cannot downgrade an image with incompatible features set");
+    if (others) {
+        error_set(errp, "Cannot downgrade an image with incompatible features %#" PRIx64 " set", others);
         return false;
     }
-    if (q->n_snapshots) {
-        error_set(errp, "Cannot downgrade an image that has snapshots: they may hold zero clusters");
+    ret = snapshots_have_zeros(q);
+    if (ret) {
+        error_set(errp, ret < 0 ? "the snapshots cannot be read" :
+                  "Cannot downgrade an image whose snapshots have zero clusters, which compat=0.10 does not know");
         return false;
+    }
+    for (unsigned i = 0; i < q->n_snapshots; i++) {
+        if (q->snapshots[i].info.disk_size != block_size(q->n)) {
+            error_set(errp, "Cannot downgrade an image with snapshots of other sizes");
+            return false;
+        }
     }
     q->compat &= ~QCOW2_COMPAT_LAZY;
     ret = expand_zeros(q);

@@ -163,3 +163,98 @@ int table_status(BlockNode *n, uint64_t offset, uint64_t bytes, BlockStatus *st,
     }
     return 0;
 }
+
+/* ---- check ------------------------------------------------------------------------------------------------------- */
+
+typedef struct Piece {
+    BlockNode *file;
+    uint64_t host, end;         /* bytes of the file */
+    uint64_t offset;            /* of the disk */
+} Piece;
+
+static int compare_pieces(const void *a, const void *b)
+{
+    const Piece *x = a, *y = b;
+
+    return x->file != y->file ? (x->file < y->file ? -1 : 1) : x->host < y->host ? -1 : x->host > y->host;
+}
+
+static void say(BlockCheck *c, const char *fmt, ...) QEMU_PRINTF(2, 3);
+static void say(BlockCheck *c, const char *fmt, ...)
+{
+    if (c->say) {
+        g_autofree char *line = NULL;
+        va_list ap;
+
+        va_start(ap, fmt);
+        line = g_strdup_vprintf(fmt, ap);
+        va_end(ap);
+        c->say(c->opaque, line);
+    }
+}
+
+static bool check_packed(const TableExtent *e)
+{
+    g_autofree uint8_t *data = g_try_malloc(e->unpacked_len);
+
+    return data && !unpack(e->file, e, data);
+}
+
+static void check_piece(BlockCheck *c, GArray *pieces, TableExtent *e, uint64_t offset)
+{
+    uint64_t len = e->kind == TABLE_PACKED ? e->packed_len : e->bytes;
+    Piece p = { e->file, e->host, e->host + len, offset };
+
+    if (p.host > INT64_MAX / 2 || p.end > ROUND_UP(block_size(e->file), BLOCK_SECTOR_SIZE)) {
+        say(c, "ERROR: block at offset %" PRIu64 " of the disk lies behind the end of the file", offset);
+        c->corruptions++;
+    } else if (e->kind == TABLE_PACKED && !check_packed(e)) {
+        say(c, "ERROR: packed block at offset %" PRIu64 " of the disk cannot be unpacked", offset);
+        c->corruptions++;
+    } else {
+        g_array_append_val(pieces, p);
+    }
+}
+
+static void check_overlaps(BlockCheck *c, GArray *pieces)
+{
+    g_array_sort(pieces, compare_pieces);
+    for (unsigned i = 1; i < pieces->len; i++) {
+        const Piece *a = &g_array_index(pieces, Piece, i - 1), *b = &g_array_index(pieces, Piece, i);
+
+        if (a->file == b->file && b->host < a->end) {
+            say(c, "ERROR: blocks at offsets %" PRIu64 " and %" PRIu64 " of the disk share bytes of the file",
+                a->offset, b->offset);
+            c->corruptions++;
+        }
+    }
+}
+
+bool table_check(BlockNode *n, BlockCheck *c, unsigned fix, TableMapFn *map, Error **errp)
+{
+    g_autoptr(GArray) pieces = g_array_new(FALSE, FALSE, sizeof(Piece));
+    uint64_t end = block_size(n);
+
+    if (fix) {
+        error_set(errp, "images of format '%s' can be checked, not repaired", n->drv->name);
+        return false;
+    }
+    for (uint64_t at = 0; at < end;) {
+        TableExtent e = { .kind = TABLE_ZERO, .file = n->file };
+        int ret = map(n, at, &e);
+
+        if (ret) {
+            say(c, "ERROR: the table entry of offset %" PRIu64 " cannot be read: %s", at, strerror(-ret));
+            c->check_errors++;
+            return true;
+        }
+        e.bytes = MIN(e.bytes, end - at);
+        e.file = e.file ? e.file : n->file;
+        if (e.kind == TABLE_DATA || e.kind == TABLE_PACKED) {
+            check_piece(c, pieces, &e, at);
+        }
+        at += e.bytes;
+    }
+    check_overlaps(c, pieces);
+    return true;
+}

@@ -28,6 +28,8 @@ int table_status(BlockNode *n, uint64_t offset, uint64_t bytes, BlockStatus *st,
 int table_le32(BlockNode *file, uint64_t offset, uint32_t *out);
 int table_be32(BlockNode *file, uint64_t offset, uint32_t *out);
 int table_be64(BlockNode *file, uint64_t offset, uint64_t *out);
+/* Blocks that lie behind the end of their file, or that share bytes with others. Nothing can be repaired. */
+bool table_check(BlockNode *n, BlockCheck *c, unsigned fix, TableMapFn *map, Error **errp);
 /* Such formats refuse to be opened for writing. */
 bool table_readonly(BlockNode *n, const BlockOpenOptions *o, Error **errp);
 

@@ -112,6 +112,11 @@ static void vdi_get_info(BlockNode *n, BlockInfo *info)
     info->cluster_size = ((Vdi *)n->state)->block_size;
 }
 
+static bool vdi_check(BlockNode *n, BlockCheck *c, unsigned fix, Error **errp)
+{
+    return table_check(n, c, fix, vdi_map, errp);
+}
+
 /* ---- create ------------------------------------------------------------------------------------------------------ */
 
 static int write_vdi(BlockNode *file, uint64_t size, bool is_static)
@@ -177,7 +182,7 @@ static const BlockCreateOption vdi_create_options[] = {
 
 static const BlockDriver vdi_driver = {
     .name = "vdi", .state_size = sizeof(Vdi), .probe = vdi_probe, .open = vdi_open, .co_run = vdi_map_run,
-    .status = vdi_map_status, .get_info = vdi_get_info, .create = vdi_create,
+    .check = vdi_check, .status = vdi_map_status, .get_info = vdi_get_info, .create = vdi_create,
     .create_options = vdi_create_options,
 };
 BLOCK_DRIVER(vdi_driver)

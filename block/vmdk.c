@@ -15,7 +15,7 @@
 
 typedef struct VmdkExtent {
     BlockNode *file;
-    bool is_own, is_flat, is_zero;
+    bool is_own, is_flat, is_zero;          /* is_own: a file beside the descriptor */
     uint64_t start, end;        /* bytes of the disk */
     uint64_t flat_offset;
     uint64_t directory;         /* byte offset of the grain directory */
@@ -84,6 +84,8 @@ static int vmdk_map(BlockNode *n, uint64_t offset, TableExtent *e)
     ret = table_le32(x->file, x->directory + grain / x->per_table * 4, &table);
     if (!ret && table) {
         ret = table_le32(x->file, table * 512ull + grain % x->per_table * 4, &entry);
+    } else if (!ret) {
+        e->bytes = MIN((x->per_table - grain % x->per_table) * x->grain - in, x->end - offset);
     }
     if (ret || !entry) {
         return ret;
@@ -540,15 +542,23 @@ static void vmdk_get_info(BlockNode *n, BlockInfo *info)
         info->cluster_size = x->grain;
         info->can_compress = info->needs_compressed |= x->is_packed;
         block_fact_open(info->facts, NULL, FACT_DICT);
+        if (x->is_packed) {
+            block_fact_bool(info->facts, "compressed", true);
+        }
         block_fact_uint(info->facts, "virtual-size", x->end - x->start);
         block_fact_string(info->facts, "filename", x->file ? block_filename(x->file) : "");
         if (x->grain) {
             block_fact_uint(info->facts, "cluster-size", x->grain);
         }
-        block_fact_string(info->facts, "format", x->is_flat ? "FLAT" : "");
+        block_fact_string(info->facts, "format", x->is_flat ? "FLAT" : x->is_own ? "SPARSE" : "");
         block_fact_close(info->facts);
     }
     block_fact_close(info->facts);
+}
+
+static bool vmdk_check(BlockNode *n, BlockCheck *c, unsigned fix, Error **errp)
+{
+    return table_check(n, c, fix, vmdk_map, errp);
 }
 
 static uint64_t vmdk_allocated_size(BlockNode *n)
@@ -567,6 +577,7 @@ static uint64_t vmdk_allocated_size(BlockNode *n)
 static const BlockDriver vmdk_driver = {
     .name = "vmdk", .state_size = sizeof(Vmdk), .probe = vmdk_probe, .open = vmdk_open, .close = vmdk_close,
     .co_run = vmdk_run, .status = vmdk_status, .get_info = vmdk_get_info,
-    .allocated_size = vmdk_allocated_size, .create = vmdk_create, .create_options = vmdk_create_options,
+    .check = vmdk_check, .allocated_size = vmdk_allocated_size, .create = vmdk_create,
+    .create_options = vmdk_create_options,
 };
 BLOCK_DRIVER(vmdk_driver)

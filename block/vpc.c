@@ -81,6 +81,15 @@ static int vpc_link(BlockNode *n, const TableBlock *b)
 }
 TABLE_RW_DRIVER(vpc_map, vpc_place, vpc_link, Vpc)
 
+/* A block of a growing image is data as a whole. */
+static int vpc_status(BlockNode *n, uint64_t offset, uint64_t bytes, BlockStatus *st)
+{
+    int ret = vpc_map_status(n, offset, bytes, st);
+
+    st->flags &= ((Vpc *)n->state)->is_fixed ? ~0u : ~BLOCK_ST_RECURSE;
+    return ret;
+}
+
 static uint32_t checksum(const uint8_t *p, size_t len, size_t at)
 {
     uint32_t sum = 0;
@@ -343,7 +352,7 @@ static const BlockCreateOption vpc_create_options[] = {
 
 static const BlockDriver vpc_driver = {
     .name = "vpc", .state_size = sizeof(Vpc), .probe = vpc_probe, .open = vpc_open, .co_run = vpc_map_run,
-    .status = vpc_map_status, .get_info = vpc_get_info, .create = vpc_create,
+    .status = vpc_status, .get_info = vpc_get_info, .create = vpc_create,
     .create_options = vpc_create_options,
 };
 BLOCK_DRIVER(vpc_driver)

@@ -366,19 +366,19 @@ static int compare(const Pair *p)
     uint64_t sizes[2] = { block_size(p->n[0]), block_size(p->n[1]) }, end = MAX(sizes[0], sizes[1]);
     g_autofree uint8_t *a = g_malloc(STEP), *b = g_malloc(STEP);
     uint8_t *buf[2] = { a, b };
+    uint64_t both = MIN(sizes[0], sizes[1]);
 
-    if (sizes[0] != sizes[1]) {
-        if (p->strict) {
-            return differ(p, "Strict mode: Image size mismatch!\n", 0);
-        }
-        if (!p->quiet) {
-            printf("Warning: Image size mismatch!\n");
-        }
+    if (sizes[0] != sizes[1] && p->strict) {
+        return differ(p, "Strict mode: Image size mismatch!\n", 0);
     }
     for (uint64_t at = 0; at < end;) {
-        uint64_t len = end - at;
-        int ret = compare_range(p, at, &len, buf);
+        uint64_t len = (at < both ? both : end) - at;
+        int ret;
 
+        if (at == both && !p->quiet) {
+            printf("Warning: Image size mismatch!\n");     /* what both have is the same */
+        }
+        ret = compare_range(p, at, &len, buf);
         if (ret) {
             return ret;
         }

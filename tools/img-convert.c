@@ -412,8 +412,7 @@ static int convert(Convert *c, Args *a, const char *filename, const char *format
         return 1;
     }
     if (a->no_create && block_size(c->target) < c->total) {
-        error_report("'%s' is smaller than the source: %" PRIu64 " < %" PRIu64 " bytes", filename,
-                     block_size(c->target), c->total);
+        error_report("output file is smaller than input file");
         return 1;
     }
     c->has_backing = c->target->backing;
@@ -549,12 +548,7 @@ int img_convert(int argc, char **argv)
     }
     filename = optind < argc ? argv[argc - 1] : NULL;
     if (a.help) {
-        const BlockDriver *drv = block_driver_find(format);
-
-        if (drv) {
-            img_print_create_options(drv, "Supported options:", false, filename);
-        }
-        return drv ? 0 : 1;
+        return img_print_format_help(format, filename);
     }
     if (argc - optind < 2) {
         error_report("Must specify image file name");

@@ -6,7 +6,7 @@
 
 /* ---- create ------------------------------------------------------------------------------------------------------ */
 
-static int print_options(const char *format, const char *filename)
+int img_print_format_help(const char *format, const char *filename)
 {
     const BlockDriver *drv = block_driver_find(format);
     g_autofree char *title = g_strdup_printf(filename ? "Supported options:" : "Supported %s options:", format);
@@ -150,7 +150,7 @@ int img_create(int argc, char **argv)
     }
     filename = optind < argc ? argv[optind] : NULL;
     if (help) {
-        return print_options(format, filename);
+        return img_print_format_help(format, filename);
     }
     if (!filename) {
         return img_usage("Expecting image file name");
@@ -318,6 +318,10 @@ int img_amend(int argc, char **argv)
     if (help && o.format && block_driver_find(o.format)) {
         g_autofree char *title = g_strdup_printf("Amend options for '%s':", o.format);
 
+        if (!block_driver_find(o.format)->amend) {
+            error_report("Format driver '%s' does not support option amendment", o.format);
+            return 1;
+        }
         img_print_create_options(block_driver_find(o.format), title, true, false);
         return 0;
     }
@@ -364,7 +368,7 @@ typedef struct Measure {
     const char *target, *snapshot, *filename;   /* filename NULL: --size said how large */
     BlockDict *options;
     uint64_t size, data, cluster;
-    bool json;
+    bool json, has_bitmaps;     /* has_bitmaps: the source could have some */
 } Measure;
 
 static bool measure_option(Measure *m, int c)
@@ -379,19 +383,36 @@ static bool measure_option(Measure *m, int c)
     return true;
 }
 
+/* qcow2 of version 3, as its facts say. */
+static bool can_have_bitmaps(BlockNode *n)
+{
+    BlockInfo info;
+    bool can = false;
+
+    block_get_info(n, &info);
+    for (unsigned i = 0; i < info.facts->len; i++) {
+        const BlockFact *f = &g_array_index(info.facts, BlockFact, i);
+
+        can |= !g_strcmp0(f->key, "compat") && g_str_equal(f->text, "1.1");
+    }
+    block_info_clear(&info);
+    return can;
+}
+
 static bool measure_source(Measure *m)
 {
     BlockNode *n = img_open(m->filename, &m->open);
     bool ok = n && (!m->snapshot || img_load_snapshot(n, m->snapshot)) && count_data(n, m->cluster, &m->data);
 
     m->size = ok ? block_size(n) : 0;
+    m->has_bitmaps = ok && can_have_bitmaps(n);
     block_unref(n);
     return ok;
 }
 
 static void print_measure(const Measure *m, uint64_t required, uint64_t full)
 {
-    bool has_bitmaps = m->filename && g_str_equal(m->target, "qcow2");
+    bool has_bitmaps = m->has_bitmaps && g_str_equal(m->target, "qcow2");
     ImgJson j = { 0 };
 
     if (!m->json) {

@@ -241,9 +241,6 @@ static bool print_map(BlockNode *n, uint64_t at, uint64_t end, bool json)
             error_report("Failed to read the image's map at offset %" PRIu64 ": %s", at, strerror(-ret));
             return false;
         }
-        if (next.st.flags & BLOCK_ST_ZERO && next.st.file && next.st.file == n->file && n->drv->status) {
-            next.st.flags &= ~BLOCK_ST_DATA;        /* a hole in a format's cluster */
-        }
         at += next.st.bytes;
         if (row.st.bytes && can_merge(&row, &next)) {
             row.st.bytes += next.st.bytes;
@@ -255,6 +252,26 @@ static bool print_map(BlockNode *n, uint64_t at, uint64_t end, bool json)
         row = next;
     }
     return row.st.bytes ? print_row(&row, json, true) : (json && puts("]") >= 0) || true;
+}
+
+/*
+ * Clusters are shown as a whole, but where the host has not given them their space: preallocated ones. Then the file is
+ * larger than what it occupies, by more than tables that are hardly used.
+ */
+#define TABLE_HOLES 8u
+
+static void whole_clusters(BlockNode *n)
+{
+    for (; n; n = n->backing) {
+        BlockInfo info;
+        uint64_t used;
+
+        block_get_info(n, &info);
+        used = n->file ? block_allocated_size(n->file) : 0;
+        n->whole_clusters = info.cluster_size && n->file &&
+                            block_size(n->file) <= MAX(used / 9 * 10, used + TABLE_HOLES * info.cluster_size);
+        block_info_clear(&info);
+    }
 }
 
 int img_map(int argc, char **argv)
@@ -294,6 +311,7 @@ int img_map(int argc, char **argv)
     if (!n) {
         return 1;
     }
+    whole_clusters(n);
     size = block_size(n);
     start = MIN(start, size);
     status = print_map(n, start, start + MIN(max, size - start), l.json) ? 0 : 1;
@@ -324,11 +342,11 @@ static void check_human(const BlockCheck *c)
     if (c->check_errors) {
         printf("\n%" PRIu64 " internal errors have occurred during the check.\n", c->check_errors);
     }
-    if (c->has_clusters && c->total_clusters) {
+    if (c->allocated_clusters && c->total_clusters) {
         printf("%" PRIu64 "/%" PRIu64 " = %0.2f%% allocated, %0.2f%% fragmented, %0.2f%% compressed clusters\n",
                c->allocated_clusters, c->total_clusters, c->allocated_clusters * 100.0 / c->total_clusters,
-               c->allocated_clusters ? c->fragmented_clusters * 100.0 / c->allocated_clusters : 0.0,
-               c->allocated_clusters ? c->compressed_clusters * 100.0 / c->allocated_clusters : 0.0);
+               c->fragmented_clusters * 100.0 / c->allocated_clusters,
+               c->compressed_clusters * 100.0 / c->allocated_clusters);
     }
     if (c->image_end) {
         printf("Image end offset: %" PRIu64 "\n", c->image_end);
@@ -342,14 +360,13 @@ static void check_json(BlockNode *n, const BlockCheck *c)
         uint64_t value;
         bool always;
     } rows[] = {
-        { "image-end-offset", c->image_end, false }, { "total-clusters", c->total_clusters, c->has_clusters },
-        { "corruptions", c->corruptions, false }, { "leaks", c->leaks, false },
-        { "corruptions-fixed", c->corruptions_fixed, false }, { "leaks-fixed", c->leaks_fixed, false },
-        { "check-errors", c->check_errors, true }, { "allocated-clusters", c->allocated_clusters, false },
-        { "fragmented-clusters", c->fragmented_clusters, false },
-        { "compressed-clusters", c->compressed_clusters, false },
+        { "image-end-offset", c->image_end, false }, { "compressed-clusters", c->compressed_clusters, false },
+        { "total-clusters", c->total_clusters, c->has_clusters }, { "corruptions", c->corruptions, false },
+        { "corruptions-fixed", c->corruptions_fixed, false }, { "leaks", c->leaks, false },
+        { "leaks-fixed", c->leaks_fixed, false }, { "check-errors", c->check_errors, true },
+        { "allocated-clusters", c->allocated_clusters, false },
     };
-    ImgJson j = { 0 };
+    ImgJson j = { 0 };      /* the order is the one scripts may have got used to */
 
     img_json_open(&j, NULL, '{');
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -359,6 +376,9 @@ static void check_json(BlockNode *n, const BlockCheck *c)
     }
     img_json_string(&j, "filename", block_filename(n));
     img_json_string(&j, "format", block_format_name(n));
+    if (c->fragmented_clusters) {
+        img_json_uint(&j, "fragmented-clusters", c->fragmented_clusters);
+    }
     img_json_close(&j, '}');
 }
 

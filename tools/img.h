@@ -65,6 +65,7 @@ bool img_create_image(const char *filename, const char *format, BlockDict *d, bo
 bool img_add_options(BlockDict *d, char **all, const char *text);  /* -o; several add up */
 bool img_check_options(const BlockDriver *drv, BlockDict *d, const char *prefix);
 void img_print_create_options(const BlockDriver *drv, const char *title, bool amend, bool with_file);
+int img_print_format_help(const char *format, const char *filename);   /* -o help; filename may be NULL. Status */
 
 /* ---- numbers and progress ---- */
 

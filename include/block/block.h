@@ -208,6 +208,7 @@ struct BlockNode {
     uint64_t size;              /* bytes, as the driver knows it: atomic */
     uint64_t window_start;      /* of pass_through: where byte 0 stands in ->file */
     bool readonly, discard;
+    bool whole_clusters;        /* status: holes in the file within what the format says is data are not looked for */
     bool guard_head;            /* raw by guess: its first sector must not become another format's */
     BlockCache cache;
     int refs;

@@ -96,6 +96,7 @@ def test_bochs_growing_images_are_read():
 
 
 WRITTEN = (("vmdk", ""), ("vmdk", "subformat=monolithicFlat"), ("vmdk", "subformat=streamOptimized"),
+           ("vmdk", "subformat=twoGbMaxExtentFlat"), ("vmdk", "subformat=twoGbMaxExtentSparse"),
            ("vmdk", "adapter_type=lsilogic,hwversion=7,toolsversion=99"), ("vdi", ""), ("vdi", "static=on"),
            ("vpc", ""), ("vpc", "subformat=fixed"), ("vpc", "force_size=on"),
            ("vpc", "subformat=fixed,force_size=on"))
@@ -124,7 +125,8 @@ def test_other_formats_are_written(seed):
             sizes = [run(OTHER_IMG, "info", "-f", fmt, f"{name}.{fmt}").split("virtual size: ")[1].split("\n")[0]
                      for name in ("ours", "theirs")]
             assert sizes[0] == sizes[1], (fmt, options, size, sizes)
-            run(OTHER_IMG, "check", "-f", fmt, f"ours.{fmt}", status=0 if fmt in ("vdi", "vmdk") else 63)
+            for program in (IMG, OTHER_IMG):
+                run(program, "check", "-f", fmt, f"ours.{fmt}", status=0 if fmt in ("vdi", "vmdk") else 63)
     img("convert", "-c", "-O", "vmdk", "-o", "subformat=streamOptimized", "src.qcow2", "c.vmdk")
     for fmt in ("vdi", "vmdk"):
         out = img("convert", "-c", "-O", fmt, "src.qcow2", f"c.{fmt}", status=1)
@@ -157,6 +159,43 @@ def test_other_formats_are_written_in_place(seed):
                 run(OTHER_IMG, "check", "-f", fmt, "d")
 
 
+def test_vmdk_of_several_files_has_as_many_as_it_takes():
+    need(OTHER_IMG, "qemu-img")
+    for shape, letter in (("Sparse", "s"), ("Flat", "f")):
+        img("create", "-q", "-f", "vmdk", "-o", f"subformat=twoGbMaxExtent{shape}", "big.vmdk", "5G")
+        with open("big.vmdk", encoding="ascii") as f:
+            lines = [line.split()[1:4] for line in f if line.startswith("RW ")]
+        assert lines == [[n, shape.upper(), f'"big-{letter}00{i}.vmdk"'] for i, n in
+                         enumerate(("4194304", "4194304", "2097152"), 1)], lines
+        io("big.vmdk", "write -q -P 5 2047M 2M", "write -q -P 6 4095M 3M", fmt="vmdk")
+        for program in (IMG, OTHER_IMG):
+            run(program, "check", "big.vmdk")
+            out = run(program.replace("qemu-img", "qemu-io"), "-r", "-f", "vmdk", "-c", "read -P 5 2047M 2M", "-c",
+                      "read -P 6 4095M 3M", "-c", "read -P 0 4098M 10M", "big.vmdk")
+            assert "Pattern verification failed" not in out, out
+
+
+def test_check_finds_what_is_wrong_with_tables():
+    for fmt, table, entry in (("vdi", 512, struct.Struct("<I")), ("vmdk", None, struct.Struct("<I"))):
+        img("create", "-q", "-f", fmt, "t", "10M")
+        io("t", "write -q -P 1 0 5M", fmt=fmt)
+        img("check", "-f", fmt, "t")
+        with open("t", "r+b") as f:
+            if not table:
+                f.seek(56)
+                f.seek(struct.unpack("<Q", f.read(8))[0] * 512)
+                table = struct.unpack("<I", f.read(4))[0] * 512
+            f.seek(table)
+            first = f.read(4)
+            f.seek(table + 4)
+            f.write(first)
+            f.seek(table + 8)
+            f.write(entry.pack(0x7fffffff))
+        out = img("check", "-f", fmt, "t", status=2)
+        assert "share bytes" in out and "behind the end" in out and "\n2 errors were found" in out, out
+        assert "not repaired" in img("check", "-r", "all", "-f", fmt, "t", status=1)
+
+
 def test_create_of_other_formats_says_what_users_know():
     need(OTHER_IMG, "qemu-img")
     for fmt, size, options in (("vdi", "1T", ""), ("vdi", "1000T", ""), ("vpc", "200G", ""), ("vpc", "3000G", ""),
@@ -164,7 +203,7 @@ def test_create_of_other_formats_says_what_users_know():
                                ("vmdk", "1M", "adapter_type=lsilogic")):
         outs = [run(p, "create", "-f", fmt, *options_of(options), "d", size, status=None) for p in (IMG, OTHER_IMG)]
         assert outs[0] == outs[1], outs
-    for options, text in (("subformat=twoGbMaxExtentFlat", "does not accept value"), ("backing_file=x", "backing_file"),
+    for options, text in (("subformat=twoGb", "does not accept value"), ("backing_file=x", "backing_file"),
                           ("adapter_type=scsi", "adapter_type"), ("hwversion=x", "are numbers"),
                           ("compat6=on,hwversion=7", "cannot be enabled with hwversion")):
         out = img("create", "-f", "vmdk", "-o", options, "d", "1M", status=1)
