@@ -2,7 +2,7 @@
 /*
  * -device: a name from the registry of device types, then its properties.
  *
- * Left out: bus=, devices that need a drive or a network back end, and adding devices to a running machine.
+ * Left out: devices that need a network back end.
  */
 #include "qemu/osdep.h"
 #include "hw/core/device.h"
@@ -27,31 +27,23 @@ static gint compare_types(gconstpointer a, gconstpointer b)
     return strcmp((*(const DeviceType *const *)a)->name, (*(const DeviceType *const *)b)->name);
 }
 
-static void print_types(void)
+static void print_types(GString *out)
 {
     g_autoptr(GPtrArray) types = g_ptr_array_new();
 
     device_type_foreach(collect_type, types);
     g_ptr_array_sort(types, compare_types);
-    printf("Devices that can be added:\n");
+    g_string_append(out, "Devices that can be added:\n");
     for (unsigned i = 0; i < types->len; i++) {
         const DeviceType *t = g_ptr_array_index(types, i);
-
         g_autofree char *desc = t->desc ? g_strdup_printf(", desc \"%s\"", t->desc) : g_strdup("");
 
-        printf("name \"%s\"%s%s%s\n", t->name, t->bus ? ", bus " : "", t->bus ? bus_kind_name(t->bus) : "", desc);
+        g_string_append_printf(out, "name \"%s\"%s%s%s\n", t->name, t->bus ? ", bus " : "",
+                               t->bus ? bus_kind_name(t->bus) : "", desc);
     }
 }
 
-static void print_props(const DeviceType *t)
-{
-    g_autoptr(GString) text = g_string_new(NULL);
-
-    device_print_props(t, text);
-    fputs(text->str, stdout);
-}
-
-bool device_option_help(const KeyList *l)
+bool device_option_help(const KeyList *l, GString *out)
 {
     const char *name = keylist_get(l, "driver");
     const DeviceType *t;
@@ -61,12 +53,12 @@ bool device_option_help(const KeyList *l)
     }
     t = name ? creatable_type(name) : NULL;
     if (t) {
-        print_props(t);
+        device_print_props(t, out);
         return true;
     }
     /* Help on something that does not exist: the list, and device_option_check() says the rest. */
     if (!name || g_str_equal(name, "help") || g_str_equal(name, "?")) {
-        print_types();
+        print_types(out);
         return true;
     }
     return false;
@@ -82,12 +74,28 @@ bool device_option_check(const KeyList *l, Error **errp)
     }
     if (!creatable_type(name)) {
         if (device_type_find(name)) {
-            error_set(errp, "device '%s' belongs to the board and cannot be added", name);
+            error_set(errp, "Parameter 'driver' expects a pluggable device type");
+            error_append_hint(errp, "'%s' belongs to the board.", name);
         } else {
             error_set(errp, "'%s' is not a valid device model name, '-device help' lists them", name);
         }
         return false;
     }
+    return true;
+}
+
+static bool set_id(Device *dev, const char *id, Error **errp)
+{
+    if (!g_ascii_isalpha(*id) || id[strspn(id, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-._")]) {
+        error_set(errp, "Parameter 'id' expects an identifier");
+        error_append_hint(errp, "Identifiers consist of letters, digits, '-', '.', '_', starting with a letter.");
+        return false;
+    }
+    if (device_find(id)) {
+        error_set(errp, "Duplicate device ID '%s'", id);
+        return false;
+    }
+    device_set_id(dev, id);
     return true;
 }
 
@@ -100,8 +108,9 @@ static bool set_props(Device *dev, const KeyList *l, Error **errp)
             continue;
         }
         if (g_str_equal(kv->key, "id")) {
-            g_free(dev->id);
-            dev->id = g_strdup(kv->value);
+            if (!set_id(dev, kv->value, errp)) {
+                return false;
+            }
         } else if (!device_set_prop(dev, kv->key, kv->value, errp)) {
             return false;
         }

@@ -580,11 +580,13 @@ static bool opt_device(void *dest, const char *arg, Error **errp)
 {
     VmOptions *o = dest;
     g_autoptr(KeyList) l = keylist_parse(arg, "driver", NULL, errp);
+    g_autoptr(GString) help = g_string_new(NULL);
 
     if (!l) {
         return false;
     }
-    if (device_option_help(l)) {
+    if (device_option_help(l, help)) {
+        fputs(help->str, stdout);
         exit(0);
     }
     if (!device_option_check(l, errp)) {

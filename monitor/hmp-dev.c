@@ -222,10 +222,32 @@ void complete_device_type(Monitor *m, const char *prefix, GPtrArray *list)
  */
 static bool check_hotplug(const DeviceType *t, Error **errp)
 {
-    if (t->bus == BUS_NONE) {
-        return true;
+    static const char *const buses[BUS__COUNT] = {
+        [BUS_SYSTEM] = "main-system-bus", [BUS_ISA] = "isa.0", [BUS_PCI] = "pci.0", [BUS_IDE] = "ide.0",
+    };
+
+    if (buses[t->bus]) {
+        error_set(errp, "Bus '%s' does not support hotplugging", buses[t->bus]);
     }
-    error_set(errp, "Bus '%s' does not support hotplugging", t->bus == BUS_PCI ? "pci.0" : bus_kind_name(t->bus));
+    return !buses[t->bus];
+}
+
+static bool check_device_add(const KeyList *l, Error **errp)
+{
+    const char *driver = keylist_get(l, "driver"), *id = keylist_get(l, "id");
+    const DeviceType *t = driver ? device_type_find(driver) : NULL;
+
+    if (!driver) {
+        error_set(errp, "Parameter 'driver' is missing");
+    } else if (!t) {
+        error_set(errp, "'%s' is not a valid device model name", driver);
+    } else if (!device_option_check(l, errp)) {
+        return false;
+    } else if (id && device_find(id)) {
+        error_set(errp, "Duplicate device ID '%s'", id);
+    } else {
+        return check_hotplug(t, errp);
+    }
     return false;
 }
 
@@ -233,13 +255,11 @@ void hmp_device_add(Monitor *m, const Arg *a)
 {
     Error *err = NULL;
     g_autoptr(KeyList) l = keylist_parse(a[0].s, "driver", NULL, &err);
+    g_autoptr(GString) help = g_string_new(NULL);
 
-    if (l && !keylist_get(l, "driver")) {
-        error_set(&err, "Parameter 'driver' is missing");
-    } else if (l && !device_type_find(keylist_get(l, "driver"))) {
-        error_set(&err, "'%s' is not a valid device model name", keylist_get(l, "driver"));
-    } else if (l && device_option_check(l, &err) &&
-               check_hotplug(device_type_find(keylist_get(l, "driver")), &err)) {
+    if (l && device_option_help(l, help)) {
+        monitor_put_gstring(m, help);
+    } else if (l && check_device_add(l, &err)) {
         device_option_create(l, &err);
     }
     hmp_handle_error(m, err);
