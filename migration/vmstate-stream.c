@@ -12,6 +12,7 @@
  * all of its state. What a device makes of its own numbers is checked by its description (hw/core/vmstate.h).
  */
 #include "qemu/osdep.h"
+#include <sys/stat.h>
 #include "block/backend.h"
 #include "exec/ram.h"
 #include "hw/core/device.h"
@@ -544,24 +545,46 @@ static const char *path_of(const char *uri)
     return g_str_has_prefix(uri, "file:") ? uri + 5 : uri;
 }
 
-bool vm_state_save_file(const char *uri, Error **errp)
+/* path: what the user calls it */
+static bool write_file(const char *file, const char *path, Error **errp)
 {
-    const char *path = path_of(uri);
-    FILE *f = fopen(path, "wb");
+    FILE *f = fopen(file, "wb");
     VmStateIo io = { .write = file_write, .opaque = f };
-    Error *err = NULL;
+    bool ok;
 
     if (!f) {
         error_set_errno(errp, errno, "cannot write saved state to '%s'", path);
         return false;
     }
-    vm_state_save(&io, &err);
-    if (fclose(f) && !err) {
-        error_set_errno(&err, errno, "cannot write saved state to '%s'", path);
+    ok = vm_state_save(&io, errp);
+    if (ok && (fflush(f) || (fsync(fileno(f)) && errno != EINVAL && errno != EROFS))) {
+        error_set_errno(errp, errno, "cannot write saved state to '%s'", path);
+        ok = false;
     }
-    if (err) {
-        unlink(path);
-        error_propagate(errp, err);
+    if (fclose(f) && ok) {
+        error_set_errno(errp, errno, "cannot write saved state to '%s'", path);
+        ok = false;
+    }
+    return ok;
+}
+
+/* What was in the file stays until the new state is there as a whole. Pipes and devices are written as they are. */
+bool vm_state_save_file(const char *uri, Error **errp)
+{
+    const char *path = path_of(uri);
+    g_autofree char *partial = g_strconcat(path, ".partial", NULL);
+    struct stat st;
+
+    if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
+        return write_file(path, path, errp);
+    }
+    if (!write_file(partial, path, errp)) {
+        unlink(partial);
+        return false;
+    }
+    if (rename(partial, path)) {
+        error_set_errno(errp, errno, "cannot write saved state to '%s'", path);
+        unlink(partial);
         return false;
     }
     return true;

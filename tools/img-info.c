@@ -478,6 +478,27 @@ static bool snapshot_create(BlockNode *n, const char *name, Error **errp)
     return n->drv->snapshot_create(n, &s, errp);
 }
 
+/* Named by its tag only: a tag may look like another snapshot's id. */
+static bool snapshot_delete(BlockNode *n, const char *name, Error **errp)
+{
+    BlockSnapshot *list = NULL;
+    unsigned count = n->drv->snapshot_list(n, &list);
+    g_autofree char *id = NULL;
+
+    for (unsigned i = 0; i < count; i++) {
+        if (!id && g_str_equal(list[i].name, name)) {
+            id = g_strdup(list[i].id);
+        }
+        block_snapshot_clear(&list[i]);
+    }
+    g_free(list);
+    if (!id) {
+        error_set(errp, "snapshot not found");
+        return false;
+    }
+    return n->drv->snapshot_delete(n, id, errp);
+}
+
 static int run_snapshot(BlockNode *n, int action, const char *name)
 {
     const char *what = action == 'c' ? "create" : action == 'a' ? "apply" : "delete";
@@ -496,7 +517,7 @@ static int run_snapshot(BlockNode *n, int action, const char *name)
         return 1;
     }
     ok = action == 'c' ? snapshot_create(n, name, &err) : action == 'a' ? n->drv->snapshot_apply(n, name, &err) :
-         n->drv->snapshot_delete(n, name, &err);
+         snapshot_delete(n, name, &err);
     if (!ok) {
         error_prepend(&err, "Could not %s snapshot '%s': ", what, name);
         error_report_err(err);

@@ -22,7 +22,7 @@ bool vm_state_check(const VmStateIo *io, Error **errp);
 /* The same check, then the rest. False: parts may have been loaded, the machine must be reset before it runs. */
 bool vm_state_load(const VmStateIo *io, Error **errp);
 
-/* The same with a file. "file:PATH", or a plain path. A failed save leaves no file. */
+/* The same with a file. "file:PATH", or a plain path. A failed save leaves the file as it was. */
 bool vm_state_save_file(const char *uri, Error **errp);
 bool vm_state_load_file(const char *uri, Error **errp);
 
