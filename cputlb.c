@@ -427,7 +427,7 @@ static void code_store_begin(CPUX86State *env, ram_addr_t addr, unsigned size, b
 {
     bool self;
 
-    if (likely(!ram_page_has_code(addr))) {
+    if (likely(!ram_page_has_code(addr)) || tb_no_code_at(addr, size)) {
         return;
     }
     self = tb_invalidate_for_store(addr, size, env->jit.host_pc);
@@ -452,7 +452,7 @@ static void code_store_end(CPUX86State *env, ram_addr_t addr, unsigned size)
 {
     if (smp_cpus > 1) {
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        if (unlikely(ram_page_has_code(addr))) {
+        if (unlikely(ram_page_has_code(addr)) && !tb_no_code_at(addr, size)) {
             tb_invalidate_phys_range(addr, addr + size);
         }
     }
@@ -957,4 +957,11 @@ ram_addr_t tlb_code_ram_addr(CPUX86State *env, vaddr addr, bool *global)
 
     *global = f->global;
     return f->io ? ~0ull : f->ram_addr + PAGE_OFFSET(addr);
+}
+
+ram_addr_t tlb_code_ram_page(CPUX86State *env, vaddr addr)
+{
+    const TlbFull *f = &env->jit.tlb_full[fetch_mmu(env)][tlb_index(addr)];
+
+    return f->page == (addr & TARGET_PAGE_MASK) && (f->prot & PROT_X) && !f->io ? f->ram_addr : ~0ull;
 }

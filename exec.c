@@ -16,7 +16,6 @@
 #include "qemu/main-loop.h"
 
 #define RAM_ALIGN       (2 * MiB)       /* of blocks, in host and ram_addr_t space: what a huge page needs */
-#define RAM_SPACE_MAX   (4096 * GiB)    /* what the bitmaps are reserved for */
 #define PORT_MASK       0xffffu
 #define DMA_CHUNK       4u              /* widest access of bulk transfers to I/O regions */
 

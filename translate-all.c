@@ -3,97 +3,42 @@
  * The block cache: translate, find, chain, invalidate, evict.
  *
  * A block is found by (RAM address of its first byte, EIP, mode key) in a hash table that readers walk without a lock;
- * per-vCPU jump caches stand before it. Writers hold the lock. The code buffer is one memory mapped twice, writable
- * here and executable there, and divided in regions: when the one in use is full the oldest is emptied and becomes the
- * new one. Blocks are unlinked from everything that could start them when they are invalidated, and freed with their
- * region, when no vCPU can be inside them any more (exclusive section).
- *
- * Each RAM page with translations has a list of the blocks that have bytes in it. Stores to such a page take the slow
- * path of the TLB and drop exactly the blocks they overlap.
+ * per-vCPU jump caches stand before it. Writers hold the lock; compiling a block is done without. Blocks are unlinked
+ * from everything that could start them when a store changes their bytes (tb-pages.c), and freed with the region of the
+ * code buffer they are in (tb-buffer.c), when no vCPU can be inside them any more (exclusive section).
  */
 #include "qemu/osdep.h"
-#include <sys/mman.h>
 #include "disas/disas.h"
 #include "exec/cpu-exec.h"
 #include "exec/cpu-mem.h"
-#include "exec/translate-all.h"
+#include "exec/ram.h"
+#include "exec/tb-internal.h"
 #include "qemu/log.h"
 #include "sysemu/cpus.h"
 #include "target-i386/cpu.h"
-#include "tcg/backend.h"
 
-#define DEFAULT_BUFFER_SIZE (32 * MiB)
-#define NUM_REGIONS     8
-#define HASH_BITS       17
+#define BUFFER_SIZE     (32 * MiB)      /* to start with */
+#define BUFFER_MAX      (128 * MiB)
+#define BUFFER_MIN      (4 * MiB)
+#define HASH_BITS       18
 #define HASH_SIZE       (1u << HASH_BITS)
 #define MAX_BLOCK_INSNS 64
-#define BLOCK_SPACE     (64 * KiB)      /* room a block may need; IR_MAX_OPS bounds it */
-#define CODE_ALIGN      16
-#define PAGE_L1_BITS    12              /* pages described per second-level table */
+#define LIKELY_BYTES    96              /* a block has seldom more */
+#define MAX_SPOILT      2               /* translations lost to stores before one keeps all stores waiting */
 
-typedef struct TbExit {
-    TranslationBlock *tb;               /* the block it belongs to */
-    TranslationBlock *target;           /* chained to, or NULL */
-    struct TbExit *next_in;             /* list of exits chained to target */
-    uint32_t patch_off, stub_off, loop_off;
-    bool plain;                         /* to the variant of the successor without shared checks */
-} TbExit;
-
-struct TranslationBlock {
-    uint64_t eip, mode_key;
-    ram_addr_t ram_addr;                /* of the first byte; ~0: not RAM, runs once */
-    ram_addr_t page[2];                 /* pages it has bytes in; ~0 none */
-    uint16_t lo[2], hi[2];              /* bytes [lo, hi) in each page */
-    TranslationBlock *next_in_page[2];
-    TranslationBlock *hash_next;
-    uint8_t *rw;
-    const uint8_t *rx;
-    uint32_t size;
-    TbExit *incoming;
-    TbExit *exits;
-    TcgRestore *restore;
-    uint32_t n_restore;
-    uint16_t n_exits, n_insns, guest_bytes;
-    bool invalid, plain;
-    uint8_t n_soft;
-    SoftBytes soft[MAX_SOFT];           /* of its first page: stores within one of them are none of its business */
-    const CPUX86State *owner;           /* of a block that runs once */
-};
-
-#define CODE_GRAIN 16
-typedef struct PageDesc {
-    TranslationBlock *first;
-    uint64_t code[TARGET_PAGE_SIZE / CODE_GRAIN / 64];  /* a bit for CODE_GRAIN bytes: 0, no block has any of them */
-    bool stale;                         /* blocks have gone and left their bits */
-    uint8_t turns;                      /* how often it became data again, up to MAX_TURNS */
-    uint8_t patience;                   /* stores it stays protected for without translations */
-} PageDesc;
-#define MAX_TURNS 64
-
-typedef struct Region {
-    size_t start, end, used;
-    GPtrArray *tbs;                     /* in order of code address */
-} Region;
+/* What a thread translates with. */
+typedef struct TbCompiler {
+    IrContext *ir;
+    TcgCode code;
+    TbFlight flight;
+    uint8_t space[TB_MAX_CODE] QEMU_ALIGNED(TCG_CODE_ALIGN);    /* where code is until it has its place */
+} TbCompiler;
 
 bool tcg_opt_singlestep, tcg_opt_nochain, tcg_opt_no_passes;
 uint64_t tcg_opt_buffer_size;
 
-/*
- * Guards all below. Recursive: fetching code may set an accessed bit in a page table that holds code itself. A fetch
- * fault unwinds out of translation with the lock held; cpu_exec() then calls tb_unwound().
- */
-static pthread_mutex_t tb_mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
-static __thread unsigned tb_lock_depth;
-static IrContext *ir;
-static TcgCode code;
-static uint8_t *buffer_rw;
-static const uint8_t *buffer_rx;
-static size_t buffer_size;
-static Region regions[NUM_REGIONS];
-static unsigned current_region;
+static IrContext *first_ir;             /* with the globals; threads have copies */
 static TranslationBlock *hash_table[HASH_SIZE];
-static PageDesc **page_table;           /* [ram page >> PAGE_L1_BITS][...] */
-static size_t page_table_len;
 static struct {
     uint64_t blocks, insns, guest_bytes, host_bytes, invalidated, evictions, chained, code_page_stores, retries;
 } stats;
@@ -106,63 +51,7 @@ uint64_t jit_atomic_rmw(void *opaque, uint64_t addr, uint64_t val, uint64_t memo
 uint64_t jit_atomic_cas(void *opaque, uint64_t addr, uint64_t expected, uint64_t val, uint64_t memop);
 static const void *jit_lookup(void *opaque);
 
-static void tb_lock(void)
-{
-    pthread_mutex_lock(&tb_mutex);
-    tb_lock_depth++;
-}
-
-static void tb_unlock(void)
-{
-    tb_lock_depth--;
-    pthread_mutex_unlock(&tb_mutex);
-}
-
-void tb_unwound(void)
-{
-    while (tb_lock_depth) {
-        tb_unlock();
-    }
-}
-
 /* ---- set-up ---- */
-
-static bool buffer_map(Error **errp)
-{
-    int fd = memfd_create("translated-code", MFD_CLOEXEC);
-    void *rw, *rx;
-
-    if (fd < 0 || ftruncate(fd, (off_t)buffer_size) < 0) {
-        error_set_errno(errp, errno, "cannot allocate the code buffer of %zu MiB", (size_t)(buffer_size / MiB));
-        if (fd >= 0) {
-            close(fd);
-        }
-        return false;
-    }
-    rw = mmap(NULL, buffer_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    rx = mmap(NULL, buffer_size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
-    close(fd);
-    if (rw == MAP_FAILED || rx == MAP_FAILED) {
-        error_set_errno(errp, errno, "cannot map the code buffer");
-        error_append_hint(errp, "The host must allow executable mappings of anonymous files.");
-        return false;
-    }
-    buffer_rw = rw;
-    buffer_rx = rx;
-    return true;
-}
-
-static void regions_init(size_t thunks)
-{
-    size_t each = ROUND_DOWN(buffer_size / NUM_REGIONS, TARGET_PAGE_SIZE);
-
-    for (unsigned i = 0; i < NUM_REGIONS; i++) {
-        regions[i].start = i ? i * each : ALIGN_UP(thunks, 64);
-        regions[i].end = (i + 1) * each;
-        regions[i].used = regions[i].start;
-        regions[i].tbs = g_ptr_array_new();
-    }
-}
 
 static void topology_changed_on(VCpu *v, void *opaque)
 {
@@ -197,122 +86,23 @@ bool tcg_init(Error **errp)
         .atomic_rmw = jit_atomic_rmw, .atomic_cas = jit_atomic_cas, .lookup = jit_lookup,
     };
 
-    if (ir) {
+    size_t size = tcg_opt_buffer_size ? MAX(tcg_opt_buffer_size, BUFFER_MIN) : BUFFER_SIZE;
+    IrContext *ir;
+
+    if (first_ir) {
         return true;
-    }
-    buffer_size = tcg_opt_buffer_size ? MAX(tcg_opt_buffer_size, 4 * MiB) : DEFAULT_BUFFER_SIZE;
-    buffer_size = ROUND_UP(buffer_size, NUM_REGIONS * 4096);
-    if (!buffer_map(errp)) {
-        return false;
     }
     ir = ir_context_new();
     x86_translate_init(ir);
     tcg_backend_assign_pins(ir);
-    regions_init(tcg_backend_init(ir, &layout, buffer_rw, buffer_rx, buffer_size / NUM_REGIONS));
+    if (!tb_buffer_init(size, tcg_opt_buffer_size ? size : BUFFER_MAX, ir, &layout, errp)) {
+        ir_context_free(ir);
+        return false;
+    }
+    first_ir = ir;
     ram_dirty_set_listener(tlb_write_protect);
     memory_listener_add(topology_changed, NULL);
     return true;
-}
-
-/* ---- pages ---- */
-
-static PageDesc *page_desc(ram_addr_t page, bool create)
-{
-    uint64_t n = page >> TARGET_PAGE_BITS, l1 = n >> PAGE_L1_BITS;
-
-    if (l1 >= page_table_len) {
-        if (!create) {
-            return NULL;
-        }
-        page_table = g_renew(PageDesc *, page_table, l1 + 1);
-        memset(page_table + page_table_len, 0, (l1 + 1 - page_table_len) * sizeof(PageDesc *));
-        page_table_len = l1 + 1;
-    }
-    if (!page_table[l1]) {
-        if (!create) {
-            return NULL;
-        }
-        page_table[l1] = g_new0(PageDesc, 1u << PAGE_L1_BITS);
-    }
-    return &page_table[l1][n & ((1u << PAGE_L1_BITS) - 1)];
-}
-
-/*
- * How often protecting a page has taken rights to write from a vCPU, and up to which of these times all vCPUs have
- * passed a block boundary since. Guarded by the lock.
- */
-static unsigned rights_taken, rights_settled;
-
-static bool rights_are_settled(void)
-{
-    return rights_settled == rights_taken;
-}
-
-/*
- * A page without translations needs no protection (one that ended in a fault leaves it, too). But somebody may have
- * protected it and be waiting for the others, who must not be able to undo that again and again: the next store can.
- * Protecting costs as much as many stores to a protected page: a page that goes to and fro stays so for a while.
- */
-static void page_unprotect_unused(ram_addr_t page)
-{
-    PageDesc *p = page_desc(page, false);
-
-    if ((p && p->first) || !rights_are_settled()) {
-        return;
-    }
-    if (p && p->patience) {
-        p->patience--;
-        return;
-    }
-    ram_code_unprotect(page);
-    if (p) {
-        p->turns += p->turns < MAX_TURNS;
-    }
-}
-
-static void page_mark(PageDesc *p, unsigned lo, unsigned hi)
-{
-    for (unsigned n = lo / CODE_GRAIN; n * CODE_GRAIN < hi; n++) {
-        p->code[n / 64] |= 1ull << n % 64;
-    }
-}
-
-static bool page_is_marked(const PageDesc *p, unsigned lo, unsigned hi)
-{
-    for (unsigned n = lo / CODE_GRAIN; n * CODE_GRAIN < hi; n++) {
-        if (p->code[n / 64] & 1ull << n % 64) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void page_add(TranslationBlock *tb, unsigned which)
-{
-    PageDesc *p = page_desc(tb->page[which], true);
-
-    tb->next_in_page[which] = p->first;
-    p->first = tb;
-    page_mark(p, tb->lo[which], tb->hi[which]);
-    p->patience = p->turns;
-}
-
-static unsigned page_slot(const TranslationBlock *tb, ram_addr_t page)
-{
-    return tb->page[0] == page ? 0 : 1;
-}
-
-static void page_remove(TranslationBlock *tb, unsigned which)
-{
-    PageDesc *p = page_desc(tb->page[which], true);
-    TranslationBlock **link = &p->first;
-
-    while (*link != tb) {
-        link = &(*link)->next_in_page[page_slot(*link, tb->page[which])];
-    }
-    *link = tb->next_in_page[which];
-    p->stale = true;
-    page_unprotect_unused(tb->page[which]);
 }
 
 /* ---- hash ---- */
@@ -487,7 +277,7 @@ static void tb_unchain(TranslationBlock *tb)
 /* ---- invalidation ---- */
 
 /* Nothing starts the block any more; who is inside finishes it. */
-static void tb_invalidate_locked(TranslationBlock *tb)
+static void tb_drop(TranslationBlock *tb)
 {
     if (tb->invalid) {
         return;
@@ -499,11 +289,7 @@ static void tb_invalidate_locked(TranslationBlock *tb)
         return;
     }
     hash_remove(tb);
-    for (unsigned i = 0; i < 2; i++) {
-        if (tb->page[i] != ~0ull) {
-            page_remove(tb, i);
-        }
-    }
+    tb_pages_remove(tb);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);                /* pairs with the one in jc_fill() */
     VCPU_FOREACH(v) {
         JumpCacheEntry *e = &vcpu_env(v)->jit.jc[jc_index(tb->eip)];
@@ -514,86 +300,20 @@ static void tb_invalidate_locked(TranslationBlock *tb)
     }
 }
 
-/* Does a store to bytes [lo, hi) of the block's i-th page change it? */
-static bool overlaps(const TranslationBlock *tb, unsigned i, unsigned lo, unsigned hi)
+/* Blocks with bytes in [lo, hi) of the page go. True if the one at host_pc was among them. */
+static bool drop_hit(ram_addr_t page, unsigned lo, unsigned hi, uint64_t host_pc)
 {
-    for (unsigned n = 0; i == 0 && n < tb->n_soft; n++) {
-        if (tb->soft[n].lo <= lo && hi <= tb->soft[n].hi) {
-            return false;
+    const TranslationBlock *running = NULL;
+    bool hit = false;
+
+    for (TranslationBlock *tb = tb_pages_hit(page, lo, hi), *next; tb; tb = next) {
+        next = tb->next_hit;
+        if (host_pc && !running) {
+            running = tb_of_host_pc(host_pc);
         }
+        hit |= tb == running;
+        tb_drop(tb);
     }
-    return tb->lo[i] < hi && lo < tb->hi[i];
-}
-
-/*
- * Stores that took blocks away, by address: code that keeps changing the operand of an instruction would be translated
- * again each time. After a few times the operand is soft: blocks read it from memory as they run. Guarded by the lock.
- */
-#define SOFT_SLOTS 256
-#define SOFT_AFTER 3
-static struct { ram_addr_t addr; uint8_t len, count; } overwritten[SOFT_SLOTS];
-
-static unsigned soft_slot(ram_addr_t addr)
-{
-    return (unsigned)(addr ^ addr >> 8) % SOFT_SLOTS;
-}
-
-static void note_overwritten(ram_addr_t addr, unsigned len)
-{
-    unsigned n = soft_slot(addr);
-
-    if (len > 8) {
-        return;
-    }
-    if (overwritten[n].addr != addr || overwritten[n].len != len) {
-        overwritten[n].addr = addr;
-        overwritten[n].len = (uint8_t)len;
-        overwritten[n].count = 0;
-    }
-    overwritten[n].count += overwritten[n].count < SOFT_AFTER;
-}
-
-/* Are bytes [lo, hi) of the page at *opaque those of an operand that keeps changing? */
-static bool is_soft(const void *opaque, unsigned lo, unsigned hi)
-{
-    ram_addr_t page = *(const ram_addr_t *)opaque;
-
-    for (ram_addr_t addr = page + lo; addr < page + hi; addr++) {
-        unsigned n = soft_slot(addr);
-
-        if (overwritten[n].addr == addr && overwritten[n].count >= SOFT_AFTER &&
-            addr + overwritten[n].len <= page + hi) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Blocks with bytes in [lo, hi) of the page go. True if `running` was one. */
-static bool page_invalidate_locked(ram_addr_t page, unsigned lo, unsigned hi, const TranslationBlock *running)
-{
-    PageDesc *p = page_desc(page, false);
-    bool hit = false, mark;
-
-    if (!p || !page_is_marked(p, lo, hi)) {
-        return false;
-    }
-    mark = p->stale;
-    if (mark) {
-        memset(p->code, 0, sizeof(p->code));
-    }
-    for (TranslationBlock *tb = p->first, *next; tb; tb = next) {
-        unsigned i = page_slot(tb, page);
-
-        next = tb->next_in_page[i];
-        if (overlaps(tb, i, lo, hi)) {
-            hit |= tb == running;
-            tb_invalidate_locked(tb);
-        } else if (mark) {
-            page_mark(p, tb->lo[i], tb->hi[i]);
-        }
-    }
-    p->stale &= !mark;
     return hit;
 }
 
@@ -607,12 +327,17 @@ void tb_invalidate_phys_range(ram_addr_t start, ram_addr_t end)
         unsigned lo = page < start ? (unsigned)(start - page) : 0;
         unsigned hi = end - page < TARGET_PAGE_SIZE ? (unsigned)(end - page) : TARGET_PAGE_SIZE;
 
-        page_invalidate_locked(page, lo, hi, NULL);
+        drop_hit(page, lo, hi, 0);
     }
     tb_unlock();
 }
 
-static TranslationBlock *tb_of_host_pc(uint64_t host_pc);
+bool tb_no_code_at(ram_addr_t addr, unsigned len)
+{
+    unsigned lo = addr & ~TARGET_PAGE_MASK;
+
+    return tb_pages_quiet(addr & TARGET_PAGE_MASK, lo, lo + len);
+}
 
 bool tb_invalidate_for_store(ram_addr_t addr, unsigned len, uint64_t host_pc)
 {
@@ -624,40 +349,25 @@ bool tb_invalidate_for_store(ram_addr_t addr, unsigned len, uint64_t host_pc)
     tb_lock();
     stats.code_page_stores++;
     before = stats.invalidated;
-    hit = page_invalidate_locked(page, lo, lo + len, host_pc ? tb_of_host_pc(host_pc) : NULL);
+    hit = drop_hit(page, lo, lo + len, host_pc);
     if (stats.invalidated != before) {
-        note_overwritten(addr, len);
+        tb_note_overwritten(addr, len);
     }
-    page_unprotect_unused(page);
+    tb_pages_settle(page);
     tb_unlock();
     return hit;
 }
 
-/* ---- regions ---- */
+/* ---- room in the buffer ---- */
 
-static void tb_free(gpointer p, gpointer unused)
+void tb_free(TranslationBlock *tb)
 {
-    TranslationBlock *tb = p;
-
     g_free(tb->exits);
     g_free(tb->restore);
     g_free(tb);
 }
 
-static void region_evict_locked(Region *r)
-{
-    for (unsigned i = 0; i < r->tbs->len; i++) {
-        tb_invalidate_locked(g_ptr_array_index(r->tbs, i));
-    }
-    g_ptr_array_foreach(r->tbs, tb_free, NULL);
-    g_ptr_array_set_size(r->tbs, 0);
-    r->used = r->start;
-    stats.evictions++;
-}
-
-/*
- * Lock held on entry and exit; given up in between when others have to be stopped. True: they passed a block boundary.
- */
+/* The lock may be given up in between, when others have to be stopped. True: they passed a block boundary. */
 static bool stop_others(void)
 {
     if (exclusive_held()) {
@@ -669,104 +379,53 @@ static bool stop_others(void)
     return true;
 }
 
-static bool has_room(const Region *r)
+static void drop_all(const GPtrArray *tbs)
 {
-    return r->end - r->used >= BLOCK_SPACE;
+    for (unsigned i = 0; i < tbs->len; i++) {
+        tb_drop(g_ptr_array_index(tbs, i));
+    }
 }
 
-/* The region after the current one becomes it, emptied if need be. True: the lock was given up. */
-static bool next_region(void)
+static void next_region(void)
 {
-    unsigned next = (current_region + 1) % NUM_REGIONS;
-    bool stopped = regions[next].tbs->len && stop_others();
+    unsigned turn = tb_buffer_turns();
+    bool stopped = tb_buffer_next()->len && stop_others();
 
-    if (current_region == (next + NUM_REGIONS - 1) % NUM_REGIONS) {     /* else another vCPU has done it meanwhile */
-        if (regions[next].tbs->len) {
-            region_evict_locked(&regions[next]);
-        }
-        current_region = next;
+    if (turn == tb_buffer_turns()) {                /* else another vCPU has done it meanwhile */
+        stats.evictions += tb_buffer_next()->len > 0;
+        drop_all(tb_buffer_next());
+        tb_buffer_advance();
     }
     if (stopped) {
         tb_unlock();            /* the end of a section may wait for the next one, and that for who wants this lock */
         exclusive_end();
         tb_lock();
     }
-    return stopped;
 }
 
-/* Before anything of a translation exists, as the lock may be given up. Another vCPU may have made the room then. */
-static bool region_make_room(void)
+/* The lock may be given up. Another vCPU may have made the room then. */
+static void make_room(size_t size)
 {
-    bool given_up = false;
-
-    while (!has_room(&regions[current_region])) {
-        given_up |= next_region();
+    while (!tb_buffer_has_room(size)) {
+        next_region();
     }
-    return given_up;
 }
 
 void tb_flush_all(void)
 {
+    const GPtrArray *tbs;
+
     exclusive_start();
     tb_lock();
-    for (unsigned i = 0; i < NUM_REGIONS; i++) {
-        region_evict_locked(&regions[i]);
+    for (unsigned i = 0; (tbs = tb_buffer_blocks(i)); i++) {
+        drop_all(tbs);
     }
-    current_region = 0;
+    tb_buffer_clear();
     tb_unlock();
     exclusive_end();
 }
 
-static TranslationBlock *tb_of_host_pc(uint64_t host_pc)
-{
-    size_t off = host_pc - (uintptr_t)buffer_rx;
-
-    for (unsigned r = 0; r < NUM_REGIONS && off < buffer_size; r++) {
-        GPtrArray *tbs = regions[r].tbs;
-        unsigned lo = 0, hi = tbs->len;
-
-        if (off < regions[r].start || off >= regions[r].end) {
-            continue;
-        }
-        while (lo < hi) {
-            unsigned mid = (lo + hi) / 2;
-            TranslationBlock *tb = g_ptr_array_index(tbs, mid);
-
-            if (host_pc > (uintptr_t)tb->rx + tb->size) {
-                lo = mid + 1;
-            } else if (host_pc <= (uintptr_t)tb->rx) {
-                hi = mid;
-            } else {
-                return tb;
-            }
-        }
-    }
-    return NULL;
-}
-
-/* Lock held. */
-static const TcgRestore *restore_find(uint64_t host_pc, const TranslationBlock **tb)
-{
-    *tb = tb_of_host_pc(host_pc);
-    if (*tb) {
-        uint32_t off = (uint32_t)(host_pc - (uintptr_t)(*tb)->rx);
-        unsigned lo = 0, hi = (*tb)->n_restore;
-
-        while (lo < hi) {
-            unsigned mid = (lo + hi) / 2;
-
-            if ((*tb)->restore[mid].code_off < off) {
-                lo = mid + 1;
-            } else {
-                hi = mid;
-            }
-        }
-        if (lo < (*tb)->n_restore && (*tb)->restore[lo].code_off == off) {
-            return &(*tb)->restore[lo];
-        }
-    }
-    return NULL;
-}
+/* ---- what host code says of guest code ---- */
 
 bool tb_restore_eip(uint64_t host_pc, uint64_t *eip)
 {
@@ -774,7 +433,7 @@ bool tb_restore_eip(uint64_t host_pc, uint64_t *eip)
     const TcgRestore *r;
 
     tb_lock();
-    r = restore_find(host_pc, &tb);
+    r = tb_restore_find(host_pc, &tb);
     if (r) {
         *eip = tb->eip + (uint64_t)(int64_t)r->eip_delta;
     }
@@ -789,7 +448,7 @@ bool tb_eip_after_store(uint64_t host_pc, uint64_t *eip)
     bool known;
 
     tb_lock();
-    r = restore_find(host_pc, &tb);
+    r = tb_restore_find(host_pc, &tb);
     known = r && r->next_delta;
     if (known) {
         *eip = tb->eip + (uint64_t)(int64_t)r->next_delta;
@@ -800,7 +459,42 @@ bool tb_eip_after_store(uint64_t host_pc, uint64_t *eip)
 
 /* ---- translation ---- */
 
-static void log_ir(uint32_t mask, const char *title)
+static void compiler_free(gpointer p)
+{
+    TbCompiler *c = p;
+
+    ir_context_free(c->ir);
+    g_free(c);
+}
+
+/* Of this thread; freed with it. */
+static GPrivate compiler_key = G_PRIVATE_INIT(compiler_free);
+
+static TbCompiler *compiler(void)
+{
+    TbCompiler *c = tcg_scratch(&compiler_key, sizeof(*c));
+
+    if (unlikely(!c->ir)) {
+        c->ir = ir_context_clone(first_ir);
+    }
+    return c;
+}
+
+void tb_unwound(void)
+{
+    TbCompiler *c = g_private_get(&compiler_key);
+
+    while (tb_locks_held()) {
+        tb_unlock();
+    }
+    if (c && c->flight.active) {
+        tb_lock();
+        tb_flight_end(&c->flight);
+        tb_unlock();
+    }
+}
+
+static void log_ir(IrContext *ir, uint32_t mask, const char *title)
 {
     g_autoptr(GString) s = NULL;
 
@@ -831,13 +525,13 @@ static void log_in_asm(CPUX86State *env, const TranslateResult *res)
     }
 }
 
-static void log_out_asm(void)
+static void log_out_asm(const TcgCode *code)
 {
     FILE *f = log_lock();
 
     if (f) {
-        fprintf(f, "OUT: [size=%zu]\n", code.size);
-        tcg_backend_disassemble(&code, f);
+        fprintf(f, "OUT: [size=%zu]\n", code->size);
+        tcg_backend_disassemble(code, f);
         fprintf(f, "\n");
         log_unlock(f);
     }
@@ -880,10 +574,10 @@ static TranslationBlock *tb_new(const CPUX86State *env, unsigned n_exits, bool p
     return tb;
 }
 
-static void run_passes(bool plain, bool log)
+static void run_passes(IrContext *ir, bool plain, bool log)
 {
     if (log) {
-        log_ir(LOG_OP, "OP");
+        log_ir(ir, LOG_OP, "OP");
     }
 #ifdef CONFIG_DEBUG
     ir_verify(ir, IR_TYPES_EXACT);
@@ -897,40 +591,51 @@ static void run_passes(bool plain, bool log)
     }
     ir_liveness(ir);
     if (log) {
-        log_ir(LOG_OP_OPT, "OP after optimization and liveness analysis");
+        log_ir(ir, LOG_OP_OPT, "OP after optimization and liveness analysis");
     }
 }
 
-static void finish_block(TranslationBlock *tb, Region *r)
+/*
+ * A block of what ir holds, whose code has no place yet; NULL: try again with fewer instructions. The lock is not held
+ * as a rule.
+ */
+static TranslationBlock *tb_compile(TbCompiler *c, CPUX86State *env, const TranslateResult *res, vaddr linear,
+                                    ram_addr_t ram_addr, bool plain)
 {
-    for (unsigned i = 0; i < tb->n_exits; i++) {
-        tb->exits[i].patch_off = code.exits[i].patch_off;
-        tb->exits[i].stub_off = code.exits[i].stub_off;
-        tb->exits[i].loop_off = code.exits[i].loop_off;
-        tb->exits[i].plain = code.exits[i].plain;
+    TranslationBlock *tb = tb_new(env, c->ir->n_exits, plain);
+    TcgCode *code = &c->code;
+    bool too_complex;
+
+    tb->ram_addr = ram_addr;
+    tb->n_insns = (uint16_t)res->n_insns;
+    tb->guest_bytes = (uint16_t)res->guest_bytes;
+    tb_set_range(env, tb, res, linear);
+    tb->n_soft = (uint8_t)res->n_soft;
+    memcpy(tb->soft, res->soft, sizeof(tb->soft));
+    code->rw = c->space;
+    code->capacity = sizeof(c->space);
+    code->eip = tb->eip;
+    code->leave = env->jit.smc_single || ram_addr == ~0ull;
+    code->cookies = (uintptr_t)tb->exits;
+    code->cookie_stride = sizeof(TbExit);
+    if (!tcg_backend_generate(c->ir, code, &too_complex)) {
+        tb_free(tb);
+        return NULL;
     }
-    tb->restore = g_memdup2(code.restore, code.n_restore * sizeof(TcgRestore));
-    tb->n_restore = code.n_restore;
-    tb->rw = code.rw;
-    tb->rx = code.rx;
-    tb->size = (uint32_t)code.size;
-    r->used = ALIGN_UP(r->used + code.size, CODE_ALIGN);
-    g_ptr_array_add(r->tbs, tb);
-    stats.blocks++;
-    stats.insns += tb->n_insns;
-    stats.guest_bytes += tb->guest_bytes;
-    stats.host_bytes += code.size;
+    for (unsigned i = 0; i < tb->n_exits; i++) {
+        tb->exits[i].patch_off = code->exits[i].patch_off;
+        tb->exits[i].stub_off = code->exits[i].stub_off;
+        tb->exits[i].loop_off = code->exits[i].loop_off;
+        tb->exits[i].plain = code->exits[i].plain;
+    }
+    return tb;
 }
 
 static void publish_block(TranslationBlock *tb)
 {
     TranslationBlock **bucket = &hash_table[tb_hash(tb->ram_addr, tb->eip, tb->mode_key)];
 
-    for (unsigned i = 0; i < 2; i++) {
-        if (tb->page[i] != ~0ull) {
-            page_add(tb, i);
-        }
-    }
+    tb_pages_add(tb);
     tb->hash_next = *bucket;
     __atomic_store_n(bucket, tb, __ATOMIC_RELEASE);
 }
@@ -938,162 +643,165 @@ static void publish_block(TranslationBlock *tb)
 /* The block that this vCPU ran once and is done with gives its room back, if nothing was placed behind it. */
 static void reclaim_single(const CPUX86State *env)
 {
-    Region *r = &regions[current_region];
-    TranslationBlock *tb = r->tbs->len ? g_ptr_array_index(r->tbs, r->tbs->len - 1) : NULL;
+    const TranslationBlock *tb = tb_buffer_last();
 
     if (tb && tb->owner == env) {
-        r->used = (size_t)(tb->rw - buffer_rw);
-        g_ptr_array_set_size(r->tbs, (int)r->tbs->len - 1);
-        tb_free(tb, NULL);
+        tb_buffer_take_back();
     }
 }
 
-/* Emits code for what ir holds. NULL: try again with fewer instructions. */
-static TranslationBlock *generate_locked(CPUX86State *env, const TranslateResult *res, vaddr linear,
-                                         ram_addr_t ram_addr, bool plain, bool log)
+static void tb_place(TranslationBlock *tb, TcgCode *code, const CPUX86State *env)
 {
-    Region *r;
-    TranslationBlock *tb;
-    bool too_complex;
-
-    r = &regions[current_region];
-    tb = tb_new(env, ir->n_exits, plain);
-    tb->ram_addr = ram_addr;
-    tb->n_insns = (uint16_t)res->n_insns;
-    tb->guest_bytes = (uint16_t)res->guest_bytes;
-    tb_set_range(env, tb, res, linear);
-    tb->n_soft = (uint8_t)res->n_soft;
-    memcpy(tb->soft, res->soft, sizeof(tb->soft));
-    code.rw = buffer_rw + r->used;
-    code.rx = buffer_rx + r->used;
-    code.capacity = r->end - r->used;
-    code.eip = tb->eip;
-    code.leave = env->jit.smc_single || ram_addr == ~0ull;
-    code.cookies = (uintptr_t)tb->exits;
-    code.cookie_stride = sizeof(TbExit);
-    if (!tcg_backend_generate(ir, &code, &too_complex)) {
-        stats.retries++;
-        tb_free(tb, NULL);
-        return NULL;
-    }
-    finish_block(tb, r);
-    if (log && log_enabled(LOG_OUT_ASM)) {
-        log_out_asm();
-    }
+    tb_buffer_add(tb, code);
+    stats.blocks++;
+    stats.insns += tb->n_insns;
+    stats.guest_bytes += tb->guest_bytes;
+    stats.host_bytes += code->size;
     if (tb->ram_addr != ~0ull && !env->jit.smc_single) {
         publish_block(tb);
     } else {
         tb->ram_addr = tb->page[0] = tb->page[1] = ~0ull;      /* runs once, found by nobody */
         tb->owner = env;
     }
+}
+
+/* ---- one block ---- */
+
+/* What is to be translated, and what came of it. */
+typedef struct TbJob {
+    CPUX86State *env;
+    vaddr linear;
+    ram_addr_t ram_addr, first, second;     /* pages: ~0, none; the second one as far as it is known */
+    unsigned max_insns, spoilt;
+    bool plain, log;
+} TbJob;
+
+static void job_init(TbJob *j, CPUX86State *env, bool plain)
+{
+    bool global;
+
+    j->env = env;
+    j->plain = plain;
+    j->linear = linear_of(env->eip, env->jit.mode_key);
+    j->log = log_mask_active && log_in_filter(j->linear);
+    j->ram_addr = tlb_code_ram_addr(env, j->linear, &global);
+    j->first = j->ram_addr == ~0ull ? ~0ull : j->ram_addr & TARGET_PAGE_MASK;
+    j->second = ~0ull;
+    j->spoilt = 0;
+    j->max_insns = tcg_opt_singlestep || env->jit.smc_single || j->first == ~0ull ? 1 : MAX_BLOCK_INSNS;
+    if (j->first != ~0ull && TARGET_PAGE_SIZE - (j->linear & ~TARGET_PAGE_MASK) <= LIKELY_BYTES) {
+        ram_addr_t next = tlb_code_ram_page(env, (j->linear & TARGET_PAGE_MASK) + TARGET_PAGE_SIZE);
+
+        j->second = next != ~0ull && ram_page_has_code(next) ? next : ~0ull;
+    }
+}
+
+/* From guest bytes to code without a place. NULL: the job says what to do better next time. */
+static TranslationBlock *job_compile(TbJob *j, TbCompiler *c)
+{
+    TranslateRequest rq = {
+        .env = j->env, .ir = c->ir, .eip = j->env->eip, .mode_key = j->env->jit.mode_key, .max_insns = j->max_insns,
+        .is_soft = j->first == ~0ull || j->env->jit.smc_single ? NULL : tb_is_soft, .opaque = &j->first,
+    };
+    TranslateResult res;
+    TranslationBlock *tb = NULL;
+    vaddr second = (j->linear & TARGET_PAGE_MASK) + TARGET_PAGE_SIZE;
+    bool global;
+
+    ir_reset(c->ir);
+    x86_translate_block(&rq, &res);
+    if (j->first != ~0ull && res.hi > second) {
+        ram_addr_t page = tlb_code_ram_addr(j->env, second, &global);
+
+        if (page != ~0ull && j->second != (page & TARGET_PAGE_MASK)) {
+            j->second = page & TARGET_PAGE_MASK;    /* what was stored there meanwhile is not known */
+            return NULL;
+        }
+    }
+    if (!ir_overflow(c->ir)) {
+        if (j->log && log_enabled(LOG_IN_ASM)) {
+            log_in_asm(j->env, &res);
+        }
+        run_passes(c->ir, j->plain, j->log);
+        tb = tb_compile(c, j->env, &res, j->linear, j->ram_addr, j->plain);
+    }
+    if (!tb) {
+        j->max_insns = MAX(1, j->max_insns / 2);
+    }
     return tb;
 }
 
-/*
- * Stores to the page must reach us before its bytes are read. Another vCPU may stand between its TLB check and its
- * store: if one could write there without us until now, all have to pass a block boundary. The lock is given up
- * meanwhile, and whoever else translates until then waits likewise, but each for one exclusive section only: any that
- * begins after the rights were taken will do. True: the lock was given up.
- */
-static bool protect_page(ram_addr_t page)
+/* The lock may be given up; when it returns, stores to the bytes to be read come here. */
+static void job_protect(const TbJob *j)
 {
-    bool given_up = false;
-
-    for (;;) {
-        bool fresh = !ram_page_has_code(page);
-        unsigned taken;
-
-        tlb_write_rights_taken = false;
-        ram_code_protect(page);
-        rights_taken += fresh && tlb_write_rights_taken;
-        if (exclusive_held()) {
-            rights_settled = rights_taken;
-        }
-        if (rights_are_settled()) {
-            return given_up;
-        }
-        taken = rights_taken;
-        tb_unlock();
-        exclusive_start();
-        exclusive_end();
-        tb_lock();
-        if ((int)(taken - rights_settled) > 0) {
-            rights_settled = taken;
-        }
-        given_up = true;
-    }
-}
-
-/* The block may reach into a second page: true when that was not protected while it was read. */
-static bool protect_second_page(CPUX86State *env, vaddr linear, const TranslateResult *res)
-{
-    vaddr second = (linear & TARGET_PAGE_MASK) + TARGET_PAGE_SIZE;
-    ram_addr_t page;
-    bool global, was_protected;
-
-    if (res->hi <= second) {
-        return false;
-    }
-    page = tlb_code_ram_addr(env, second, &global);
-    if (page == ~0ull) {
-        return false;
-    }
-    was_protected = ram_page_has_code(page);
-    return protect_page(page & TARGET_PAGE_MASK) || !was_protected;
-}
-
-/* Lock held, perhaps given up in between: when it returns, there is room, and the first page is protected. */
-static void translation_prepare(ram_addr_t ram_addr)
-{
-    while (region_make_room() || (ram_addr != ~0ull && protect_page(ram_addr & TARGET_PAGE_MASK))) {
+    while ((j->first != ~0ull && tb_pages_protect(j->first)) || (j->second != ~0ull && tb_pages_protect(j->second))) {
         continue;
     }
 }
 
+/* The translation is done, there is room: is it any good? Another vCPU may have been faster. NULL: again. */
+static TranslationBlock *job_finish(TbJob *j, TbCompiler *c, TranslationBlock *tb)
+{
+    TranslationBlock *other;
+
+    if (j->first != ~0ull && tb_flight_spoilt(&c->flight, tb)) {
+        j->spoilt++;
+        tb_free(tb);
+        return NULL;
+    }
+    other = tb_find(j->env, j->plain);
+    if (other) {
+        tb_free(tb);
+        return other;
+    }
+    tb_place(tb, &c->code, j->env);
+    if (j->log && log_enabled(LOG_OUT_ASM)) {
+        log_out_asm(&c->code);
+    }
+    return tb;
+}
+
+/*
+ * Guest code is read and compiled without the lock, so that vCPUs translate at the same time: stores meanwhile are
+ * noted (TbFlight) and the translation is lost. One that has lost too often keeps the lock, and stores wait. So does
+ * one that is logged, as its parts belong together.
+ */
+static TranslationBlock *job_try(TbJob *j, TbCompiler *c)
+{
+    bool alone = j->log || j->spoilt > MAX_SPOILT;
+    TranslationBlock *tb;
+
+    tb_flight_start(&c->flight, j->first, j->second);
+    if (!alone) {
+        tb_unlock();
+    }
+    tb = job_compile(j, c);
+    if (!alone) {
+        tb_lock();
+    }
+    if (tb) {
+        make_room(c->code.size);
+        tb = job_finish(j, c, tb);
+    }
+    stats.retries += !tb;
+    tb_flight_end(&c->flight);
+    return tb;
+}
+
 TranslationBlock *tb_generate(CPUX86State *env, bool plain)
 {
-    TranslateRequest rq = { .env = env, .ir = ir, .eip = env->eip, .mode_key = env->jit.mode_key };
-    TranslateResult res;
-    TranslationBlock *tb = NULL;
-    vaddr linear = linear_of(env->eip, env->jit.mode_key);
-    unsigned max_insns = tcg_opt_singlestep || env->jit.smc_single ? 1 : MAX_BLOCK_INSNS;
-    bool global, log = log_mask_active && log_in_filter(linear);
-    ram_addr_t ram_addr = tlb_code_ram_addr(env, linear, &global), page = ram_addr & TARGET_PAGE_MASK;
+    TbCompiler *c = compiler();
+    TranslationBlock *tb;
+    TbJob job;
 
-    if (ram_addr == ~0ull) {
-        max_insns = 1;
-    } else if (!env->jit.smc_single) {
-        rq.is_soft = is_soft;
-        rq.opaque = &page;
-    }
-    cpu_fetch_byte(env, linear);
+    job_init(&job, env, plain);
+    cpu_fetch_byte(env, job.linear);
     tb_lock();
     reclaim_single(env);
-    for (;; max_insns = MAX(1, max_insns / 2)) {
-        translation_prepare(ram_addr);
+    do {
+        job_protect(&job);
         tb = tb_find(env, plain);       /* another vCPU may have been faster */
-        if (tb) {
-            break;
-        }
-        ir_reset(ir);
-        rq.max_insns = max_insns;
-        x86_translate_block(&rq, &res);
-        if (protect_second_page(env, linear, &res)) {
-            continue;
-        }
-        if (ir_overflow(ir)) {
-            stats.retries++;
-            continue;
-        }
-        if (log && log_enabled(LOG_IN_ASM)) {
-            log_in_asm(env, &res);
-        }
-        run_passes(plain, log);
-        tb = generate_locked(env, &res, linear, ram_addr, plain, log);
-        if (tb) {
-            break;
-        }
-    }
+    } while (!tb && !(tb = job_try(&job, c)));
     tb_unlock();
     return tb;
 }
@@ -1102,22 +810,17 @@ TranslationBlock *tb_generate(CPUX86State *env, bool plain)
 
 void tcg_print_stats(GString *out)
 {
-    uint64_t used = 0, count = 0;
-
-    for (unsigned i = 0; i < NUM_REGIONS; i++) {
-        used += regions[i].used - regions[i].start;
-        count += regions[i].tbs ? regions[i].tbs->len : 0;
-    }
+    tb_lock();
+    g_string_append_printf(out, "Translation buffer state (%s):\n", tcg_backend_name);
+    tb_buffer_print(out);
     g_string_append_printf(out,
-        "Translation buffer state (%s):\n"
-        "code buffer         %" PRIu64 "/%zu KiB, %" PRIu64 " blocks in it\n"
         "translated          %" PRIu64 " blocks, %" PRIu64 " instructions\n"
         "guest bytes in      %" PRIu64 "\nhost bytes out      %" PRIu64 "\n"
         "exits chained       %" PRIu64 "\nblocks invalidated  %" PRIu64 "\nregions evicted     %" PRIu64 "\n"
         "code page stores    %" PRIu64 "\ntranslation retries %" PRIu64 "\nexclusive sections  %" PRIu64 "\n",
-        tcg_backend_name, used / 1024, buffer_size / 1024, count, stats.blocks, stats.insns, stats.guest_bytes,
-        stats.host_bytes, stats.chained, stats.invalidated, stats.evictions, stats.code_page_stores, stats.retries,
-        exclusive_count());
+        stats.blocks, stats.insns, stats.guest_bytes, stats.host_bytes, stats.chained, stats.invalidated,
+        stats.evictions, stats.code_page_stores, stats.retries, exclusive_count());
+    tb_unlock();
     VCPU_FOREACH(v) {
         const CpuJit *j = &vcpu_env(v)->jit;
 

@@ -44,10 +44,16 @@ typedef struct TcgRestore {         /* the return address of a slow path or call
     int16_t next_delta;             /* a store that ends its instruction: eip of the next one; else 0 */
 } TcgRestore;
 
+typedef struct TcgOut {             /* a reference of the code to the back end's thunks */
+    uint32_t code_off, to;
+} TcgOut;
+#define TCG_MAX_OUT (IR_MAX_OPS + 4 * IR_MAX_EXITS)
+#define TCG_CODE_ALIGN 16           /* of a block's code, wherever it is */
+
 typedef struct TcgCode {
     /* in */
-    uint8_t *rw;                    /* writable view of the space for the code */
-    const uint8_t *rx;              /* executable view of the same */
+    uint8_t *rw;                    /* where to write, TCG_CODE_ALIGN aligned: at first, of the caller's thread */
+    const uint8_t *rx;              /* where the same is executed, once tcg_backend_place() has said so */
     size_t capacity;
     uint64_t eip;                   /* of the block */
     bool leave;                     /* every exit goes to the execution loop: the block runs once */
@@ -55,9 +61,10 @@ typedef struct TcgCode {
     size_t cookie_stride;
     /* out */
     size_t size;
-    unsigned n_restore;
+    unsigned n_restore, n_out;
     TcgExit exits[IR_MAX_EXITS];
     TcgRestore restore[IR_MAX_OPS]; /* ascending code_off */
+    TcgOut out[TCG_MAX_OUT];
 } TcgCode;
 
 /* Gives globals their host registers (IrTempInfo.pin). Once, after the front end registered them. */
@@ -66,9 +73,11 @@ void tcg_backend_assign_pins(IrContext *ir);
 size_t tcg_backend_init(IrContext *ir, const TcgEnvLayout *layout, uint8_t *rw, const uint8_t *rx, size_t capacity);
 /*
  * False when the code does not fit (out of space or out of spill slots: *too_complex). The list must have passed
- * liveness.
+ * liveness. What comes out can't run before it is placed. Any thread, with a context and code of its own.
  */
 bool tcg_backend_generate(IrContext *ir, TcgCode *code, bool *too_complex);
+/* Copies it to where it will run: rw and rx are the two views of that place in the buffer, and become the code's. */
+void tcg_backend_place(TcgCode *code, uint8_t *rw, const uint8_t *rx);
 /* Redirects an exit; other threads may be running the code. */
 void tcg_backend_patch(uint8_t *patch_rw, const uint8_t *patch_rx, const void *target_rx);
 /* Runs code until it exits: the cookie of the chain exit taken, or 0. May not return when a helper unwinds. */

@@ -22,6 +22,15 @@ IrContext *ir_context_new(void)
     return g_new0(IrContext, 1);
 }
 
+IrContext *ir_context_clone(const IrContext *of)
+{
+    IrContext *ir = ir_context_new();
+
+    memcpy(ir->temps, of->temps, of->n_globals * sizeof(ir->temps[0]));
+    ir->n_globals = ir->n_temps = of->n_globals;
+    return ir;
+}
+
 void ir_context_free(IrContext *ir)
 {
     g_free(ir);

@@ -72,6 +72,7 @@ struct IrContext {
 };
 
 IrContext *ir_context_new(void);
+IrContext *ir_context_clone(const IrContext *of);       /* with the same globals and nothing else */
 void ir_context_free(IrContext *ir);
 void ir_reset(IrContext *ir);           /* drop all but the globals */
 

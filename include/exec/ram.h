@@ -11,6 +11,7 @@
 #define TARGET_PAGE_BITS 12
 #define TARGET_PAGE_SIZE (1u << TARGET_PAGE_BITS)
 #define TARGET_PAGE_MASK (~(uint64_t)(TARGET_PAGE_SIZE - 1))
+#define RAM_SPACE_MAX (4096 * GiB)  /* of the flat space; what the bitmaps are reserved for */
 
 typedef enum DirtyClient { DIRTY_VGA, DIRTY_CODE, DIRTY_MIGRATION, DIRTY__COUNT } DirtyClient;
 

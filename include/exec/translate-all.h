@@ -14,7 +14,7 @@ typedef struct TranslationBlock TranslationBlock;
 
 extern bool tcg_opt_singlestep, tcg_opt_nochain;    /* -singlestep, -d nochain */
 extern bool tcg_opt_no_passes;                      /* tests: translate without optimising */
-extern uint64_t tcg_opt_buffer_size;                /* -accel tcg,tb-size= MiB; 0: default 32 MiB */
+extern uint64_t tcg_opt_buffer_size;                /* -accel tcg,tb-size= MiB; 0: 32 MiB, and more when needed */
 
 bool tcg_init(Error **errp);                        /* code buffer, back end, front end's globals */
 void tcg_print_stats(GString *out);                 /* info jit, -d jitstats */
@@ -32,7 +32,7 @@ void tb_flush_all(void);
 TranslationBlock *tb_find(CPUX86State *env, bool plain);
 TranslationBlock *tb_generate(CPUX86State *env, bool plain);    /* translates it; may raise */
 bool tb_exit_is_plain(uintptr_t cookie);            /* that exit leads to the plain variant; cookie may be 0 */
-void tb_unwound(void);                              /* a fault unwound out of translation: gives up its lock */
+void tb_unwound(void);                              /* a fault unwound out of translation */
 const void *tb_code(const TranslationBlock *tb);
 uint64_t tb_eip(const TranslationBlock *tb);
 /* cookie: what tcg_backend_run() returned. Makes that exit jump to tb from now on. */
@@ -46,6 +46,11 @@ bool tb_eip_after_store(uint64_t host_pc, uint64_t *eip);
  * one of them: the store must be restarted in a block of its own.
  */
 bool tb_invalidate_for_store(ram_addr_t addr, unsigned len, uint64_t host_pc);
+/*
+ * Without the lock: no block has these bytes of a protected page, nobody is translating there, and the page stays
+ * protected. To be asked once more when the bytes have changed.
+ */
+bool tb_no_code_at(ram_addr_t addr, unsigned len);
 /* tlb.c's part of code protection: the listener of ram_code_protect(). */
 void tlb_write_protect(ram_addr_t start, uint64_t len);
 /*
@@ -54,6 +59,8 @@ void tlb_write_protect(ram_addr_t start, uint64_t len);
 extern __thread bool tlb_write_rights_taken;
 /* Physical RAM address of the code at a linear address: -1 when it is no RAM. Raises the fetch fault. */
 ram_addr_t tlb_code_ram_addr(CPUX86State *env, vaddr addr, bool *global);
+/* The page of RAM with that code if the TLB knows it: else, and when it is no RAM, -1. */
+ram_addr_t tlb_code_ram_page(CPUX86State *env, vaddr addr);
 /* Jump cache of one vCPU. */
 void jc_flush(CPUX86State *env);
 void jc_note(CPUX86State *env, unsigned slot, vaddr addr, bool global);     /* is about to be filled for this address */

@@ -27,6 +27,14 @@ size_t tcg_backend_init(IrContext *ir, const TcgEnvLayout *layout, uint8_t *rw, 
     return 0;
 }
 
+/* Nothing in it says where it lies. */
+void tcg_backend_place(TcgCode *code, uint8_t *rw, const uint8_t *rx)
+{
+    memcpy(rw, code->rw, code->size);
+    code->rw = rw;
+    code->rx = rx;
+}
+
 void tcg_backend_patch(uint8_t *patch_rw, const uint8_t *patch_rx, const void *target_rx)
 {
     __atomic_store_n((int32_t *)(void *)patch_rw, (int32_t)((const uint8_t *)target_rx - patch_rx), __ATOMIC_RELEASE);

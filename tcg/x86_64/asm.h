@@ -34,7 +34,6 @@ typedef struct Asm {
     uint8_t *p;             /* next byte, writable view */
     uint8_t *base;          /* start of this block */
     uint8_t *end;
-    ptrdiff_t rx_delta;     /* executable address - writable address */
 } Asm;
 
 static inline void a8(Asm *a, uint8_t v) { *a->p++ = v; }

@@ -185,7 +185,7 @@ void stub_emit_atomic(Host *h, Stub *s)
     }
     put_arg(h, cas ? 3 : 2, -1, s->memop | (cas ? 0 : s->rmw << 16));
     asm_movi(&h->a, RAX, cas ? (uintptr_t)host_info.layout.atomic_cas : (uintptr_t)host_info.layout.atomic_rmw);
-    asm_call(&h->a, host_info.call_rw[1]);
+    out_call(h, host_info.call_rw[1]);
     note_restore(h, s->insn_eip);
     stub_end_slow(h, s, true);
 }

@@ -220,6 +220,7 @@ size_t tcg_backend_init(IrContext *ir, const TcgEnvLayout *layout, uint8_t *rw, 
 
     detect_features();
     host_info.layout = *layout;
+    host_info.thunks_rw = rw;
     host_info.enter_rx = rx;
     emit_enter(&a);
     emit_leave(&a);
@@ -255,14 +256,14 @@ bool tcg_backend_generate(IrContext *ir, TcgCode *code, bool *too_complex)
     static GPrivate scratch = G_PRIVATE_INIT(g_free);
     Host *h = tcg_scratch(&scratch, sizeof(*h));
 
-    h->a = (Asm) { .p = code->rw, .base = code->rw, .end = code->rw + code->capacity, .rx_delta = code->rx - code->rw };
+    h->a = (Asm) { .p = code->rw, .base = code->rw, .end = code->rw + code->capacity };
     h->ir = ir;
     h->code = code;
     h->too_complex = h->unreachable = false;
     h->n_label_fix = h->n_stubs = 0;
     h->zf_at = NULL;
     h->insn_eip = code->eip;
-    code->n_restore = 0;
+    code->n_restore = code->n_out = 0;
     memset(code->exits, 0, ir->n_exits * sizeof(code->exits[0]));
     regs_start(h);
     vec_start(h);
@@ -273,7 +274,7 @@ bool tcg_backend_generate(IrContext *ir, TcgCode *code, bool *too_complex)
         stubs_emit(h);
     }
     *too_complex = h->too_complex;
-    if (h->too_complex || h->a.p > h->a.end - 512) {
+    if (h->too_complex || h->a.p > h->a.end - 512 || code->n_out == TCG_MAX_OUT) {
         return false;
     }
     fix_labels(h);
@@ -281,6 +282,41 @@ bool tcg_backend_generate(IrContext *ir, TcgCode *code, bool *too_complex)
     qsort(code->restore, code->n_restore, sizeof(code->restore[0]), restore_compare);
     code->size = (size_t)(h->a.p - h->a.base);
     return true;
+}
+
+/* Rel32 of a jump or call to a thunk: the distance is known when the code has its place. */
+static void out_rel32(Host *h, const uint8_t *thunk)
+{
+    TcgCode *c = h->code;
+
+    if (c->n_out < TCG_MAX_OUT) {           /* else it is too big: tcg_backend_generate() */
+        c->out[c->n_out++] = (TcgOut) {
+            .code_off = (uint32_t)(h->a.p - h->a.base), .to = (uint32_t)(thunk - host_info.thunks_rw)
+        };
+    }
+    a32(&h->a, 0);
+}
+
+void out_jmp(Host *h, const uint8_t *thunk)
+{
+    a8(&h->a, 0xe9);
+    out_rel32(h, thunk);
+}
+
+void out_call(Host *h, const uint8_t *thunk)
+{
+    a8(&h->a, 0xe8);
+    out_rel32(h, thunk);
+}
+
+void tcg_backend_place(TcgCode *code, uint8_t *rw, const uint8_t *rx)
+{
+    memcpy(rw, code->rw, code->size);
+    for (unsigned i = 0; i < code->n_out; i++) {
+        asm_fix(rw + code->out[i].code_off, host_info.thunks_rw + code->out[i].to);
+    }
+    code->rw = rw;
+    code->rx = rx;
 }
 
 void tcg_backend_patch(uint8_t *patch_rw, const uint8_t *patch_rx, const void *target_rx)

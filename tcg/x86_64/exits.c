@@ -77,7 +77,7 @@ static void emit_chain(Host *h, unsigned exit, uint64_t eip, unsigned flags, con
 
     if (h->code->leave) {
         emit_store_eip(h, eip);
-        asm_jmp(&h->a, host_info.exit_loop_rw);
+        out_jmp(h, host_info.exit_loop_rw);
         return;
     }
     if (flags & IR_EXIT_CROSS) {
@@ -164,7 +164,7 @@ static void lower_exit_jump(Host *h, const IrOp *op)
     t = regs_use(h, op->arg[0]);
     if (h->code->leave) {
         asm_rm(&h->a, 0x89 | X_W, t, ENV_REG, env_disp(host_info.layout.eip));
-        asm_jmp(&h->a, host_info.exit_loop_rw);
+        out_jmp(h, host_info.exit_loop_rw);
         return;
     }
     idx = regs_alloc(h, 0);
@@ -183,7 +183,7 @@ static void lower_exit_loop(Host *h, bool lookup)
     regs_sync_globals(h, 0);
     vec_sync(h);
     if (!lookup || h->code->leave) {
-        asm_jmp(&h->a, host_info.exit_loop_rw);
+        out_jmp(h, host_info.exit_loop_rw);
         return;
     }
     asm_rm(&h->a, 0x8b, RAX, ENV_REG, env_disp(host_info.layout.exit_request));
@@ -210,7 +210,7 @@ void lower_exit(Host *h, const IrOp *op)
         regs_sync_globals(h, 0);
         vec_sync(h);
         emit_store_eip(h, op->c[0]);
-        asm_jmp(&h->a, host_info.exit_loop_rw);
+        out_jmp(h, host_info.exit_loop_rw);
         break;
     default:
         lower_exit_loop(h, op->pos);
@@ -229,12 +229,12 @@ static void emit_exit_stub(Host *h, const Stub *s)
     vec_emit_moves(h, s->keep, true);
     emit_store_eip(h, s->eip);
     asm_movi(&h->a, RAX, code->cookies + s->exit * code->cookie_stride);
-    asm_jmp(&h->a, host_info.exit_cookie_rw);
+    out_jmp(h, host_info.exit_cookie_rw);
     if (s->fix[1]) {                /* an exit was requested */
         asm_fix(s->fix[1], h->a.p);
         vec_emit_moves(h, s->keep, true);
         emit_store_eip(h, s->eip);
-        asm_jmp(&h->a, host_info.exit_loop_rw);
+        out_jmp(h, host_info.exit_loop_rw);
     }
 }
 
@@ -249,12 +249,12 @@ static void emit_jc_miss(Host *h, const Stub *s)
         asm_fix(s->fix[2], h->a.p);
     }
     asm_rm(&h->a, 0x89 | X_W, s->addr, ENV_REG, eip);
-    asm_call(&h->a, host_info.jc_miss_rw);
+    out_call(h, host_info.jc_miss_rw);
     note_restore(h, s->insn_eip);
     if (s->fix[2] && !s->loop) {
         asm_fix(s->fix[2], h->a.p);
         asm_rm(&h->a, 0x89 | X_W, s->addr, ENV_REG, eip);
-        asm_jmp(&h->a, host_info.exit_loop_rw);
+        out_jmp(h, host_info.exit_loop_rw);
     }
 }
 

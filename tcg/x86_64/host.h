@@ -133,6 +133,7 @@ typedef struct Host {
 
 typedef struct HostInfo {
     TcgEnvLayout layout;
+    uint8_t *thunks_rw;                 /* start of them all */
     uint8_t *exit_loop_rw;              /* RAX = 0, then leave */
     uint8_t *exit_cookie_rw;            /* leave with RAX */
     uint8_t *jc_miss_rw;                /* look up eip, run or leave */
@@ -152,6 +153,10 @@ static inline bool is_pinned_reg(int r) { return host_info.pinned_mask >> r & 1;
 static inline IrTempInfo *temp_info(Host *h, IrTemp t) { return &h->ir->temps[t]; }
 static inline bool temp_is_pinned(Host *h, IrTemp t) { return h->ir->temps[t].pin >= 0; }
 static inline bool fits_s32(int64_t v) { return v == (int32_t)v; }
+
+/* backend.c: to a thunk of host_info */
+void out_jmp(Host *h, const uint8_t *thunk);
+void out_call(Host *h, const uint8_t *thunk);
 
 /* regs.c */
 void regs_start(Host *h);

@@ -312,7 +312,7 @@ void stub_emit_memory(Host *h, Stub *s)
     stub_begin_slow(h, s);
     place_operands(h, s);
     asm_movi(&h->a, RCX, s->memop);
-    asm_call(&h->a, host_info.slow_rw[s->kind]);
+    out_call(h, host_info.slow_rw[s->kind]);
     note_restore(h, s->insn_eip);
     if ((s->kind == STUB_STORE || s->kind == STUB_STOREV) && h->code->n_restore) {
         h->code->restore[h->code->n_restore - 1].next_delta = s->next_delta;
@@ -363,7 +363,7 @@ void lower_call(Host *h, const IrOp *op, const IrHelper *helper)
     }
     regs_spill_scratch(h);
     asm_movi(&h->a, RAX, (uintptr_t)helper->fn);
-    asm_call(&h->a, host_info.call_rw[thunk]);
+    out_call(h, host_info.call_rw[thunk]);
     note_restore(h, h->insn_eip);
     if (thunk == 2) {
         regs_globals_in_memory(h);

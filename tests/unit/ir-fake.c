@@ -1013,11 +1013,17 @@ static bool generate(IrContext *ir, TcgCode *code, size_t off, bool leave)
 {
     bool too_complex = false;
 
+    static uint8_t space[CODE_SIZE] QEMU_ALIGNED(TCG_CODE_ALIGN);
+
     *code = (TcgCode) {
-        .rw = code_rw + off, .rx = code_rx + off, .capacity = CODE_SIZE - off, .eip = BLOCK_EIP,
-        .cookies = COOKIE_BASE, .cookie_stride = COOKIE_STEP, .leave = leave,
+        .rw = space, .capacity = CODE_SIZE - off, .eip = BLOCK_EIP, .cookies = COOKIE_BASE,
+        .cookie_stride = COOKIE_STEP, .leave = leave,
     };
-    return tcg_backend_generate(ir, code, &too_complex);
+    if (!tcg_backend_generate(ir, code, &too_complex)) {
+        return false;
+    }
+    tcg_backend_place(code, code_rw + off, code_rx + off);
+    return true;
 }
 
 static void init_once(void)

@@ -113,6 +113,69 @@ TEST(code_changed_under_way_is_old_or_new_and_in_the_end_new)
     }
 }
 
+/*
+ * The same with an instruction that is changed a second time while the other processor is about to run it for the
+ * first: what it read of the code at that moment must not last.
+ */
+enum { READ_LENGTH = 60, READ_ROUNDS = 3000 };
+static const struct { uint8_t modrm; uint32_t result; } read_ops[] = {      /* of 3 and 5 */
+    { 0xc0, 8 }, { 0xc8, 7 }, { 0xe8, (uint32_t)-2 }, { 0xf0, 6 }
+};
+
+static void write_long_function(void)
+{
+    static const uint8_t start[] = { 0xb8, 3, 0, 0, 0, 0x83, 0xe0, 5 };     /* mov eax, 3; and eax, 5 */
+    uint8_t *p = code;
+
+    memcpy(p, start, sizeof(start));
+    p += sizeof(start);
+    for (unsigned i = 0; i < READ_LENGTH; i++) {
+        *p++ = 0x89;                        /* mov ecx, ecx */
+        *p++ = 0xc9;
+    }
+    *p = 0xc3;
+    code[2048] = 0xc3;
+    ((Function *)(uintptr_t)(code + 2048))();       /* the page has other code, which stays */
+}
+
+static void change_twice_or_run(unsigned cpu)
+{
+    volatile uint8_t *modrm = code + 6;
+    Function *f = (Function *)(uintptr_t)code;
+
+    for (uint32_t i = 1; i <= READ_ROUNDS; i++) {
+        if (cpu == 0) {
+            *modrm = 0xe0;
+            for (unsigned n = i * 37 % 3000; n; n--) {
+                __asm__ volatile("" ::: "memory");
+            }
+            *modrm = read_ops[i % 4].modrm;
+            published = i;
+            while (consumed != i) {
+                __asm__ volatile("pause");
+            }
+        } else if (cpu == 1) {
+            while (published != i) {
+                f();
+            }
+            serialize();
+            wrong += f() != read_ops[i % 4].result;
+            consumed = i;
+        }
+    }
+}
+
+TEST(code_changed_while_it_is_read_for_the_first_time_does_not_last)
+{
+    if (!need_two()) {
+        return;
+    }
+    published = consumed = wrong = 0;
+    write_long_function();
+    cpus_run(2, change_twice_or_run);
+    CHECK_EQ(wrong, 0);
+}
+
 /* Each processor writes and runs functions in a page that all share. */
 static void compile_and_run(unsigned cpu)
 {
