@@ -266,11 +266,9 @@ bool on_command_line(const char *word)
     return is_word_in(word, command_line);
 }
 
-/* "only=" picks tests by a part of their name. */
-static const char *wanted(void)
+/* "only=" picks tests by a part of their name, "skip=" leaves some out: what is behind the key, or NULL. */
+static const char *named(const char *key)
 {
-    static const char key[] = "only=";
-
     for (const char *p = command_line; *p; p++) {
         unsigned i = 0;
 
@@ -291,18 +289,24 @@ static void print_name(const char *id)
     }
 }
 
+static bool is_wanted(const Test *t)
+{
+    const char *only = named("only="), *skip = named("skip=");
+
+    return (!only || is_word_in(only, t->name)) && !(skip && is_word_in(skip, t->name));
+}
+
 static unsigned run_tests(void)
 {
-    const char *only = wanted();
     unsigned n = 0, failed = 0;
 
     for (const Test *t = tests_begin; t < tests_end; t++) {
-        n += !only || is_word_in(only, t->name);
+        n += is_wanted(t);
     }
     print("1..%u\n", n);
     n = 0;
     for (const Test *t = tests_begin; t < tests_end; t++) {
-        if (only && !is_word_in(only, t->name)) {
+        if (!is_wanted(t)) {
             continue;
         }
         failures = 0;
