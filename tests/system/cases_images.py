@@ -7,8 +7,9 @@ The text screen is read out of video memory through the monitor. A test whose pa
 import contextlib
 import os
 import re
+import shutil
 
-from build import packaged
+from build import Skip, packaged, run_tool
 from hmp import Hmp
 from vm import Failure
 
@@ -100,6 +101,41 @@ def test_ipxe_starts_as_a_kernel(ctx):
                  [(r'iPXE .* -- Open Source Network Boot Firmware', [])])
 
 
+SYSLINUX_CONFIG = b"""PROMPT 1
+TIMEOUT 0
+DISPLAY hello.txt
+LABEL ipxe
+  KERNEL ipxe.krn
+LABEL mt
+  KERNEL memtest
+"""
+
+
+def fat_floppy(ctx, files):
+    """A floppy with SYSLINUX and files: {name on it: ours}."""
+    for tool in ('mformat', 'mcopy', 'syslinux'):
+        if not shutil.which(tool):
+            raise Skip(f'{tool} is missing: apt-get install mtools syslinux')
+    path = os.path.join(ctx.tmp, 'floppy.img')
+    run_tool(['mformat', '-C', '-f', '1440', '-i', path, '::'], Failure)
+    run_tool(['syslinux', '--install', path], Failure)
+    for name, source in files.items():
+        run_tool(['mcopy', '-i', path, source, f'::{name}'], Failure)
+    return path
+
+
+def test_syslinux_starts_kernels_from_a_fat_floppy(ctx):
+    floppy = fat_floppy(ctx, {
+        'syslinux.cfg': ctx.file('syslinux.cfg', SYSLINUX_CONFIG), 'hello.txt': ctx.file('hello.txt', b'Which one?\n'),
+        'ipxe.krn': packaged(ctx.build, 'ipxe', 'boot/ipxe.lkrn'),
+        'memtest': packaged(ctx.build, 'memtest86+', 'boot/memtest86+x64.bin')})
+    drive = ['-m', '64', '-drive', f'file={floppy},format=raw,if=floppy']
+    check_screen(ctx, drive, [('^SYSLINUX 6', []), ('^Which one', []), *typed('boot:', 'mt'),
+                              (r'Memtest86\+ +v\d', [])])
+    if ctx.long:
+        check_screen(ctx, drive, [('^Which one', []), *typed('boot:', 'ipxe'), ('Open Source Network Boot', [])])
+
+
 def memtest(ctx, which, args):
     """
     The frame counts what is done and what went wrong. A whole pass takes minutes, half of them waiting for memory to
@@ -114,7 +150,63 @@ def test_memtest86_finds_good_memory_with_two_processors(ctx):
     memtest(ctx, 'x64', ['-m', '24', '-smp', '2'])
 
 
+MEMTEST_STARTS = [(r'Memtest86\+ +v\d', []), (r'Test #[2-9].*$', [])]
+
+
 def test_memtest86_of_32_bits_starts_from_a_cd(ctx):
     check_screen(ctx, ['-m', '32', '-smp', '2', '-cpu', 'pentium3', '-cdrom',
-                       packaged(ctx.build, 'memtest86+', 'usr/lib/memtest86+/memtest86+ia32.iso')],
-                 [(r'Memtest86\+ +v\d', []), (r'Test #[2-9].*$', [])])
+                       packaged(ctx.build, 'memtest86+', 'usr/lib/memtest86+/memtest86+ia32.iso')], MEMTEST_STARTS)
+
+
+def test_memtest86_starts_from_a_floppy(ctx):
+    """The file begins with a boot sector; a disk's size makes the drive."""
+    with open(packaged(ctx.build, 'memtest86+', 'boot/memtest86+x64.bin'), 'rb') as f:
+        image = ctx.file('floppy.img', f.read().ljust(1440 << 10, b'\0'))
+    check_screen(ctx, ['-m', '32', '-drive', f'file={image},format=raw,if=floppy'], MEMTEST_STARTS)
+
+
+# ---- Debian's installer, to its first question -------------------------------------------------------------------
+
+BLUE, GREY, RED = b'\0\0\xaa', b'\xaa' * 3, b'\xaa\0\0'
+
+
+def installer(ctx, arch, append):
+    if not ctx.long:
+        raise Skip('slow: SLOW=1 runs it')
+    path = f'usr/lib/debian-installer/images/12/{arch}/text/debian-installer/{arch}/'
+    kernel, initrd = (packaged(ctx.build, f'debian-installer-12-netboot-{arch}', path + name)
+                      for name in ('linux', 'initrd.gz'))
+    return ['-m', '1G', '-kernel', kernel, '-initrd', initrd, '-append', append]
+
+
+def check_installer_in_text_mode(ctx, arch):
+    check_screen(ctx, installer(ctx, arch, 'nomodeset fb=false'),
+                 [(r'Select a language(?s:.*)^.*\bEnglish', [])], 300)
+
+
+def test_debians_installer_asks_in_text_mode(ctx):
+    check_installer_in_text_mode(ctx, 'amd64')
+
+
+def test_debians_installer_of_32_bits_asks_in_text_mode(ctx):
+    check_installer_in_text_mode(ctx, 'i386')
+
+
+def has_dialog(path):
+    """Whether a picture has the installer's colours: blue around a grey box with a red line."""
+    with open(path, 'rb') as f:
+        head, rgb = f.read().split(b'\n255\n', 1)
+    lines = [rgb[at:at + 1280 * 3] for at in range(0, len(rgb), 1280 * 3)]
+    return head == b'P6\n1280 800' and all(line.startswith(BLUE * 16) for line in lines[32:768]) and \
+        sum(GREY * 64 in line for line in lines) > 600 and sum(RED * 64 in line for line in lines) in range(1, 40)
+
+
+def test_debians_installer_asks_on_a_framebuffer(ctx):
+    with screen_machine(ctx, installer(ctx, 'amd64', '')) as (vm, hmp):
+        path, deadline = os.path.join(ctx.tmp, 'screen.ppm'), vm.clock() + 300 * ctx.slow
+        hmp.expect(f'screendump {path}', r'\A\s*\Z', 30)
+        while not has_dialog(path):
+            if vm.clock() > deadline:
+                raise Failure('the question has not been seen')
+            vm.read_some(vm.clock() + 1)
+            hmp.expect(f'screendump {path}', r'\A\s*\Z', 30)

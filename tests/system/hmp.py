@@ -4,6 +4,7 @@ The other end of a human monitor: the emulator connects to a socket of ours, so 
 
 Standard library only.
 """
+import os
 import re
 import socket
 import time
@@ -30,6 +31,7 @@ class Hmp:
 
     def __exit__(self, *exc):
         self.listener.close()
+        os.unlink(self.path)
         if self.sock:
             self.sock.close()
 
