@@ -146,6 +146,9 @@ static bool read_apic_base(CPUX86State *env, const MsrRow *row, uint32_t index, 
 
 static bool write_apic_base(CPUX86State *env, const MsrRow *row, uint32_t index, uint64_t val)
 {
+    if ((val & 1u << 11) && !cpu_has(env, FEAT_1_EDX, CPUID_APIC)) {
+        return false;       /* there is none to enable */
+    }
     if ((val & 1u << 10) && !cpu_has(env, FEAT_1_ECX, CPUID_X2APIC)) {
         return false;
     }

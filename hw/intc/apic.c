@@ -35,6 +35,7 @@ enum { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT__C
 
 #define BASE_BSP            (1ull << 8)
 #define BASE_X2             (1ull << 10)
+#define CPUID_EDX_APIC      (1u << 9)
 #define BASE_ENABLE         (1ull << 11)
 #define BASE_RESERVED       0x2ffull        /* below the address; bits above the CPU's width are reserved too */
 
@@ -1119,6 +1120,12 @@ static void apic_init_registers(Apic *a)
     timer_disarm(&a->timer);
 }
 
+/* A model without one keeps it disabled for good: the 8259s drive its INTR pin, and there are no registers. */
+static bool has_apic(void)
+{
+    return x86_cpu_cpuid_features() & CPUID_EDX_APIC;
+}
+
 void apic_reset_cpu(VCpu *v, bool init)
 {
     Apic *a = apic_of(v);
@@ -1131,7 +1138,7 @@ void apic_reset_cpu(VCpu *v, bool init)
     apic_init_registers(a);
     if (!init) {
         a->id = a->initial_id << 24;
-        a->base = APIC_BASE_ADDR | BASE_ENABLE | (v->index == 0 ? BASE_BSP : 0);
+        a->base = APIC_BASE_ADDR | (has_apic() ? BASE_ENABLE : 0) | (v->index == 0 ? BASE_BSP : 0);
     }
     apic_update_afresh(a);
     g_mutex_unlock(&a->lock);

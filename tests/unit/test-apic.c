@@ -32,6 +32,13 @@ void x86_cpu_sipi(VCpu *v, uint8_t vector)
     sipi[v->index] = vector;
 }
 
+static uint32_t features = 1u << 9;     /* CPUID 1 EDX: there is an APIC */
+
+uint32_t x86_cpu_cpuid_features(void)
+{
+    return features;
+}
+
 unsigned x86_cpu_phys_bits(void)
 {
     return 40;
@@ -300,6 +307,19 @@ static void test_pic_reaches_the_first_cpu_through_lint0(void)
     g_assert_cmphex(requests[0], ==, CPU_INT_NMI);      /* the 8259's line as NMI watchdog */
 }
 
+/* As with -cpu 486. */
+static void test_a_processor_without_apic_has_a_plain_intr_pin(void)
+{
+    features = 0;
+    apic_reset_cpu(&cpu[0], false);
+    features = 1u << 9;
+    g_assert_cmphex(apic_get_base(&cpu[0]), ==, 0xfee00100);
+    pic_set(1);
+    g_assert_true(hard(0));
+    g_assert_cmphex(x86_board_ack_interrupt(&cpu[0]), ==, 0x20);
+    fresh();
+}
+
 static void test_one_shot_timer(void)
 {
     fresh();
@@ -501,6 +521,7 @@ int main(int argc, char **argv)
     g_test_add_func("/apic/msi", test_msi);
     g_test_add_func("/apic/errors", test_errors);
     g_test_add_func("/apic/lint0", test_pic_reaches_the_first_cpu_through_lint0);
+    g_test_add_func("/apic/none", test_a_processor_without_apic_has_a_plain_intr_pin);
     g_test_add_func("/apic/one-shot", test_one_shot_timer);
     g_test_add_func("/apic/periodic", test_periodic_timer_neither_drifts_nor_storms);
     g_test_add_func("/apic/tsc-deadline", test_tsc_deadline);
