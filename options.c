@@ -927,6 +927,12 @@ const OptionDef vm_option_table[] = {
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
+/* NULL: the accelerator's. */
+static const char *default_cpu_model(void)
+{
+    return g_str_has_suffix(error_get_progname(), "i386") ? "qemu32" : NULL;
+}
+
 /* What only makes sense when everything has been read. */
 static bool check_together(VmOptions *o, Error **errp)
 {
@@ -943,6 +949,9 @@ static bool check_together(VmOptions *o, Error **errp)
     if (o->board.append && !o->board.kernel) {
         error_set(errp, "-append only allowed with -kernel option");
         return false;
+    }
+    if (!o->board.cpu_model) {
+        o->board.cpu_model = o->machine->cpu_model ? o->machine->cpu_model : default_cpu_model();
     }
     if (o->max_cpus > o->machine->max_cpus) {
         error_set(errp, "invalid SMP CPUs %u: the max CPUs supported by machine '%s' is %u", o->max_cpus,
@@ -967,7 +976,6 @@ bool vm_options_parse(VmOptions *o, int argc, char **argv, Error **errp)
     *o = (VmOptions){
         .board = {
             .ram_size = RAM_SIZE_DEFAULT, .ram_text = "128M",
-            .cpu_model = g_str_has_suffix(error_get_progname(), "i386") ? "qemu32" : NULL,
         },
         .cpus = 1, .max_cpus = 1, .sockets = 1, .cores = 1, .threads = 1,
         .machine = machine_find(NULL),

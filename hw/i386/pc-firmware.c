@@ -218,13 +218,14 @@ static void cmos_set_equipment(PcState *pc)
 
 /*
  * Type 47, "user defined", and its parameters, for the two drives of the first channel. Translation, 2 bits for every
- * drive: none for what fits a BIOS call's 1024 cylinders, else "large" or, when that does not reach the end, LBA.
+ * drive: what the user says (bios-chs-trans=), or none for what fits a BIOS call's 1024 cylinders, else "large" or, when
+ * that does not reach the end, LBA.
  */
-static void cmos_set_disk(PcState *pc, unsigned unit, uint16_t cyls, uint8_t heads, uint8_t secs)
+static void cmos_set_disk(PcState *pc, unsigned unit, const IdeDiskInfo *d)
 {
     uint8_t cell = CMOS_DISK_TABLE + 9 * unit;
     uint8_t table[9] = {
-        cyls, cyls >> 8, heads, 0xff, 0xff, 0xc0 | (heads > 8) << 3, cyls, cyls >> 8, secs,
+        d->cyls, d->cyls >> 8, d->heads, 0xff, 0xff, 0xc0 | (d->heads > 8) << 3, d->cyls, d->cyls >> 8, d->secs,
     };
 
     rtc_set_cmos(pc->rtc, CMOS_DISK_TYPE + unit, 47);
@@ -233,9 +234,12 @@ static void cmos_set_disk(PcState *pc, unsigned unit, uint16_t cyls, uint8_t hea
     }
 }
 
-static uint8_t translation_of(uint16_t cyls, uint8_t heads)
+static uint8_t translation_of(const IdeDiskInfo *d)
 {
-    return cyls <= 1024 && heads <= 16 ? 0 : (uint32_t)cyls * heads <= 131072 ? 2 : 1;
+    if (d->translation != CHS_AUTO) {
+        return d->translation;
+    }
+    return d->cyls <= 1024 && d->heads <= 16 ? CHS_NONE : (uint32_t)d->cyls * d->heads <= 131072 ? CHS_LARGE : CHS_LBA;
 }
 
 static void cmos_set_disks(PcState *pc)
@@ -243,16 +247,15 @@ static void cmos_set_disks(PcState *pc)
     uint8_t types = 0, translation = 0;
 
     for (unsigned i = 0; pc->ide && i < IDE_CHANNELS * IDE_UNITS; i++) {
-        uint16_t cyls;
-        uint8_t heads, secs;
+        IdeDiskInfo disk;
 
-        if (!ide_disk_geometry(pc->ide, i / IDE_UNITS, i % IDE_UNITS, &cyls, &heads, &secs)) {
+        if (!ide_disk_info(pc->ide, i / IDE_UNITS, i % IDE_UNITS, &disk)) {
             continue;
         }
-        translation |= translation_of(cyls, heads) << (2 * i);
+        translation |= translation_of(&disk) << (2 * i);
         if (i < IDE_UNITS) {
             types |= i ? 0x0f : 0xf0;
-            cmos_set_disk(pc, i, cyls, heads, secs);
+            cmos_set_disk(pc, i, &disk);
         }
     }
     rtc_set_cmos(pc->rtc, CMOS_DISKS, types);
@@ -326,7 +329,7 @@ bool pc_firmware_init(PcState *pc, Error **errp)
 {
     add_numbers(pc);
     add_e820(pc);
-    if (!pc->opts->no_acpi) {
+    if (!pc->opts->no_acpi && pc->bus) {
         acpi_build(pc);
     }
     smbios_build(pc);

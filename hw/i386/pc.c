@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The PC: a 440FX/PIIX3 board with the devices every such machine has
+ * The PC: a 440FX/PIIX3 board with the devices every such machine has, and what came before it, with ISA cards only
  *
  * Creates the parts in the order in which they need each other and wires their interrupt lines; what firmware learns
  * about the machine is pc-firmware.c's.
@@ -66,6 +66,9 @@ static void intr_set(void *opaque, int n, int level)
 static bool create_interrupt_controllers(PcState *pc, Error **errp)
 {
     pc->pic = i8259_create(irq_new(intr_set, pc, 0));
+    if (!pc->bus) {
+        return true;            /* older than I/O APICs */
+    }
     pc->ioapic = device_new("ioapic");
     return device_realize(pc->ioapic, NULL, errp);
 }
@@ -183,16 +186,23 @@ static bool check_ram_is_addressable(PcState *pc, Error **errp)
     return true;
 }
 
-/* The image ends at 4 GiB, where the CPU starts; its last 128 KiB are seen below 1 MiB as well. */
+/*
+ * The image ends at 4 GiB, where the CPU starts; its last 128 KiB are seen below 1 MiB as well. Firmware keeps variables
+ * next to its code: behind PCI it moves to RAM first, by the host bridge's PAM; without, it runs from memory that can be
+ * written, shadowed from the start as the later AT boards did.
+ */
 static bool load_bios(PcState *pc, Error **errp)
 {
     static MemoryRegion rom, isa_alias;
+    MemoryRegion *where = pc->bus ? pci_bus_mem(pc->bus) : get_system_memory();
     const char *name = pc->opts->bios;
     g_autofree uint8_t *image = NULL;
     g_autofree char *found = NULL;
     size_t size, window;
 
-    if (!name) {
+    if (!name && !pc->bus) {
+        name = BIOS_FALLBACK;       /* the other does not fit below 1 MiB, from where nothing could move it */
+    } else if (!name) {
         found = firmware_find(BIOS_DEFAULT);
         name = found || !(found = firmware_find(BIOS_FALLBACK)) ? BIOS_DEFAULT : BIOS_FALLBACK;
     }
@@ -204,14 +214,14 @@ static bool load_bios(PcState *pc, Error **errp)
         error_set(errp, "the size of firmware file '%s' is no multiple of 64 KiB", name);
         return false;
     }
-    if (!memory_region_init_rom(&rom, NULL, "pc.bios", size, errp)) {
+    if (!(pc->bus ? memory_region_init_rom : memory_region_init_ram)(&rom, NULL, "pc.bios", size, errp)) {
         return false;
     }
     memcpy(memory_region_ram_ptr(&rom), image, size);
     window = MIN(size, BIOS_ISA_WINDOW);
     memory_region_init_alias(&isa_alias, NULL, "isa-bios", &rom, size - window, window);
-    memory_region_add(pci_bus_mem(pc->bus), 4 * GiB - size, &rom, 0);
-    memory_region_add(pci_bus_mem(pc->bus), MiB - window, &isa_alias, 0);
+    memory_region_add(where, 4 * GiB - size, &rom, pc->bus ? 0 : 1);
+    memory_region_add(where, MiB - window, &isa_alias, pc->bus ? 0 : 1);
     return true;
 }
 
@@ -226,7 +236,7 @@ static bool create_timers(PcState *pc, Error **errp)
     if (!device_realize(pc->pit, NULL, errp) || !device_realize(pc->rtc, NULL, errp) || !portb_create(pc->pit, errp)) {
         return false;
     }
-    pc->has_hpet = !pc->opts->no_hpet;
+    pc->has_hpet = !pc->opts->no_hpet && pc->ioapic;
     return !pc->has_hpet || hpet_create(pc->pit, pc->rtc, device_irq_in(pc->ioapic, PIT_IOAPIC_PIN), errp);
 }
 
@@ -302,12 +312,23 @@ static bool create_ide_drive(PcState *pc, unsigned index, const DriveInfo *info,
                  (info->serial && !device_set_prop(dev, "serial", info->serial, errp)))) {
         return false;
     }
-    return device_realize(dev, &pc->ide->parent, errp);
+    return device_realize(dev, ide_function_device(pc->ide), errp);
+}
+
+static IdeFunction *create_ide_card(PcState *pc, Error **errp)
+{
+    PciDevice *dev;
+
+    if (!pc->bus) {
+        return isa_ide_create(errp);
+    }
+    dev = piix3_ide_create(pc->bus, 1 << 3 | 1, errp);
+    return dev ? piix3_ide_function(dev) : NULL;
 }
 
 static bool create_ide(PcState *pc, Error **errp)
 {
-    pc->ide = piix3_ide_create(pc->bus, 1 << 3 | 1, errp);
+    pc->ide = create_ide_card(pc, errp);
     for (unsigned i = 0; pc->ide && i < IDE_CHANNELS * IDE_UNITS; i++) {
         const DriveInfo *info = drive_get(DRIVE_IDE, i);
 
@@ -352,7 +373,11 @@ static bool create_fdc(PcState *pc, Error **errp)
 /* The first card on the bus after the chipset: device 2, as firmware and guests have always found it. */
 static bool create_vga(PcState *pc, Error **errp)
 {
-    return pc->opts->no_vga || pci_realize(pci_new("VGA", -1), pc->bus, errp);
+    if (pc->opts->no_vga) {
+        return true;
+    }
+    return pc->bus ? pci_realize(pci_new("VGA", -1), pc->bus, errp)
+                   : device_realize(device_new("isa-vga"), NULL, errp);
 }
 
 static bool pc_init(const MachineOptions *o, Error **errp)
@@ -367,6 +392,19 @@ static bool pc_init(const MachineOptions *o, Error **errp)
            piix4_pm_init(pc, errp) && create_vga(pc, errp) && pc_firmware_init(pc, errp);
 }
 
+/* No PCI, and so no SMM, ACPI, HPET or I/O APIC: a PC of about 1990, as operating systems before PCI know it. */
+static bool isapc_init(const MachineOptions *o, Error **errp)
+{
+    PcState *pc = &pc_state;
+
+    pc->opts = o;
+    pc->gsi = irq_new_array(gsi_set, pc, IOAPIC_NUM_PINS);
+    isa_bus_init(get_system_io(), get_system_memory(), pc->gsi);
+    return create_ram(pc, errp) && create_cpus(pc, errp) && check_ram_is_addressable(pc, errp) && load_bios(pc, errp) &&
+           create_isa_devices(pc, errp) && create_ide(pc, errp) && create_fdc(pc, errp) && create_vga(pc, errp) &&
+           pc_firmware_init(pc, errp);
+}
+
 /* ---- machine types ----------------------------------------------------------------------------------------------- */
 
 static const MachineType machine_pc = {
@@ -374,4 +412,8 @@ static const MachineType machine_pc = {
     .init = pc_init, .is_default = true, .max_cpus = 255,
 };
 
-const MachineType *const machine_types[] = { &machine_pc, NULL };
+static const MachineType machine_isapc = {
+    .name = "isapc", .desc = "ISA-only PC", .init = isapc_init, .max_cpus = 1, .cpu_model = "486",
+};
+
+const MachineType *const machine_types[] = { &machine_pc, &machine_isapc, NULL };

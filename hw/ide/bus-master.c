@@ -68,7 +68,7 @@ static bool next_region(IdeChannel *ch, bool *error)
     if (bm->prd_last || bm->next_prd >= TABLE_SIZE) {
         return false;
     }
-    if (pci_dma_read(&ch->function->parent, bm->table + bm->next_prd, prd, sizeof(prd)) != MEMTX_OK) {
+    if (pci_dma_read(ch->function->pci, bm->table + bm->next_prd, prd, sizeof(prd)) != MEMTX_OK) {
         qemu_log_mask(LOG_GUEST_ERROR, "ide%u: no PRD table at %08x\n", ch->nr, bm->table + bm->next_prd);
         *error = true;
         return false;

@@ -281,6 +281,22 @@ static bool check_text(const char *name, const char *text, size_t max, Error **e
     return true;
 }
 
+static bool parse_translation(IdeDrive *d, Error **errp)
+{
+    static const char *const names[] = {
+        [CHS_NONE] = "none", [CHS_LBA] = "lba", [CHS_LARGE] = "large", [CHS_RECHS] = "rechs", [CHS_AUTO] = "auto",
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+        if (!strcmp(d->chs_trans, names[i])) {
+            d->translation = i;
+            return true;
+        }
+    }
+    error_set(errp, "bios-chs-trans=%s is none of auto, none, lba, large, rechs", d->chs_trans);
+    return false;
+}
+
 static bool realize_disk(IdeDrive *d, Error **errp)
 {
     if (!blk_node(d->blk)) {
@@ -296,7 +312,7 @@ static bool realize_disk(IdeDrive *d, Error **errp)
         error_set(errp, "the image of drive '%s' is empty: a disk has at least one sector", blk_name(d->blk));
         return false;
     }
-    return choose_geometry(d, errp);
+    return choose_geometry(d, errp) && parse_translation(d, errp);
 }
 
 static void default_texts(IdeDrive *d)
@@ -388,12 +404,12 @@ static bool find_place(IdeDrive *d, Error **errp)
     return false;
 }
 
-Device *ide_drive_new(PciDevice *ide, bool is_cdrom, unsigned channel, unsigned unit)
+Device *ide_drive_new(IdeFunction *f, bool is_cdrom, unsigned channel, unsigned unit)
 {
     Device *dev = device_new(is_cdrom ? "ide-cd" : "ide-hd");
     IdeDrive *d = container_of(dev, IdeDrive, parent);
 
-    d->function = container_of(ide, IdeFunction, parent);
+    d->function = f;
     d->channel_nr = channel;
     d->unit = unit;
     return dev;
@@ -501,6 +517,8 @@ static const DeviceType disk_type = {
         COMMON_PROPS,
         PROP_UINT32("cyls", IdeDrive, prop_cyls, 0), PROP_UINT32("heads", IdeDrive, prop_heads, 0),
         PROP_UINT32("secs", IdeDrive, prop_secs, 0),
+        { .name = "bios-chs-trans", .kind = PROPK_STRING, .offset = offsetof(IdeDrive, chs_trans), .def_str = "auto",
+          .help = "how the BIOS sees the geometry: auto, none, lba, large, rechs" },
         PROP_UINT32("physical_block_size", IdeDrive, physical_block_size, 512),
         PROP_UINT32("rotation_rate", IdeDrive, rotation_rate, 0),
         PROP_END

@@ -6,7 +6,8 @@
  *   drive.c      one drive's protocol: PIO blocks, delays, ends; life, properties, saved state
  *   ata.c        commands of disks            identify.c   IDENTIFY pages        smart.c   SMART
  *   atapi.c      PACKET commands of CD-ROMs   mmc.c        what they answer
- *   bus-master.c PRD tables and the DMA engine             piix-ide.c the PCI function
+ *   bus-master.c PRD tables and the DMA engine
+ *   function.c   two channels and their ports              piix-ide.c, isa-ide.c   the cards with them
  */
 #ifndef HW_IDE_INTERNAL_H
 #define HW_IDE_INTERNAL_H
@@ -43,7 +44,6 @@
 
 typedef struct IdeChannel IdeChannel;
 typedef struct IdeDrive IdeDrive;
-typedef struct IdeFunction IdeFunction;
 
 /* The command block. Each unit keeps a copy, also one without a drive. prev: the byte written before (48-bit). */
 typedef struct TaskFile {
@@ -83,7 +83,8 @@ struct IdeDrive {
     BlockBackend *blk;
 
     /* properties */
-    char *drive_name, *bus_name, *serial, *model, *version;
+    char *drive_name, *bus_name, *serial, *model, *version, *chs_trans;
+    ChsTranslation translation; /* what chs_trans says */
     uint32_t bootindex, prop_cyls, prop_heads, prop_secs;
     uint64_t wwn;
     uint32_t physical_block_size, rotation_rate;
@@ -160,10 +161,15 @@ struct IdeChannel {
 };
 
 struct IdeFunction {
-    PciDevice parent;
-    MemoryRegion bm_io;
+    Device *owner;              /* the card */
+    PciDevice *pci;             /* the same as a bus master; NULL on ISA */
     IdeChannel ch[IDE_CHANNELS];
 };
+
+/* function.c */
+void ide_function_init(IdeFunction *f, Device *owner, PciDevice *pci);
+void ide_function_reset(IdeFunction *f);
+bool ide_function_check(const IdeFunction *f, Error **errp);    /* after a load */
 
 /* channel.c */
 void ide_channel_init(IdeChannel *ch, IdeFunction *f, unsigned nr, Device *owner);

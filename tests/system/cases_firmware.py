@@ -31,6 +31,29 @@ def test_seabios_speaks_on_the_debug_console(ctx):
         expect_status(vm, 0)
 
 
+def boot_sector(text):
+    """Says it on the first serial port, waits for the timer's next tick, and ends the program with status 1."""
+    code = bytes.fromhex(
+        'fa 31c0 8ed8 8ed0 bc007c fb be0000'        # cli; ds = ss = 0; sp = 7c00; sti; si = text
+        'ac 84c0 7406 baf803 ee ebf5'               # until 0: out 3f8, [si++]
+        'a16c04 39066c04 74fa'                      # the BIOS's count of ticks moves
+        '31c0 e6f4 f4 ebfd'.replace(' ', ''))       # out f4, 0; hlt
+    code = code.replace(bytes.fromhex('be0000'), b'\xbe' + (0x7c00 + len(code)).to_bytes(2, 'little'), 1)
+    return (code + text + b'\0').ljust(510, b'\0') + b'\x55\xaa'
+
+
+def test_machines_boot_from_floppy_and_disk(ctx):
+    """Those without PCI, and with a processor without local APIC, where interrupts come by the oldest way."""
+    image = ctx.file('boot.img', boot_sector(b'sector runs\r\n').ljust(1474560, b'\0'))
+    for machine in (['-M', 'isapc'], ['-M', 'isapc', '-cpu', 'qemu64'], ['-M', 'pc', '-cpu', '486']):
+        for drive in ('floppy', 'ide'):
+            args = ['-display', 'none', '-serial', 'stdio', '-boot', 'a' if drive == 'floppy' else 'c',
+                    '-drive', f'if={drive},format=raw,file={image},snapshot=on']
+            with ctx.vm(machine + EXIT + args, tty=False) as vm:
+                vm.expect(r'sector runs', 30)
+                expect_status(vm, 1)
+
+
 @on_both_back_ends
 def test_the_status_is_what_the_guest_wrote(ctx):
     for value in (0, 1, 21, 127):

@@ -75,7 +75,7 @@ static inline void images_free(void)
 
 static inline Device *drive_new(bool is_cdrom, unsigned channel, unsigned unit, const char *blk)
 {
-    Device *dev = ide_drive_new(ide, is_cdrom, channel, unit);
+    Device *dev = ide_drive_new(piix3_ide_function(ide), is_cdrom, channel, unit);
 
     if (blk) {
         device_set_prop(dev, "drive", blk, &error_abort);

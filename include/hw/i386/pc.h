@@ -27,6 +27,7 @@ typedef struct MachineType {
     bool (*init)(const MachineOptions *o, Error **errp);
     bool is_default;
     unsigned max_cpus;
+    const char *cpu_model;      /* NULL: the one all machines have */
 } MachineType;
 extern const MachineType *const machine_types[];    /* NULL terminated; -M help */
 
@@ -37,8 +38,9 @@ typedef struct PcState {
     uint64_t below_4g, above_4g;
     Irq *gsi;                               /* 24: what drives PIC (0..15) and IO-APIC together */
     Device *pic, *ioapic, *pit, *rtc, *fw_cfg, *kbd, *dma, *fdc;
-    PciBus *bus;
-    PciDevice *i440fx, *piix3, *piix4_pm, *ide;
+    PciBus *bus;                            /* NULL: a machine of ISA cards */
+    PciDevice *i440fx, *piix3, *piix4_pm;
+    struct IdeFunction *ide;
     const MachineOptions *opts;
     const char *boot_rom;                   /* fw_cfg file of -kernel's boot ROM: first in the boot order */
     uint8_t uuid[16];                       /* as typed, big endian fields */
