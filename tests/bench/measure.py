@@ -326,6 +326,20 @@ def run_screen(emulator, kernel, initrd, row, scale, limit=300):
     return times
 
 
+def run_idle(emulator, kernel, initrd, vcpus, seconds, limit=300):
+    """Part of a host core that a guest costs which waits at its prompt."""
+    command = emulator + COMMON + ['-smp', str(vcpus), '-serial', 'stdio', '-kernel', kernel, '-initrd', initrd,
+                                   '-append', 'console=ttyS0']
+    with Vm(command) as vm:
+        vm.expect(PROMPT, limit)
+        start, times = time.monotonic(), []
+        for until in (start + min(10, seconds), start + min(10, seconds) + seconds):    # the kernel calms down first
+            while vm.clock() < until:
+                vm.read_some(until)
+            times.append((time.monotonic(), vm.cpu_seconds()))
+    return (times[1][1] - times[0][1]) / (times[1][0] - times[0][0])
+
+
 def run_programs_natively(program, scale, programs):
     """A Boot without marks: the programs on the host."""
     boot = Boot()
