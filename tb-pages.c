@@ -99,8 +99,8 @@ void tb_pages_settle(ram_addr_t page)
 }
 
 /*
- * Another vCPU may stand between its TLB check and its store: if one could write there without us until now, all have to
- * pass a block boundary. The lock is given up meanwhile, and whoever else translates until then waits likewise, but
+ * Another vCPU may stand between its TLB check and its store: if one could write there without us until now, all have
+ * to pass a block boundary. The lock is given up meanwhile, and whoever else translates until then waits likewise, but
  * each for one exclusive section only: any that begins after the rights were taken will do.
  */
 bool tb_pages_protect(ram_addr_t page)

@@ -41,8 +41,8 @@ struct TranslationBlock {
 };
 
 /*
- * The lock. Recursive: setting an accessed bit in a page table that holds code comes back here. A fetch fault may unwind
- * with it held; cpu_exec() then calls tb_unwound().
+ * The lock. Recursive: setting an accessed bit in a page table that holds code comes back here. A fetch fault may
+ * unwind with it held; cpu_exec() then calls tb_unwound().
  */
 void tb_lock(void);
 void tb_unlock(void);

@@ -246,15 +246,20 @@ void *memcpy(void *to, const void *from, size_t n)
 
 /* ---- the list ---- */
 
+static bool ends_word(char c)
+{
+    return !c || c == ' ' || c == ',';
+}
+
 static bool is_word_in(const char *word, const char *text)
 {
     for (; *text; text++) {
         unsigned i = 0;
 
-        while (word[i] && word[i] != ' ' && word[i] == text[i]) {
+        while (!ends_word(word[i]) && word[i] == text[i]) {
             i++;
         }
-        if (!word[i] || word[i] == ' ') {
+        if (ends_word(word[i])) {
             return true;
         }
     }
@@ -266,7 +271,7 @@ bool on_command_line(const char *word)
     return is_word_in(word, command_line);
 }
 
-/* "only=" picks tests by a part of their name, "skip=" leaves some out: what is behind the key, or NULL. */
+/* "only=a,b" picks tests by parts of their names, "skip=a,b" leaves some out: what is behind the key, or NULL. */
 static const char *named(const char *key)
 {
     for (const char *p = command_line; *p; p++) {
@@ -289,11 +294,24 @@ static void print_name(const char *id)
     }
 }
 
+static bool is_any_in(const char *words, const char *text)
+{
+    while (!is_word_in(words, text)) {
+        while (!ends_word(*words)) {
+            words++;
+        }
+        if (*words++ != ',') {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool is_wanted(const Test *t)
 {
     const char *only = named("only="), *skip = named("skip=");
 
-    return (!only || is_word_in(only, t->name)) && !(skip && is_word_in(skip, t->name));
+    return (!only || is_any_in(only, t->name)) && !(skip && is_any_in(skip, t->name));
 }
 
 static unsigned run_tests(void)
