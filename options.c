@@ -10,11 +10,13 @@
 #include "chardev/char.h"
 #include "exec/translate-all.h"
 #include "hw/i386/x86-board.h"
+#include "hw/watchdog/watchdog.h"
 #include "hw/nvram/firmware.h"
 #include "monitor/monitor.h"
 #include "qemu/log.h"
 #include "sysemu/blockdev.h"
 #include "sysemu/options.h"
+#include "sysemu/runstate.h"
 #include "trace/trace.h"
 
 /* ---- machine, accelerator, CPU ----------------------------------------------------------------------------------- */
@@ -699,7 +701,16 @@ static const KeyDef action_keys[] = {
     { "reboot", KEY_STRING, .values = "reset|shutdown", .help = "when the guest resets the machine (default: reset)" },
     { "shutdown", KEY_STRING, .values = "poweroff|pause",
       .help = "when the guest switches it off (default: poweroff)" },
+    { "panic", KEY_STRING, .values = "shutdown|pause|exit-failure|none",
+      .help = "when the guest reports by pvpanic that it is dead (default: shutdown)" },
+    { "watchdog", KEY_STRING, .values = "reset|shutdown|poweroff|inject-nmi|pause|debug|none",
+      .help = "when a watchdog is not fed (default: reset)" },
     { .name = NULL },
+};
+
+static const char *const panic_actions[] = {
+    [PANIC_SHUTDOWN] = "shutdown", [PANIC_PAUSE] = "pause", [PANIC_EXIT_FAILURE] = "exit-failure",
+    [PANIC_NONE] = "none",
 };
 
 static bool opt_action(void *dest, const char *arg, Error **errp)
@@ -715,7 +726,17 @@ static bool opt_action(void *dest, const char *arg, Error **errp)
     o->no_reboot = v ? g_str_equal(v, "shutdown") : o->no_reboot;
     v = keylist_get(l, "shutdown");
     o->no_shutdown = v ? g_str_equal(v, "pause") : o->no_shutdown;
-    return true;
+    v = keylist_get(l, "panic");
+    for (unsigned i = 0; v && i < ARRAY_SIZE(panic_actions); i++) {
+        opt_panic_action = g_str_equal(v, panic_actions[i]) ? i : opt_panic_action;
+    }
+    v = keylist_get(l, "watchdog");
+    return !v || watchdog_set_action(v, errp);
+}
+
+static bool opt_watchdog_action(void *dest, const char *arg, Error **errp)
+{
+    return watchdog_set_action(arg, errp);
 }
 
 /* ---- logs -------------------------------------------------------------------------------------------------------- */
@@ -886,6 +907,7 @@ const OptionDef vm_option_table[] = {
     { "no-reboot", .help = "leave when the guest resets the machine", FLAG(no_reboot) },
     { "no-shutdown", .help = "stop but do not leave when the guest switches the machine off", FLAG(no_shutdown) },
     { "action", .arg = "EVENT=ACTION[,...]", .help = "what to do when", .keys = action_keys, FN(opt_action) },
+    { "watchdog-action", .arg = "ACTION", .help = "the same as -action watchdog=ACTION", FN(opt_watchdog_action) },
     { "pidfile", .arg = "FILE", .help = "write the process number to FILE; removed at the end", STRING(pidfile) },
     { "no-user-config", .help = "accepted: no configuration files are read", FLAG(no_user_config) },
 
@@ -918,7 +940,7 @@ const OptionDef vm_option_table[] = {
     REFUSED("fw_cfg", "..."), REFUSED("acpitable", "..."), REFUSED("option-rom", "FILE"),
     REFUSED("object", "..."), REFUSED("set", "..."), REFUSED("readconfig", "FILE"),
     REFUSED("numa", "..."), REFUSED("mem-path", "FILE"), REFUSED("mem-prealloc", NULL),
-    REFUSED("seed", "NUMBER"), REFUSED("msg", "..."), REFUSED("watchdog-action", "..."), REFUSED("tpmdev", "..."),
+    REFUSED("seed", "NUMBER"), REFUSED("msg", "..."), REFUSED("tpmdev", "..."),
     REFUSED("sandbox", "..."), REFUSED("runas", "USER"), REFUSED("chroot", "FOLDER"), REFUSED("preconfig", NULL),
     REFUSED("overcommit", "..."), REFUSED("plugin", "..."), REFUSED("add-fd", "..."), REFUSED("compat", "..."),
     REFUSED("only-migratable", NULL), REFUSED("dump-vmstate", "FILE"), REFUSED("win2k-hack", NULL),

@@ -28,6 +28,7 @@ typedef struct Notifier {
 
 /* Set while options are parsed. */
 bool opt_no_reboot, opt_no_shutdown;
+PanicAction opt_panic_action;
 
 /* Atomic, each: requests come without a lock. What belongs to a request is written before its bit. */
 static uint32_t requests;
@@ -47,6 +48,7 @@ static const char *const state_names[] = {
     [RUN_STATE_PRELAUNCH] = "prelaunch", [RUN_STATE_RUNNING] = "running", [RUN_STATE_PAUSED] = "paused",
     [RUN_STATE_SHUTDOWN] = "shutdown", [RUN_STATE_SUSPENDED] = "suspended",
     [RUN_STATE_INTERNAL_ERROR] = "internal-error", [RUN_STATE_RESTORE_VM] = "restore-vm",
+    [RUN_STATE_WATCHDOG] = "watchdog", [RUN_STATE_GUEST_PANICKED] = "guest-panicked",
 };
 
 static const char *const cause_names[] = {
@@ -182,6 +184,23 @@ void request_exit(int status)
     trace_runstate_request("exit", cause_names[SHUTDOWN_DEBUG_EXIT]);
     __atomic_store_n(&exit_status, status, __ATOMIC_RELEASE);
     post(REQ_EXIT);
+}
+
+void request_panic(void)
+{
+    switch (opt_panic_action) {
+    case PANIC_SHUTDOWN:
+        request_shutdown(SHUTDOWN_GUEST);
+        break;
+    case PANIC_PAUSE:
+        request_stop(RUN_STATE_GUEST_PANICKED);
+        break;
+    case PANIC_EXIT_FAILURE:
+        request_exit(1);
+        break;
+    case PANIC_NONE:
+        break;
+    }
 }
 
 void request_suspend(void)

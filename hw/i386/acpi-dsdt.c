@@ -274,6 +274,32 @@ static void add_floppy(Aml *a, PcState *pc)
     aml_end(a);
 }
 
+/* Where a guest's kernel says that it has crashed, and two methods for those that cannot reach ports. */
+static void add_pvpanic(Aml *a, uint16_t port)
+{
+    static const AmlField byte[] = { { "PEPT", 8 } };
+
+    aml_device(a, "PEVT");
+    aml_name_string(a, "_HID", "QEMU0001");
+    aml_name_int(a, "_STA", STA_PRESENT);
+    aml_name(a, "_CRS");
+    aml_resource_template(a);
+    aml_res_io(a, port, port, 1, 1);
+    aml_end(a);
+    aml_region(a, "PEOR", AML_SYSTEM_IO, port, 1);
+    aml_field(a, "PEOR", AML_BYTE_ACC, byte, ARRAY_SIZE(byte));
+    aml_method(a, "RDPT", 0, true);
+    aml_op(a, AML_RETURN);
+    aml_path(a, "PEPT");
+    aml_end(a);
+    aml_method(a, "WRPT", 1, true);
+    aml_op(a, AML_STORE);
+    aml_arg(a, 0);
+    aml_path(a, "PEPT");
+    aml_end(a);
+    aml_end(a);
+}
+
 static void add_isa_bridge(Aml *a, PcState *pc)
 {
     static const AmlField pirq[] = { { "PRQ0", 8 }, { "PRQ1", 8 }, { "PRQ2", 8 }, { "PRQ3", 8 } };
@@ -295,6 +321,9 @@ static void add_isa_bridge(Aml *a, PcState *pc)
         if (pc->serial_mask & 1u << i) {
             add_isa_device(a, &isa_com[i]);
         }
+    }
+    if (pc->pvpanic_port) {
+        add_pvpanic(a, pc->pvpanic_port);
     }
     aml_end(a);
 }

@@ -311,7 +311,7 @@ static void end_boot_once(void *opaque)
 }
 
 /* Users' devices come after the board: the reset that starts the machine is the first moment when all are there. */
-static void describe_drives(void *opaque)
+static void describe_devices(void *opaque)
 {
     static bool done;
     PcState *pc = opaque;
@@ -320,6 +320,9 @@ static void describe_drives(void *opaque)
         done = true;
         set_boot_order(pc);
         cmos_set_disks(pc);
+        if (!pc->opts->no_acpi && pc->bus) {
+            acpi_build(pc);
+        }
     }
 }
 
@@ -329,16 +332,13 @@ bool pc_firmware_init(PcState *pc, Error **errp)
 {
     add_numbers(pc);
     add_e820(pc);
-    if (!pc->opts->no_acpi && pc->bus) {
-        acpi_build(pc);
-    }
     smbios_build(pc);
     if (!pc_load_kernel(pc, errp)) {
         return false;
     }
     add_boot_files(pc);
     pc_set_cmos(pc);
-    reset_handler_add(describe_drives, pc);
+    reset_handler_add(describe_devices, pc);
     if (pc->opts->boot_once) {
         reset_handler_add(end_boot_once, pc);
     }

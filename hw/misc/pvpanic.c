@@ -3,12 +3,10 @@
  * pvpanic: how a guest's kernel says that it has crashed. No real chip.
  *
  * One byte: reads give the events that are understood, writes report some of them. "pvpanic" is a port (505h),
- * "pvpanic-pci" a PCI function (1B36:0011) with the byte at the start of BAR 0.
- * Left out: an ACPI object for the port: drivers that look for it there do not find it.
+ * "pvpanic-pci" a PCI function (1B36:0011) with the byte at the start of BAR 0. Drivers find the port by ACPI: QEMU0001.
  */
 #include "qemu/osdep.h"
-#include "hw/isa/isa.h"
-#include "hw/pci/pci.h"
+#include "hw/i386/pc.h"
 #include "qemu/log.h"
 #include "sysemu/runstate.h"
 #include "trace/hw-misc.h"
@@ -24,7 +22,7 @@ static void report(uint8_t events)
         qemu_log_mask(LOG_GUEST_ERROR, "pvpanic: unknown event 0x%02x\n", events & ~EVENTS_ALL);
     }
     if (events & EVENT_PANICKED) {
-        request_shutdown(SHUTDOWN_GUEST);
+        request_panic();
     }
 }
 
@@ -58,12 +56,14 @@ static bool pvpanic_isa_realize(Device *dev, Error **errp)
 
     memory_region_init_io(&s->io, dev, &pvpanic_ops, &s->events, "pvpanic", 1);
     isa_map_port(dev, s->ioport, &s->io);
+    pc_state.pvpanic_port = s->ioport;
     return true;
 }
 
 static void pvpanic_isa_unrealize(Device *dev)
 {
     memory_region_del(&container_of(dev, PvpanicIsa, parent)->io);
+    pc_state.pvpanic_port = 0;
 }
 
 static const DeviceType pvpanic_isa_type = {

@@ -10,10 +10,10 @@
  */
 #include "qemu/osdep.h"
 #include "hw/pci/pci.h"
+#include "hw/watchdog/watchdog.h"
 #include "qemu/bitops.h"
 #include "qemu/log.h"
 #include "qemu/timer.h"
-#include "sysemu/runstate.h"
 #include "trace/hw-watchdog.h"
 
 #define PCI_CLOCK_HZ        33000000
@@ -76,7 +76,7 @@ static void stage_over(void *opaque)
     }
     if (!(load_le16(s->parent.config + CONFIG_REG) & CONFIG_NO_REBOOT)) {
         s->fired = true;
-        request_reset("watchdog");
+        watchdog_bite();
     }
     if (s->parent.config[LOCK_REG] & LOCK_FREE_RUN) {
         start(s, 0);

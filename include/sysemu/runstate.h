@@ -11,13 +11,18 @@
 typedef enum RunState {
     RUN_STATE_PRELAUNCH, RUN_STATE_RUNNING, RUN_STATE_PAUSED, RUN_STATE_SHUTDOWN, RUN_STATE_SUSPENDED,
     RUN_STATE_INTERNAL_ERROR,
-    RUN_STATE_RESTORE_VM        /* a snapshot was loaded in part: only a reset makes a machine of it again */
+    RUN_STATE_RESTORE_VM,       /* a snapshot was loaded in part: only a reset makes a machine of it again */
+    RUN_STATE_WATCHDOG, RUN_STATE_GUEST_PANICKED    /* stopped, because the user wants to look */
 } RunState;
 typedef enum ShutdownCause {
     SHUTDOWN_NONE, SHUTDOWN_GUEST, SHUTDOWN_HOST_SIGNAL, SHUTDOWN_QUIT, SHUTDOWN_GUEST_RESET, SHUTDOWN_DEBUG_EXIT
 } ShutdownCause;
 
 extern bool opt_no_reboot, opt_no_shutdown;
+
+/* When the guest says that it is dead. */
+typedef enum PanicAction { PANIC_SHUTDOWN, PANIC_PAUSE, PANIC_EXIT_FAILURE, PANIC_NONE } PanicAction;
+extern PanicAction opt_panic_action;
 
 RunState runstate_get(void);
 bool runstate_is_running(void);
@@ -33,6 +38,7 @@ void vm_stop(RunState s);   /* big lock held: vCPUs stand at a block boundary wh
 void request_reset(const char *why);                /* why: trace text; -no-reboot turns it into a shutdown */
 void request_shutdown(ShutdownCause cause);
 void request_exit(int status);                      /* isa-debug-exit: leave with this status */
+void request_panic(void);                           /* pvpanic: what opt_panic_action says */
 void request_suspend(void);                         /* S3 */
 void request_wakeup(void);                          /* leaves S3 through a reset; ignored in any other state */
 void request_stop(RunState s);                      /* vm_stop() for callers that are no IO thread */

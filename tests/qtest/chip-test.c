@@ -5,6 +5,7 @@
  */
 #include "qemu/osdep.h"
 #include "libqtest.h"
+#include "qmonitor.h"
 
 /* ---- 8259 -------------------------------------------------------------------------------------------------------- */
 
@@ -464,26 +465,74 @@ static void test_reset_by_port_92(void)
     check_reset("outb 0x92 1");
 }
 
+#define WATCHDOG    0xe2000000u
+
+/* Two stages of about a second each, in slot 5. */
+static void watchdog_start(QTest *q)
+{
+    qtest_pci_writel(q, 5 << 3, 0x10, WATCHDOG);
+    qtest_pci_writel(q, 5 << 3, 4, 2);
+    qtest_pci_writel(q, 5 << 3, 0x3c, 5);
+    for (unsigned timer = 0; timer < 2; timer++) {
+        qtest_writel(q, WATCHDOG + 0xc, 0x80);
+        qtest_writel(q, WATCHDOG + 0xc, 0x86);
+        qtest_writel(q, WATCHDOG + timer * 4, 1000);
+    }
+    qtest_pci_writel(q, 5 << 3, 0x68, 2);
+}
+
 static void test_watchdog_resets_the_machine(void)
 {
     QTest *q = qtest_start("-M pc -m 32 -device i6300esb,addr=5");
-    unsigned devfn = 5 << 3;
-    static const uint32_t base = 0xe2000000u;
 
-    qtest_pci_writel(q, devfn, 0x10, base);
-    qtest_pci_writel(q, devfn, 4, 2);
-    qtest_pci_writel(q, devfn, 0x3c, 5);
-    for (unsigned timer = 0; timer < 2; timer++) {
-        qtest_writel(q, base + 0xc, 0x80);
-        qtest_writel(q, base + 0xc, 0x86);
-        qtest_writel(q, base + timer * 4, 1000);        /* about a second each */
-    }
-    qtest_pci_writel(q, devfn, 0x68, 2);
+    watchdog_start(q);
     qtest_clock_step(q, 1500000000);
-    g_assert_cmphex(qtest_pci_readl(q, devfn, 0x3c) & 0xff, ==, 5);
+    g_assert_cmphex(qtest_pci_readl(q, 5 << 3, 0x3c) & 0xff, ==, 5);
     qtest_clock_step(q, 1000000000);
-    qtest_until(q, !(qtest_pci_readl(q, devfn, 0x3c) & 0xff));
+    qtest_until(q, !(qtest_pci_readl(q, 5 << 3, 0x3c) & 0xff));
     qtest_quit(q);
+}
+
+static void check_status(QMonitor *m, const char *wanted)
+{
+    g_autofree char *answer = qmonitor_ask(m, "info status");
+
+    g_assert_cmpstr(answer, ==, wanted);
+}
+
+static void test_watchdog_does_what_the_user_wants(void)
+{
+    QMonitor *m = qmonitor_place();
+    QTest *q = qtest_start("-M pc -m 32 -device i6300esb,addr=5 -action watchdog=pause " QMONITOR_ARGS,
+                           qmonitor_path(m));
+
+    qmonitor_connect(m);
+    check_status(m, "VM status: running\n");
+    watchdog_start(q);
+    qtest_clock_step(q, 2500000000);
+    g_assert_cmphex(qtest_pci_readl(q, 5 << 3, 0x3c) & 0xff, ==, 5);
+    check_status(m, "VM status: paused (watchdog)\n");
+    qtest_quit(q);
+    qmonitor_free(m);
+    q = qtest_start("-M pc -m 32 -device i6300esb,addr=5 -watchdog-action poweroff");
+    watchdog_start(q);
+    g_free(qtest_raw(q, "clock_step 2500000000"));
+    g_assert_cmpint(qtest_wait_exit(q), ==, 0);
+}
+
+static void test_panic_does_what_the_user_wants(void)
+{
+    QMonitor *m = qmonitor_place();
+    QTest *q = qtest_start("-M pc -m 32 -device pvpanic -action panic=pause " QMONITOR_ARGS, qmonitor_path(m));
+
+    qmonitor_connect(m);
+    qtest_outb(q, 0x505, 1);
+    check_status(m, "VM status: paused (guest-panicked)\n");
+    qtest_quit(q);
+    qmonitor_free(m);
+    q = qtest_start("-M pc -m 32 -device pvpanic -action panic=exit-failure");
+    g_free(qtest_raw(q, "outb 0x505 1"));
+    g_assert_cmpint(qtest_wait_exit(q), ==, 1);
 }
 
 int main(int argc, char **argv)
@@ -515,5 +564,7 @@ int main(int argc, char **argv)
     g_test_add_func("/reset/keyboard-controller", test_reset_by_keyboard_controller);
     g_test_add_func("/reset/port-92", test_reset_by_port_92);
     g_test_add_func("/watchdog/resets-the-machine", test_watchdog_resets_the_machine);
+    g_test_add_func("/watchdog/does-what-the-user-wants", test_watchdog_does_what_the_user_wants);
+    g_test_add_func("/pvpanic/does-what-the-user-wants", test_panic_does_what_the_user_wants);
     return g_test_run();
 }

@@ -140,7 +140,7 @@ static void test_what_needs_more_is_refused(void)
     check_refused("-smp 2", "invalid SMP CPUs 2");
 }
 
-/* ---- what firmware is told of a disk's geometry ------------------------------------------------------------------- */
+/* ---- what firmware is told of a disk's geometry ------------------------------------------------------------------ */
 
 static uint8_t translation(const char *props)
 {

@@ -31,6 +31,11 @@ void request_shutdown(ShutdownCause cause)
     shutdowns_requested++;
 }
 
+void request_panic(void)
+{
+    request_shutdown(SHUTDOWN_GUEST);
+}
+
 bool shutdown_requested(void)
 {
     return false;

@@ -190,6 +190,7 @@ static void test_iasl_reads_and_recompiles_the_dsdt(void)
     g_assert_cmpint(status, ==, 0);
     g_assert_nonnull(strstr(out, "0 Errors, 0 Warnings"));
     g_assert_nonnull(strstr(out, "LNKS"));
+    g_assert_nonnull(strstr(out, "QEMU0001"));
     for (unsigned i = 0; i < 3; i++) {
         static const char *const names[] = { "dsdt.aml", "dsdt.dsl", NULL };
         g_autofree char *file = names[i] ? g_build_filename(dir, names[i], NULL) : g_strdup(dir);
@@ -243,6 +244,7 @@ int main(int argc, char **argv)
     pc.serial_mask = 3;
     pc.has_fdc = pc.has_parallel = true;
     pc.floppy_type[0] = 4;
+    pc.pvpanic_port = 0x505;
     pc.fw_cfg = fw_cfg_create();
     acpi_build(&pc);
     g_test_add_func("/acpi/script", test_script_yields_valid_tables);

@@ -42,6 +42,7 @@ typedef struct PcState {
     PciDevice *i440fx, *piix3, *piix4_pm;
     struct IdeFunction *ide;
     const MachineOptions *opts;
+    uint16_t pvpanic_port;                  /* of the pvpanic device; 0: none */
     const char *boot_rom;                   /* fw_cfg file of -kernel's boot ROM: first in the boot order */
     uint8_t uuid[16];                       /* as typed, big endian fields */
     bool has_hpet, has_fdc, has_parallel;   /* what tables and CMOS tell the guest */
