@@ -230,10 +230,15 @@ static void check_overlaps(BlockCheck *c, GArray *pieces)
     }
 }
 
+/* Each step has a table entry of its own, unless tables are used twice: then the walk ends some time. */
+#define ENTRY_LEN   4
+#define STEPS_MORE  65536
+
 bool table_check(BlockNode *n, BlockCheck *c, unsigned fix, TableMapFn *map, Error **errp)
 {
     g_autoptr(GArray) pieces = g_array_new(FALSE, FALSE, sizeof(Piece));
-    uint64_t end = block_size(n);
+    uint64_t end = block_size(n), steps = block_size(n->file) / ENTRY_LEN + STEPS_MORE;
+    BlockNode *last = n->file;
 
     if (fix) {
         error_set(errp, "images of format '%s' can be checked, not repaired", n->drv->name);
@@ -241,7 +246,7 @@ bool table_check(BlockNode *n, BlockCheck *c, unsigned fix, TableMapFn *map, Err
     }
     for (uint64_t at = 0; at < end;) {
         TableExtent e = { .kind = TABLE_ZERO, .file = n->file };
-        int ret = map(n, at, &e);
+        int ret = steps-- ? map(n, at, &e) : -ELOOP;
 
         if (ret) {
             say(c, "ERROR: the table entry of offset %" PRIu64 " cannot be read: %s", at, strerror(-ret));
@@ -250,6 +255,8 @@ bool table_check(BlockNode *n, BlockCheck *c, unsigned fix, TableMapFn *map, Err
         }
         e.bytes = MIN(e.bytes, end - at);
         e.file = e.file ? e.file : n->file;
+        steps += e.file != last ? block_size(e.file) / ENTRY_LEN : 0;
+        last = e.file;
         if (e.kind == TABLE_DATA || e.kind == TABLE_PACKED) {
             check_piece(c, pieces, &e, at);
         }

@@ -781,7 +781,7 @@ void io_run_line(Io *io, const char *line)
         printf("command \"%s\" not found\n", (char *)args->pdata[0]);
         io->failed = 1;
     } else if (c->needs_file && !io->n) {
-        printf("no file open, try 'help open'\n");
+        fprintf(stderr, "no file open, try 'help open'\n");
         io->failed = 1;
     } else if (!count_fits(c, args->len - 2) || c->run(io, args->len - 1, (char **)args->pdata) < 0) {
         io->failed = 1;

@@ -22,7 +22,7 @@ static const char *const formats[] = { "qcow2", "qcow", "vdi", "vpc", "vmdk", "b
 
 static struct {
     uint8_t *data;
-    uint64_t size;
+    uint64_t size, high;        /* high: behind it all bytes are zero */
 } mem;
 
 static bool mem_open(BlockNode *n, const BlockOpenOptions *o, Error **errp)
@@ -37,6 +37,7 @@ static bool mem_grow(BlockNode *n, uint64_t size)
         return false;
     }
     mem.size = n->size = MAX(mem.size, size);
+    mem.high = MAX(mem.high, mem.size);
     return true;
 }
 
@@ -73,8 +74,9 @@ static bool mem_truncate(BlockNode *n, uint64_t size, BlockPrealloc prealloc, Er
         error_set(errp, "that large it shall not be");
         return false;
     }
-    memset(mem.data + MIN(size, mem.size), 0, FILE_MAX - MIN(size, mem.size));
+    memset(mem.data + MIN(size, mem.size), 0, mem.high - MIN(size, mem.size));
     mem.size = n->size = size;
+    mem.high = MAX(mem.high, size);
     return true;
 }
 
@@ -87,11 +89,12 @@ BLOCK_DRIVER(fuzz_driver)
 static void load(const uint8_t *data, size_t len)
 {
     if (!mem.data) {
-        mem.data = g_malloc(FILE_MAX);
+        mem.data = g_malloc0(FILE_MAX);
     }
     mem.size = MIN(len, FILE_MAX);
     memcpy(mem.data, data, mem.size);
-    memset(mem.data + mem.size, 0, FILE_MAX - mem.size);
+    memset(mem.data + mem.size, 0, MAX(mem.high, mem.size) - mem.size);
+    mem.high = mem.size;
 }
 
 /* ---- one input --------------------------------------------------------------------------------------------------- */
@@ -159,6 +162,21 @@ static void write_into(BlockNode *n)
     block_run_flush(n);
 }
 
+/* Made, applied, deleted: errors are fine. */
+static void use_snapshots(BlockNode *n)
+{
+    Error *err = NULL;
+
+    if (n->drv->snapshot_create) {
+        n->drv->snapshot_create(n, &(BlockSnapshot){ .name = (char *)"f" }, &err);
+        error_free(g_steal_pointer(&err));
+        n->drv->snapshot_apply(n, "1", &err);
+        error_free(g_steal_pointer(&err));
+        n->drv->snapshot_delete(n, "1", &err);
+        error_free(err);
+    }
+}
+
 static void open_and(const char *format, bool readonly, bool is_check)
 {
     BlockOpenOptions o = { .format = format, .readonly = readonly, .no_backing = true, .check = is_check,
@@ -178,6 +196,7 @@ static void open_and(const char *format, bool readonly, bool is_check)
         look_at(n);
         if (!readonly) {
             write_into(n);
+            use_snapshots(n);
         }
     }
     block_unref(n);
