@@ -61,6 +61,8 @@ const KeyDef drive_keys[] = {
     THROTTLE_KEYS("iops_wr", "iops-write", "writes a second"),
     { "iops_size", KEY_SIZE, .help = "a request of more bytes counts as several of this size" },
     { "throttling.iops-size", KEY_SIZE, .help = "the same as iops_size" },
+    { "throttling.group", KEY_STRING, .help = "drives of one group share the limits that were given last" },
+    { "group", KEY_STRING, .help = "the same as throttling.group" },
     { .name = NULL },
 };
 
@@ -72,6 +74,7 @@ static void drive_free(gpointer p)
     g_free(d->file);
     g_free(d->format);
     g_free(d->serial);
+    g_free(d->throttle_group);
     g_free(d);
 }
 
@@ -202,6 +205,8 @@ static bool read_throttle(DriveInfo *d, const KeyList *l, Error **errp)
         }
         *v = keylist_get_uint(l, k->plain, keylist_get_uint(l, k->dotted, 0));
     }
+    d->throttle_group = g_strdup(keylist_get(l, "throttling.group") ? keylist_get(l, "throttling.group") :
+                                 keylist_get(l, "group"));
     return throttle_check(&d->throttle, errp);
 }
 
@@ -334,7 +339,12 @@ static bool drive_open(DriveInfo *d, Error **errp)
         blk_insert(d->blk, node);
     }
     blk_set_on_error(d->blk, d->on_read_error, d->on_write_error);
-    blk_set_throttle(d->blk, &d->throttle);
+    if (d->throttle_group) {
+        blk_set_throttle_group(d->blk, d->throttle_group);
+    }
+    if (!d->throttle_group || throttle_is_on(&d->throttle)) {
+        blk_set_throttle(d->blk, &d->throttle);
+    }
     return true;
 }
 

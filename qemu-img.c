@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* qemu-img: the table of commands, from which --help and the manual page are made, and main(). */
+/* qemu-img: the tables of commands and parameters, from which --help and the manual page are made, and main(). */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "tools/img.h"
@@ -57,7 +57,7 @@ static const char intro[] =
     "\n"
     "Command syntax:\n";
 
-static const char *const params[][2] = {
+const char *const img_params[][2] = {
     { "filename", "a disk image: a path, json:{...}, or with --image-opts a list of options" },
     { "fmt", "the disk image format. It is guessed in most cases" },
     { "cache", "how the image is written: 'none', 'writeback' (default, except for convert), 'writethrough', "
@@ -84,9 +84,10 @@ static const char *const params[][2] = {
     { "-r", "check: 'leaks' repairs lost space, 'all' everything" },
     { "-U", "opens an image although another program uses it" },
     { "-s", "compare: different sizes or allocation count too" },
+    { NULL, NULL },
 };
 
-static void print_formats(FILE *f)
+void img_print_formats(FILE *f)
 {
     g_autofree const char **names = block_driver_names();
 
@@ -103,70 +104,11 @@ void img_print_help(void)
         printf("  %s %s\n", c->name, c->syntax);
     }
     printf("\nCommand parameters:\n");
-    for (unsigned i = 0; i < ARRAY_SIZE(params); i++) {
-        printf("  '%s' %s\n", params[i][0], params[i][1]);
+    for (unsigned i = 0; img_params[i][0]; i++) {
+        printf("  '%s' %s\n", img_params[i][0], img_params[i][1]);
     }
     printf("\nSupported formats:");
-    print_formats(stdout);
-}
-
-/* ---- manual page ------------------------------------------------------------------------------------------------- */
-
-static void troff(const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '-' || *text == '\\') {
-            putchar('\\');
-        }
-        putchar(*text == '\\' ? 'e' : *text);
-    }
-    putchar('\n');
-}
-
-static void print_format_options(void)
-{
-    g_autofree const char **names = block_driver_names();
-
-    for (unsigned i = 0; names[i]; i++) {
-        const BlockDriver *drv = block_driver_find(names[i]);
-
-        if (!drv->create || !drv->create_options) {
-            continue;
-        }
-        printf(".SS Options of %s\n", names[i]);
-        for (const BlockCreateOption *o = drv->create_options; o->name; o++) {
-            printf(".TP\n.B %s\n", o->name);
-            troff(o->help);
-        }
-    }
-}
-
-static void print_man(void)
-{
-    printf(".TH QEMU-IMG 1 \"\" \"qemu " QEMU_VERSION "\"\n.SH NAME\nqemu-img \\- disk image utility\n.SH SYNOPSIS\n"
-           ".B qemu-img\n[standard options] command [command options]\n.SH DESCRIPTION\nCreates, converts, checks and "
-           "changes disk images. Do not change an image that a running virtual machine uses; locks keep you from "
-           "it.\n.SH COMMANDS\n");
-    for (const ImgCommand *c = img_commands; c->name; c++) {
-        printf(".TP\n.B %s\n", c->name);
-        troff(c->syntax);
-        printf(".br\n");
-        troff(c->about);
-    }
-    printf(".SH PARAMETERS\n");
-    for (unsigned i = 0; i < ARRAY_SIZE(params); i++) {
-        printf(".TP\n.B ");
-        troff(params[i][0]);
-        troff(params[i][1]);
-    }
-    printf(".SH FORMATS\n");
-    print_formats(stdout);
-    for (const ImgCommand *c = img_commands; c->name; c++) {
-        if (g_str_equal(c->name, "create")) {
-            print_format_options();
-        }
-    }
-    printf(".SH EXIT STATUS\n0: success. 1: an error. check and compare have more, see there.\n");
+    img_print_formats(stdout);
 }
 
 /* ---- main -------------------------------------------------------------------------------------------------------- */
@@ -221,7 +163,7 @@ int main(int argc, char **argv)
             return 0;
         }
         if (g_str_equal(argv[i], "--help-man")) {
-            print_man();
+            img_print_man();
             return 0;
         }
         if ((g_str_equal(argv[i], "-T") || g_str_equal(argv[i], "--trace")) && i + 1 < argc) {

@@ -10,6 +10,16 @@ typedef struct BlkQueue {
     struct BlkRequest *first, **end;
 } BlkQueue;
 
+/* Drives that share limits: usually one. */
+typedef struct ThrottleGroup {
+    char *name;                 /* NULL: of this drive alone */
+    GPtrArray *members;         /* BlockBackend * */
+    Throttle throttle;
+    bool is_on;
+    unsigned turn;              /* which queue of which member is looked at next */
+    Timer timer;
+} ThrottleGroup;
+
 struct BlockBackend {
     char *name;
     BlockNode *node;
@@ -20,11 +30,8 @@ struct BlockBackend {
     BlkOnError on_read_error, on_write_error;
     struct BlkRequest *parked;  /* failed, to be tried again when the machine runs again */
     BlkStats stats;
-    Throttle throttle;
-    bool is_throttled;
+    ThrottleGroup *group;
     BlkQueue throttled[2];      /* reads, writes: counted as under way */
-    unsigned turn;              /* which of them is looked at next */
-    Timer throttle_timer;
     BlockBackend *next;
 };
 
@@ -37,7 +44,8 @@ typedef struct BlkRequest {
     struct BlkRequest *next;    /* parked, or throttled */
 } BlkRequest;
 
-static void throttle_run(void *opaque);
+static void group_join(BlockBackend *blk, const char *name);
+static void group_leave(BlockBackend *blk);
 
 static BlockBackend *backends;  /* in order of creation; big lock */
 static void (*stop_machine)(void);      /* set once, at start */
@@ -69,7 +77,7 @@ BlockBackend *blk_new(const char *name)
     b->write_cache = true;
     b->throttled[0].end = &b->throttled[0].first;
     b->throttled[1].end = &b->throttled[1].first;
-    timer_init(&b->throttle_timer, CLOCK_VM, throttle_run, b);
+    group_join(b, NULL);
     *end = b;
     return b;
 }
@@ -288,18 +296,21 @@ static void throttle_pop(BlkQueue *q)
     submit(r->blk->node, &r->op, blk_done, r);
 }
 
-/* All that may go now goes, one direction after the other; the timer comes back for the rest. */
+/* All that may go now goes, one direction of one drive after the other; the timer comes back for the rest. */
 static void throttle_run(void *opaque)
 {
-    BlockBackend *blk = opaque;
+    ThrottleGroup *g = opaque;
+    unsigned queues = g->members->len * 2;
     int64_t now = clock_get_ns(CLOCK_VM), next = INT64_MAX;
 
-    for (unsigned idle = 0; idle < 2; blk->turn ^= 1) {
-        BlkQueue *q = &blk->throttled[blk->turn];
-        int64_t wait = q->first && blk->is_throttled ? throttle_wait_ns(&blk->throttle, blk->turn, now) : 0;
+    for (unsigned idle = 0; idle < queues; g->turn++) {
+        bool is_write = g->turn % 2;
+        BlockBackend *blk = g_ptr_array_index(g->members, g->turn / 2 % g->members->len);
+        BlkQueue *q = &blk->throttled[is_write];
+        int64_t wait = q->first && g->is_on ? throttle_wait_ns(&g->throttle, is_write, now) : 0;
 
         if (q->first && !wait) {
-            throttle_account(&blk->throttle, blk->turn, q->first->op.bytes);
+            throttle_account(&g->throttle, is_write, q->first->op.bytes);
             throttle_pop(q);
             idle = 0;
         } else {
@@ -308,21 +319,73 @@ static void throttle_run(void *opaque)
         }
     }
     if (next < INT64_MAX) {
-        timer_arm(&blk->throttle_timer, now + next);
+        timer_arm(&g->timer, now + next);
+    }
+}
+
+static ThrottleGroup *find_group(const char *name)
+{
+    for (BlockBackend *b = backends; b; b = b->next) {
+        if (b->group && b->group->name && g_str_equal(b->group->name, name)) {
+            return b->group;
+        }
+    }
+    return NULL;
+}
+
+static void group_join(BlockBackend *blk, const char *name)
+{
+    ThrottleGroup *g = name ? find_group(name) : NULL;
+
+    if (!g) {
+        g = g_new0(ThrottleGroup, 1);
+        g->name = g_strdup(name);
+        g->members = g_ptr_array_new();
+        timer_init(&g->timer, CLOCK_VM, throttle_run, g);
+    }
+    g_ptr_array_add(g->members, blk);
+    blk->group = g;
+}
+
+/* Nothing of the drive waits there any more. */
+static void group_leave(BlockBackend *blk)
+{
+    ThrottleGroup *g = g_steal_pointer(&blk->group);
+
+    g_ptr_array_remove(g->members, blk);
+    if (!g->members->len) {
+        timer_disarm(&g->timer);
+        g_ptr_array_unref(g->members);
+        g_free(g->name);
+        g_free(g);
     }
 }
 
 void blk_set_throttle(BlockBackend *blk, const ThrottleConfig *cfg)
 {
-    blk->is_throttled = throttle_is_on(cfg);
-    throttle_set(&blk->throttle, cfg, clock_get_ns(CLOCK_VM));
-    timer_disarm(&blk->throttle_timer);
-    throttle_run(blk);
+    ThrottleGroup *g = blk->group;
+
+    g->is_on = throttle_is_on(cfg);
+    throttle_set(&g->throttle, cfg, clock_get_ns(CLOCK_VM));
+    timer_disarm(&g->timer);
+    throttle_run(g);
+}
+
+void blk_set_throttle_group(BlockBackend *blk, const char *name)
+{
+    assert(!blk->throttled[0].first && !blk->throttled[1].first);
+    group_leave(blk);
+    group_join(blk, name);
+}
+
+const char *blk_throttle_group(const BlockBackend *blk)
+{
+    return blk->group->name;
 }
 
 const ThrottleConfig *blk_throttle(const BlockBackend *blk)
 {
-    return &blk->throttle.cfg;
+    return &blk->group->throttle.cfg;
 }
 
 /* The clock may stand still: who waits for the end of all requests cannot wait for it. */
@@ -333,7 +396,6 @@ static void throttle_release(BlockBackend *blk)
             throttle_pop(&blk->throttled[i]);
         }
     }
-    timer_disarm(&blk->throttle_timer);
 }
 
 /* ---- submitting -------------------------------------------------------------------------------------------------- */
@@ -347,9 +409,9 @@ static void blk_submit(BlockBackend *blk, const BlockOp *op, BlockDone *cb, void
     blk->in_flight++;
     if (ret) {
         worker_complete(&r->refused, ret);
-    } else if (blk->is_throttled && (op->kind == BLOCK_READ || op->kind == BLOCK_WRITE)) {
+    } else if (blk->group->is_on && (op->kind == BLOCK_READ || op->kind == BLOCK_WRITE)) {
         throttle_queue(r);
-        throttle_run(blk);
+        throttle_run(blk->group);
     } else {
         submit(blk->node, op, blk_done, r);
     }
@@ -419,7 +481,7 @@ bool blk_try_readv(BlockBackend *blk, uint64_t offset, const struct iovec *iov, 
     BlockOp op = read_op(offset, iov, niov);
     bool done;
 
-    if (blk_check(blk, &op) || blk->is_throttled) {
+    if (blk_check(blk, &op) || blk->group->is_on) {
         return false;
     }
     blk->in_flight++;
@@ -505,7 +567,7 @@ void blk_close_all(void)
             b->parked = r->next;
             g_free(r);
         }
-        timer_disarm(&b->throttle_timer);
+        group_leave(b);
         block_unref(b->node);
         g_free(b->name);
         g_free(b);

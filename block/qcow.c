@@ -23,6 +23,9 @@ static int qcow_map(BlockNode *n, uint64_t offset, TableExtent *e)
               table_be64(n->file, l2 + (offset >> bits & ((1ull << q->l2_bits) - 1)) * 8, &entry);
     }
     e->bytes = cluster - in;
+    if (!ret && !l2) {
+        e->bytes = (cluster << q->l2_bits) - (offset & ((cluster << q->l2_bits) - 1));
+    }
     if (!entry) {
         e->kind = TABLE_BACKING;
     } else if (entry >> 63) {

@@ -373,6 +373,9 @@ static void print_throttle(Monitor *m, BlockBackend *blk)
             monitor_printf(m, " %s=%" PRIu64, k->plain, v);
         }
     }
+    if (blk_throttle_group(blk)) {
+        monitor_printf(m, " group=%s", blk_throttle_group(blk));
+    }
     monitor_puts(m, "\n");
 }
 

@@ -43,6 +43,9 @@ bool img_open_option(struct ImgOpen *o, int c);         /* true: c was one of th
 int img_usage(const char *fmt, ...) QEMU_PRINTF(1, 2);  /* reports and points to --help; 1 */
 bool img_parse_output(const char *text, bool *json);
 bool img_parse_size(const char *text, const char *what, uint64_t *out);
+extern const char *const img_params[][2];                  /* what parameters mean; NULL ends */
+void img_print_formats(FILE *f);                            /* a line with their names */
+void img_print_man(void);                                   /* img-man.c */
 void img_print_help(void);
 extern const ImgCommand img_commands[];
 

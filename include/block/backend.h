@@ -69,7 +69,10 @@ void blk_cancel_parked(void);
  * first out; whoever drains lets them all go at once. Flushes and discards do not wait. cfg has passed
  * throttle_check().
  */
-void blk_set_throttle(BlockBackend *blk, const ThrottleConfig *cfg);
+void blk_set_throttle(BlockBackend *blk, const ThrottleConfig *cfg);     /* of all drives of its group */
+/* Drives of one group share its limits and take turns. Nothing waits. NULL: alone, without limits; as new ones are. */
+void blk_set_throttle_group(BlockBackend *blk, const char *name);
+const char *blk_throttle_group(const BlockBackend *blk);                /* NULL: alone */
 const ThrottleConfig *blk_throttle(const BlockBackend *blk);
 
 void blk_readv(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov, BlockDone *cb, void *opaque);

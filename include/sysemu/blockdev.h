@@ -22,6 +22,7 @@ typedef struct DriveInfo {
     bool snapshot;              /* writes go to a temporary file */
     BlkOnError on_read_error, on_write_error;
     ThrottleConfig throttle;
+    char *throttle_group;       /* NULL: none */
     BlockBackend *blk;          /* after drives_open() */
 } DriveInfo;
 

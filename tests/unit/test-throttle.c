@@ -118,8 +118,11 @@ static unsigned n_done;
 
 static void done(void *opaque, int ret)
 {
+    unsigned *of_drive = opaque;
+
     g_assert_cmpint(ret, ==, 0);
     n_done++;
+    *of_drive += 1;
 }
 
 static void settle(void)
@@ -139,16 +142,23 @@ static BlockBackend *drive(const char *name, uint64_t iops)
     return blk;
 }
 
-static void submit(BlockBackend *blk, unsigned n)
+static void submit_counted(BlockBackend *blk, unsigned n, unsigned *of_drive)
 {
     static uint8_t buf[512];
     static struct iovec iov = { buf, sizeof(buf) };
 
     n_done = 0;
     for (unsigned i = 0; i < n; i++) {
-        (i % 2 ? blk_readv : blk_writev)(blk, 0, &iov, 1, done, NULL);
+        (i % 2 ? blk_readv : blk_writev)(blk, 0, &iov, 1, done, of_drive);
     }
     settle();
+}
+
+static void submit(BlockBackend *blk, unsigned n)
+{
+    static unsigned of_drive;
+
+    submit_counted(blk, n, &of_drive);
 }
 
 static void test_a_drive_answers_at_its_rate_of_virtual_time(void)
@@ -189,6 +199,40 @@ static void test_no_limit_any_more_lets_all_go(void)
     g_assert_cmpuint(n_done, ==, 8);
 }
 
+/* Two drives with ten requests a second together: each gets its share, whichever came first. */
+static void test_drives_of_a_group_share_its_limits_and_take_turns(void)
+{
+    BlockBackend *first = drive("first", 0), *second = drive("second", 0), *other = drive("other", 0);
+    ThrottleConfig cfg = { .limit[THROTTLE_IOPS_TOTAL].avg = 10 };
+    int64_t start = clock_get_ns(CLOCK_VM);
+    unsigned of_drive[2] = { 0 };
+
+    g_assert_null(blk_throttle_group(first));
+    blk_set_throttle_group(first, "g");
+    blk_set_throttle_group(second, "g");
+    g_assert_cmpstr(blk_throttle_group(second), ==, "g");
+    blk_set_throttle(first, &cfg);
+    g_assert_cmpuint(blk_throttle(second)->limit[THROTTLE_IOPS_TOTAL].avg, ==, 10);
+    g_assert_cmpuint(blk_throttle(other)->limit[THROTTLE_IOPS_TOTAL].avg, ==, 0);
+    submit_counted(first, 20, &of_drive[0]);
+    submit_counted(second, 20, &of_drive[1]);
+    g_assert_cmpuint(n_done, ==, 0);            /* the group's burst went to the first */
+    for (unsigned i = 1; i <= 10; i++) {
+        clock_vm_set(start + i * SECOND / 10 + 1000);
+        settle();
+    }
+    g_assert_cmpuint(n_done, ==, 10);
+    g_assert_cmpuint(of_drive[0], ==, 2 + 5);
+    g_assert_cmpuint(of_drive[1], ==, 5);
+    submit(other, 8);
+    g_assert_cmpuint(n_done, ==, 8);
+    blk_drain(first);
+    blk_drain(second);
+    blk_set_throttle_group(second, NULL);
+    submit(second, 8);
+    g_assert_cmpuint(n_done, ==, 8);
+}
+
 #define TEST(fn) g_test_add_func("/throttle/" #fn, fn)
 
 int main(int argc, char **argv)
@@ -205,5 +249,6 @@ int main(int argc, char **argv)
     TEST(test_a_drive_answers_at_its_rate_of_virtual_time);
     TEST(test_draining_does_not_wait_for_a_clock_that_stands);
     TEST(test_no_limit_any_more_lets_all_go);
+    TEST(test_drives_of_a_group_share_its_limits_and_take_turns);
     return g_test_run();
 }
