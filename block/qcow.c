@@ -16,8 +16,15 @@ static int qcow_map(BlockNode *n, uint64_t offset, TableExtent *e)
     Qcow *q = n->state;
     unsigned bits = q->cluster_bits;
     uint64_t cluster = 1ull << bits, in = offset & (cluster - 1), entry = 0, l2;
-    int ret = table_be64(n->file, q->l1_offset + (offset >> (bits + q->l2_bits)) * 8, &l2);
+    uint64_t l1_entry = q->l1_offset + (offset >> (bits + q->l2_bits)) * 8;
+    int ret;
 
+    if (l1_entry >= block_size(n->file)) {      /* nor have those that follow a table */
+        e->kind = TABLE_BACKING;
+        e->bytes = n->size - offset;
+        return 0;
+    }
+    ret = table_be64(n->file, l1_entry, &l2);
     if (!ret && l2) {
         ret = l2 > INT64_MAX / 2 ? -EIO :
               table_be64(n->file, l2 + (offset >> bits & ((1ull << q->l2_bits) - 1)) * 8, &entry);

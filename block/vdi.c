@@ -99,6 +99,10 @@ static bool vdi_open(BlockNode *n, const BlockOpenOptions *o, Error **errp)
                   n->size, (uint64_t)v->blocks * v->block_size);
         return false;
     }
+    if (v->map + v->blocks * 4ull > ROUND_UP(block_size(n->file), 512)) {
+        error_set(errp, "unsupported VDI image (the file ends before its block map does)");
+        return false;
+    }
     if (memcmp(h + 424, none, sizeof(none))) {
         error_set(errp, "unsupported VDI image (it stands on another one)");
         return false;

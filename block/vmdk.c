@@ -81,6 +81,10 @@ static int vmdk_map(BlockNode *n, uint64_t offset, TableExtent *e)
     in = at % x->grain;
     e->bytes = MIN(x->grain - in, x->end - offset);
     e->kind = TABLE_BACKING;
+    if (x->directory + grain / x->per_table * 4 >= block_size(x->file)) {
+        e->bytes = x->end - offset;             /* nor have those that follow a table */
+        return 0;
+    }
     ret = table_le32(x->file, x->directory + grain / x->per_table * 4, &table);
     if (!ret && table) {
         ret = table_le32(x->file, table * 512ull + grain % x->per_table * 4, &entry);

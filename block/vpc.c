@@ -139,7 +139,7 @@ static bool open_dynamic(BlockNode *n, Vpc *v, uint64_t at, Error **errp)
         error_set(errp, "Page table too small");
         return false;
     }
-    if (v->bat > INT64_MAX / 2) {
+    if (v->bat > INT64_MAX / 2 || v->bat + v->entries * 4ull > block_size(n->file)) {
         error_set(errp, "Invalid page table offset");
         return false;
     }

@@ -130,3 +130,23 @@ def test_a_corrupt_image_is_marked_and_repaired():
     assert "corrupt: true" in img("info", "bad.qcow2")
     out = io("bad.qcow2", "read -q 0 512", status=1)
     assert "cannot be opened read/write" in out, out
+
+
+CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
+FORMATS = ("qcow2", "qcow", "vdi", "vpc", "vmdk", "bochs")      # as test-image-fuzz.c numbers them
+
+
+def test_what_fuzzing_has_kept_does_no_harm():
+    """Inputs of make fuzz-image: a byte that chooses the format, then the image."""
+    names = sorted(os.listdir(CORPUS))
+    assert len(names) > 20, names
+    for name in names:
+        with open(os.path.join(CORPUS, name), "rb") as f:
+            data = f.read()
+        with open("input", "wb") as f:
+            f.write(data[1:])
+        fmt = FORMATS[data[0] % len(FORMATS)]
+        survives("input", fmt, write=True)
+        if fmt == "qcow2":
+            for args in (("-c", "f"), ("-a", "1"), ("-d", "f")):
+                img("snapshot", *args, "input", status=None, timeout=20)

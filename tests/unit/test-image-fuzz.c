@@ -2,8 +2,8 @@
 /*
  * Images that lie, in one process: opened, mapped, read, checked, repaired and written. The entry for libFuzzer is
  * LLVMFuzzerTestOneInput() (make fuzz-image, built with clang; corpus: a folder it is given); without it a seeded
- * runner cuts good images at every byte of their headers and changes bytes in them. An input that takes long is killed
- * by an alarm, one that takes much memory fails at the end.
+ * runner cuts good images at every byte of their headers, changes bytes in them and replays tests/block/corpus. An
+ * input that takes long is killed by an alarm, one that takes much memory fails at the end.
  */
 #include "qemu/osdep.h"
 #include <glib/gstdio.h>
@@ -405,6 +405,26 @@ static void test_changed_images_do_no_harm(void)
     g_rand_free(rand);
 }
 
+/* What libFuzzer has kept: tests/block/corpus. */
+static void test_inputs_of_the_corpus_do_no_harm(void)
+{
+    g_autofree char *folder = g_getenv("SRC") ? g_build_filename(g_getenv("SRC"), "tests/block/corpus", NULL) : NULL;
+    g_autoptr(GDir) dir = folder ? g_dir_open(folder, 0, NULL) : NULL;
+    const char *name;
+
+    if (!dir) {
+        g_test_skip("SRC does not name the source folder");
+        return;
+    }
+    while ((name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(folder, name, NULL), *data = NULL;
+        gsize len;
+
+        g_assert_true(g_file_get_contents(path, &data, &len, NULL));
+        LLVMFuzzerTestOneInput((uint8_t *)data, len);
+    }
+}
+
 static void test_memory_stays_bounded(void)
 {
     struct rusage use;
@@ -424,6 +444,7 @@ int main(int argc, char **argv)
     init();
     TEST(test_images_cut_anywhere_are_errors_or_images);
     TEST(test_changed_images_do_no_harm);
+    TEST(test_inputs_of_the_corpus_do_no_harm);
     TEST(test_memory_stays_bounded);
     return g_test_run();
 }
