@@ -11,39 +11,40 @@ typedef struct Paragraph {
 } Paragraph;
 
 static const Paragraph details[] = {
-    { "amend", "What a format can change is what -o help lists with -f. For qcow2: compat, lazy_refcounts, refcount_bits "
-      "and size. compat=0.10 writes zero clusters out, and is refused where snapshots have some." },
-    { "check", "Nothing is changed without -r. 'leaks' gives back clusters that count as used and are not; 'all' repairs "
-      "counts, flags and tables too, and clears the mark of a corrupt image. Make a copy first when the data "
+    { "amend", "What a format can change is what -o help lists with -f. For qcow2: compat, lazy_refcounts, "
+      "refcount_bits and size. compat=0.10 writes zero clusters out, and is refused where snapshots have some." },
+    { "check", "Nothing is changed without -r. 'leaks' gives back clusters that count as used and are not; 'all' "
+      "repairs counts, flags and tables too, and clears the mark of a corrupt image. Make a copy first when the data "
       "matters: what is repaired is consistent, not necessarily what it was. vmdk and vdi can be checked, not "
       "repaired; other formats have nothing to check." },
-    { "commit", "The file below becomes as large as the image when it is smaller. With -b everything down to that file is "
-      "written into it, and the image keeps its contents. The file below must not be used by another image that stands "
-      "on it: that one would change, too." },
-    { "convert", "Runs of zeros become holes (-S) and are never stored; images below the source are read as part of it "
-      "unless -B names one that the new image is to stand on. With -l a snapshot inside the source is copied. With -n "
-      "the target stays what it is and must be at least as large. --salvage writes zeros where the source cannot "
-      "be read. -c compresses clusters on all processors." },
-    { "create", "The size may be left out when there is a backing file. Give its format with -F: an image whose backing "
-      "format is guessed could be made to read something else by a guest that writes to it. Relative names are "
-      "relative to the image, not to the current folder." },
+    { "commit", "The file below becomes as large as the image when it is smaller. With -b everything down to that "
+      "file is written into it, and the image keeps its contents. The file below must not be used by another image "
+      "that stands on it: that one would change, too." },
+    { "convert", "Runs of zeros become holes (-S) and are never stored; images below the source are read as part of "
+      "it unless -B names one that the new image is to stand on. With -l a snapshot inside the source is copied. "
+      "With -n the target stays what it is and must be at least as large. --salvage writes zeros where the source "
+      "cannot be read. -c compresses clusters on all processors." },
+    { "create", "The size may be left out when there is a backing file. Give its format with -F: an image whose "
+      "backing format is guessed could be made to read something else by a guest that writes to it. Relative names "
+      "are relative to the image, not to the current folder." },
     { "dd", "bs is 512 unless it is said; count and skip are in blocks of that size." },
     { "info", "Takes no lock, so it can be used on an image that is in use; what it says may then be old. With "
       "--backing-chain the files below follow. 'disk size' is what the host has given to the file, holes do not "
       "count." },
-    { "map", "Human output has a line for each stretch of data that stands as it is in a file: where on the disk, how much, "
-      "where in the file, which file. JSON has a line for every stretch: 'depth' is 0 for the image and counts "
-      "the files below it; 'present': this layer says what is read; 'zero': it reads as zeros; 'data': it has its place; "
-      "'offset': where that place is in the file, when it is not compressed." },
-    { "measure", "'required size' is what a new file of that format will have for the data there is now, 'fully allocated "
-      "size' what it has when every byte of the disk is written." },
-    { "rebase", "Without -u both chains are read: what differs between them is written into the image first, and only "
-      "then the name changes, so it can be cut short and repeated. -u is for files that have moved." },
+    { "map", "Human output has a line for each stretch of data that stands as it is in a file: where on the disk, "
+      "how much, where in the file, which file. JSON has a line for every stretch: 'depth' is 0 for the image and "
+      "counts the files below it; 'present': this layer says what is read; 'zero': it reads as zeros; 'data': it has "
+      "its place; 'offset': where that place is in the file, when it is not compressed." },
+    { "measure", "'required size' is what a new file of that format will have for the data there is now, 'fully "
+      "allocated size' what it has when every byte of the disk is written." },
+    { "rebase", "Without -u both chains are read: what differs between them is written into the image first, and "
+      "only then the name changes, so it can be cut short and repeated. -u is for files that have moved." },
     { "resize", "Resize partitions and file systems in the guest before the disk shrinks, and after it has grown. "
       "--preallocation is for what is new: off, metadata (qcow2), falloc or full." },
-    { "snapshot", "-l lists, also what a running machine has saved; -c makes one, -a goes back to one (what was written "
-      "since is lost unless another snapshot has it), -d deletes one by its tag. They become valid at once: after a "
-      "power failure the image is as before or as after. A snapshot needs free space for tables, its deletion too." },
+    { "snapshot", "-l lists, also what a running machine has saved; -c makes one, -a goes back to one (what was "
+      "written since is lost unless another snapshot has it), -d deletes one by its tag. They become valid at once: "
+      "after a power failure the image is as before or as after. A snapshot needs free space for tables, its "
+      "deletion too." },
 };
 
 static const Paragraph sections[] = {
