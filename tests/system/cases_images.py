@@ -193,12 +193,12 @@ def test_debians_installer_of_32_bits_asks_in_text_mode(ctx):
 
 
 def has_dialog(path):
-    """Whether a picture has the installer's colours: blue around a grey box with a red line."""
+    """Whether a picture has the installer's colours: blue beside a grey box with a red line."""
     with open(path, 'rb') as f:
         head, rgb = f.read().split(b'\n255\n', 1)
-    lines = [rgb[at:at + 1280 * 3] for at in range(0, len(rgb), 1280 * 3)]
-    return head == b'P6\n1280 800' and all(line.startswith(BLUE * 16) for line in lines[32:768]) and \
-        sum(GREY * 64 in line for line in lines) > 600 and sum(RED * 64 in line for line in lines) in range(1, 40)
+    lines = [rgb[at:at + 1280 * 3] for at in range(0, len(rgb), 1280 * 3)][32:768]
+    return head == b'P6\n1280 800' and all(line.startswith(BLUE * 16) for line in lines) and \
+        sum(GREY * 64 in line for line in lines) > 600 and any(RED * 64 in line for line in lines)
 
 
 def test_debians_installer_asks_on_a_framebuffer(ctx):
