@@ -10,6 +10,7 @@
 #include "chardev/char.h"
 #include "exec/translate-all.h"
 #include "hw/i386/x86-board.h"
+#include "hw/nvram/fw_cfg.h"
 #include "hw/watchdog/watchdog.h"
 #include "hw/nvram/firmware.h"
 #include "monitor/monitor.h"
@@ -331,6 +332,18 @@ static bool opt_uuid(void *dest, const char *arg, Error **errp)
     return true;
 }
 
+static bool opt_fw_cfg(void *dest, const char *arg, Error **errp)
+{
+    g_autoptr(KeyList) l = keylist_parse(arg, "name", fw_cfg_keys, errp);
+
+    return l && fw_cfg_option(l, errp);
+}
+
+static bool opt_option_rom(void *dest, const char *arg, Error **errp)
+{
+    return fw_cfg_option_rom(arg, errp);
+}
+
 static bool opt_smbios(void *dest, const char *arg, Error **errp)
 {
     VmOptions *o = dest;
@@ -378,6 +391,8 @@ static const KeyDef boot_keys[] = {
     { "once", KEY_STRING, .help = "the order of the first boot only" },
     { "menu", KEY_BOOL, .help = "let the firmware ask where to boot from" },
     { "strict", KEY_BOOL, .help = "fail rather than boot from a device without a boot index" },
+    { "splash-time", KEY_UINT, .help = "how long the menu waits for a key, in ms" },
+    { "reboot-timeout", KEY_UINT, .help = "start anew so many ms after nothing could be booted (default: stay there)" },
     { .name = NULL },
 };
 
@@ -396,6 +411,19 @@ static bool boot_order_check(const char *order, Error **errp)
     return true;
 }
 
+/* Plus 1, so that 0 is "not given". */
+static bool boot_wait(const KeyList *l, const char *key, uint32_t *ms, Error **errp)
+{
+    uint64_t v = keylist_get_uint(l, key, UINT64_MAX);
+
+    if (v != UINT64_MAX && v > 0xffff) {
+        error_set(errp, "%s is at most 65535", key);
+        return false;
+    }
+    *ms = v == UINT64_MAX ? *ms : (uint32_t)v + 1;
+    return true;
+}
+
 static bool opt_boot(void *dest, const char *arg, Error **errp)
 {
     VmOptions *o = dest;
@@ -408,6 +436,10 @@ static bool opt_boot(void *dest, const char *arg, Error **errp)
     order = keylist_get(l, "order");
     once = keylist_get(l, "once");
     if ((order && !boot_order_check(order, errp)) || (once && !boot_order_check(once, errp))) {
+        return false;
+    }
+    if (!boot_wait(l, "splash-time", &o->board.splash_time, errp) ||
+        !boot_wait(l, "reboot-timeout", &o->board.reboot_timeout, errp)) {
         return false;
     }
     o->board.boot_order = order ? g_intern_string(order) : o->board.boot_order;
@@ -849,6 +881,9 @@ const OptionDef vm_option_table[] = {
     { "append", .arg = "TEXT", .help = "its command line", STRING(board.append) },
     { "bios", .arg = "FILE", .help = "firmware image (default: bios-256k.bin of the seabios package)",
       STRING(board.bios) },
+    { "option-rom", .arg = "FILE", .help = "an option ROM the firmware runs", FN(opt_option_rom) },
+    { "fw_cfg", .arg = "[name=]NAME,string=TEXT|file=FILE", .help = "a file for the guest's firmware or its system",
+      .keys = fw_cfg_keys, FN(opt_fw_cfg) },
     { "L", .arg = "FOLDER", .help = "look for firmware here first; 'help' prints where it is looked for",
       FN(opt_firmware_dir) },
     { "boot", .arg = "[order=]DRIVES[,...]", .help = "what the firmware boots from", .keys = boot_keys, FN(opt_boot) },
@@ -937,7 +972,7 @@ const OptionDef vm_option_table[] = {
     REFUSED("audiodev", "..."), REFUSED("qmp", "DEV"),
     REFUSED("qmp-pretty", "DEV"), REFUSED("gdb", "DEV"), REFUSED("s", NULL), REFUSED("enable-kvm", NULL),
     REFUSED("icount", "..."), REFUSED("daemonize", NULL),
-    REFUSED("fw_cfg", "..."), REFUSED("acpitable", "..."), REFUSED("option-rom", "FILE"),
+    REFUSED("acpitable", "..."),
     REFUSED("object", "..."), REFUSED("set", "..."), REFUSED("readconfig", "FILE"),
     REFUSED("numa", "..."), REFUSED("mem-path", "FILE"), REFUSED("mem-prealloc", NULL),
     REFUSED("seed", "NUMBER"), REFUSED("msg", "..."), REFUSED("tpmdev", "..."),

@@ -173,10 +173,15 @@ static void set_boot_order(PcState *pc)
 
 static void add_boot_files(PcState *pc)
 {
-    static const uint8_t forever[4] = { 0xff, 0xff, 0xff, 0xff };
+    uint8_t fail_wait[4], menu_wait[2];
 
     fw_cfg_add_file(pc->fw_cfg, "bootorder", "", 0);
-    fw_cfg_add_file(pc->fw_cfg, "etc/boot-fail-wait", forever, sizeof(forever));    /* nothing to boot: stay there */
+    store_le32(fail_wait, pc->opts->reboot_timeout ? pc->opts->reboot_timeout - 1 : UINT32_MAX);   /* for ever */
+    fw_cfg_add_file(pc->fw_cfg, "etc/boot-fail-wait", fail_wait, sizeof(fail_wait));
+    if (pc->opts->splash_time) {
+        store_le16(menu_wait, pc->opts->splash_time - 1);
+        fw_cfg_add_file(pc->fw_cfg, "etc/boot-menu-wait", menu_wait, sizeof(menu_wait));
+    }
 }
 
 /* ---- CMOS -------------------------------------------------------------------------------------------------------- */
@@ -218,8 +223,8 @@ static void cmos_set_equipment(PcState *pc)
 
 /*
  * Type 47, "user defined", and its parameters, for the two drives of the first channel. Translation, 2 bits for every
- * drive: what the user says (bios-chs-trans=), or none for what fits a BIOS call's 1024 cylinders, else "large" or, when
- * that does not reach the end, LBA.
+ * drive: what the user says (bios-chs-trans=), or none for what fits a BIOS call's 1024 cylinders, else "large" or,
+ * when that does not reach the end, LBA.
  */
 static void cmos_set_disk(PcState *pc, unsigned unit, const IdeDiskInfo *d)
 {
@@ -337,6 +342,7 @@ bool pc_firmware_init(PcState *pc, Error **errp)
         return false;
     }
     add_boot_files(pc);
+    fw_cfg_add_user_files(pc->fw_cfg);
     pc_set_cmos(pc);
     reset_handler_add(describe_devices, pc);
     if (pc->opts->boot_once) {

@@ -187,9 +187,9 @@ static bool check_ram_is_addressable(PcState *pc, Error **errp)
 }
 
 /*
- * The image ends at 4 GiB, where the CPU starts; its last 128 KiB are seen below 1 MiB as well. Firmware keeps variables
- * next to its code: behind PCI it moves to RAM first, by the host bridge's PAM; without, it runs from memory that can be
- * written, shadowed from the start as the later AT boards did.
+ * The image ends at 4 GiB, where the CPU starts; its last 128 KiB are seen below 1 MiB as well. Firmware keeps
+ * variables next to its code: behind PCI it moves to RAM first, by the host bridge's PAM; without, it runs from memory
+ * that can be written, shadowed from the start as on later AT boards.
  */
 static bool load_bios(PcState *pc, Error **errp)
 {

@@ -3,7 +3,8 @@
  * pvpanic: how a guest's kernel says that it has crashed. No real chip.
  *
  * One byte: reads give the events that are understood, writes report some of them. "pvpanic" is a port (505h),
- * "pvpanic-pci" a PCI function (1B36:0011) with the byte at the start of BAR 0. Drivers find the port by ACPI: QEMU0001.
+ * "pvpanic-pci" a PCI function (1B36:0011) with the byte at the start of BAR 0. Drivers find the port by ACPI, as
+ * QEMU0001.
  */
 #include "qemu/osdep.h"
 #include "hw/i386/pc.h"

@@ -294,6 +294,29 @@ static GByteArray *fw_cfg_file(QTest *q, const char *name)
     g_error("fw_cfg has no file %s", name);
 }
 
+static void check_file(QTest *q, const char *name, const void *want, size_t len)
+{
+    g_autoptr(GByteArray) got = fw_cfg_file(q, name);
+
+    g_assert_cmpmem(got->data, got->len, want, len);
+}
+
+static void test_fw_cfg_has_the_users_files(void)
+{
+    static const uint8_t rom[512] = { 0x55, 0xaa, 0x01 };
+    const char *path = qtest_temp_file(rom, sizeof(rom)), *text = qtest_temp_file("a file", 6);
+    g_autofree char *base = g_path_get_basename(path), *rom_name = g_strdup_printf("genroms/%s", base);
+    QTest *q = qtest_start("-M pc -m 8 -fw_cfg name=opt/org.a,string=hello -fw_cfg opt/org.b,file=%s -option-rom %s "
+                           "-boot splash-time=2000,reboot-timeout=5000", text, path);
+
+    check_file(q, "opt/org.a", "hello", 5);
+    check_file(q, "opt/org.b", "a file", 6);
+    check_file(q, rom_name, rom, sizeof(rom));
+    check_file(q, "etc/boot-menu-wait", "\xd0\x07", 2);
+    check_file(q, "etc/boot-fail-wait", "\x88\x13\0\0", 4);
+    qtest_quit(q);
+}
+
 /* String number n (1 is the first) of the first structure of a type; NULL: none. Caller frees. */
 static char *smbios_string(const GByteArray *t, uint8_t type, unsigned n)
 {
@@ -551,6 +574,7 @@ int main(int argc, char **argv)
     g_test_add_func("/i8042/interrupts-are-lines-1-and-12", test_i8042_interrupts_are_lines_1_and_12);
     g_test_add_func("/fw-cfg/has-signature-and-memory-size", test_fw_cfg_has_signature_and_memory_size);
     g_test_add_func("/fw-cfg/dma-reads-the-same", test_fw_cfg_dma_reads_the_same);
+    g_test_add_func("/fw-cfg/has-the-users-files", test_fw_cfg_has_the_users_files);
     g_test_add_func("/smbios/says-what-the-user-says", test_smbios_says_what_the_user_says);
     g_test_add_func("/vga/planes-latch-and-mask", test_vga_planes_latch_and_mask);
     g_test_add_func("/vga/dispi-has-its-id-and-a-framebuffer", test_vga_dispi_has_its_id_and_a_framebuffer);

@@ -15,6 +15,7 @@ typedef struct MachineOptions {     /* filled by the command line, read by the b
     Chardev *serial[4];
     Chardev *debugcon;
     const char *boot_order, *boot_once; bool boot_menu, boot_strict;
+    uint32_t reboot_timeout, splash_time;   /* ms, plus 1; 0: not given */
     int64_t rtc_base_offset_s;      /* guest RTC minus host clock at start */
     bool rtc_localtime;
     bool nographic, no_fd_bootchk, no_acpi, no_hpet, nodefaults;

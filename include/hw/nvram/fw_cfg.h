@@ -11,6 +11,7 @@
 #define HW_NVRAM_FW_CFG_H
 
 #include "hw/core/device.h"
+#include "qemu/option.h"
 
 enum FwCfgKey {
     FW_CFG_SIGNATURE = 0x00, FW_CFG_ID = 0x01, FW_CFG_UUID = 0x02, FW_CFG_RAM_SIZE = 0x03, FW_CFG_NOGRAPHIC = 0x04,
@@ -44,5 +45,11 @@ void fw_cfg_set_file(Device *dev, const char *name, const void *data, size_t len
 uint16_t fw_cfg_file_key(Device *dev, const char *name);
 uint64_t fw_cfg_item_len(Device *dev, uint16_t key);
 void fw_cfg_item_read(Device *dev, uint16_t key, uint64_t offset, void *buf, size_t len);
+
+/* -fw_cfg and -option-rom (fw_cfg-user.c): read and kept; false with an Error. Then what makes files of them. */
+extern const KeyDef fw_cfg_keys[];
+bool fw_cfg_option(const KeyList *l, Error **errp);
+bool fw_cfg_option_rom(const char *file, Error **errp);
+void fw_cfg_add_user_files(Device *fw);
 
 #endif
