@@ -6,6 +6,7 @@
 #include "hw/acpi/piix4.h"
 #include "hw/i386/pc.h"
 #include "hw/intc/apic.h"
+#include "hw/watchdog/watchdog.h"
 #include "qemu/log.h"
 #include "sysemu/runstate.h"
 #include "trace/trace.h"
@@ -47,6 +48,14 @@ void hmp_system_wakeup(Monitor *m, const Arg *a)
     } else {
         request_wakeup();
     }
+}
+
+void hmp_watchdog_action(Monitor *m, const Arg *a)
+{
+    Error *err = NULL;
+
+    watchdog_set_action(a[0].s, &err);
+    hmp_handle_error(m, err);
 }
 
 void hmp_quit(Monitor *m, const Arg *a)

@@ -92,6 +92,8 @@ const HmpCommand hmp_commands[] = {
     { "system_wakeup", .help = "wake a sleeping guest", .fn = hmp_system_wakeup },
     { "trace-event", .args = { { .kind = ARG_STRING, .complete = complete_trace_event }, ARG(ARG_STRING) },
       .params = "name on|off", .help = "switch trace events; name may have * and ?", .fn = hmp_trace_event },
+    { "watchdog_action", .args = { ARG(ARG_STRING) }, .params = "action",
+      .help = "what a watchdog does that is not fed, as -watchdog-action", .fn = hmp_watchdog_action },
     { "x", .args = { ARG(ARG_FORMAT), ARG(ARG_NUMBER) }, .params = "/fmt addr",
       .help = "show virtual memory; fmt is a count, one of o x d u i c, and a size of b h w g", .fn = hmp_x },
     { "xp", .args = { ARG(ARG_FORMAT), ARG(ARG_NUMBER) }, .params = "/fmt addr", .help = "show physical memory",

@@ -97,6 +97,7 @@ void hmp_cont(Monitor *m, const Arg *a);
 void hmp_system_reset(Monitor *m, const Arg *a);
 void hmp_system_powerdown(Monitor *m, const Arg *a);
 void hmp_system_wakeup(Monitor *m, const Arg *a);
+void hmp_watchdog_action(Monitor *m, const Arg *a);
 void hmp_quit(Monitor *m, const Arg *a);
 void hmp_nmi(Monitor *m, const Arg *a);
 void hmp_ringbuf_read(Monitor *m, const Arg *a);

@@ -535,6 +535,11 @@ static void test_watchdog_does_what_the_user_wants(void)
     qtest_clock_step(q, 2500000000);
     g_assert_cmphex(qtest_pci_readl(q, 5 << 3, 0x3c) & 0xff, ==, 5);
     check_status(m, "VM status: paused (watchdog)\n");
+    g_free(qmonitor_ask(m, "watchdog_action reset"));
+    g_free(qmonitor_ask(m, "cont"));
+    watchdog_start(q);
+    qtest_clock_step(q, 2500000000);
+    qtest_until(q, !(qtest_pci_readl(q, 5 << 3, 0x3c) & 0xff));
     qtest_quit(q);
     qmonitor_free(m);
     q = qtest_start("-M pc -m 32 -device i6300esb,addr=5 -watchdog-action poweroff");

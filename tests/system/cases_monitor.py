@@ -72,6 +72,7 @@ def test_mistakes_are_answered_with_the_texts_users_know(ctx):
             ('trace-event foo on', r'^unknown event "foo"$'),
             ('log foo', r'^Log items'),
             ('system_wakeup', r'^Error: Unable to wake up: guest is not in suspended state$'),
+            ('watchdog_action bark', r"^Error: Parameter 'watchdog' does not accept value 'bark'"),
             ('print "', r'invalid char'),
             ('logfile "x', r'unterminated string'),
             ('eject -z ide1-cd0', r'unsupported option -z'),
