@@ -223,6 +223,7 @@ void tb_buffer_clear(void)
     for (unsigned i = 0; i < n_regions; i++) {
         region_empty(&regions[i]);
     }
+    regions[current].since = g_get_monotonic_time();
 }
 
 TranslationBlock *tb_of_host_pc(uint64_t host_pc)
