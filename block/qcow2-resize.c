@@ -87,12 +87,33 @@ static int shrink(Qcow2 *q, uint64_t old, uint64_t size)
     return ret;
 }
 
+/* What a shrink that was cut short has left in the last table must not show. */
+static int drop_remains(Qcow2 *q, uint64_t old)
+{
+    uint64_t table_bytes = 1ull << qcow2_l1_bits(q), from = qcow2_align(q, old), to = ROUND_UP(from, table_bytes);
+
+    for (uint64_t at = from; at < to;) {
+        Qcow2Extent e;
+        int ret = qcow2_lookup(q, at, to - at, &e);
+
+        if (ret) {
+            return ret;
+        }
+        if (e.kind != QCOW2_UNALLOCATED) {
+            return drop_clusters(q, at, to);
+        }
+        at += e.bytes;
+    }
+    return 0;
+}
+
 static int grow(Qcow2 *q, uint64_t old, uint64_t size, BlockPrealloc prealloc, Error **errp)
 {
     BlockNode *below = q->n->backing;
     uint64_t tail_end = MIN(qcow2_align(q, old), size), zero_end = tail_end;
     int ret = qcow2_drop_behind(q, old);    /* the state of a machine that was never finished must not show */
 
+    ret = ret ? ret : drop_remains(q, old);
     ret = ret ? ret : qcow2_grow_l1(q, qcow2_l1_entries(q, size), true);
 
     if (below && block_size(below) > old) {

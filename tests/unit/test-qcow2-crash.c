@@ -680,6 +680,39 @@ static void test_a_forgotten_state_does_not_show_when_the_disk_grows(void)
     g_rand_free(r.rand);
 }
 
+/* A disk was to become smaller, the power failed, and later it grows again: what is new is zero. */
+static void test_what_a_shrink_that_was_cut_short_left_does_not_show(void)
+{
+    BlockOpenOptions o = { .format = "qcow2", .no_lock = true };
+    static uint8_t data[DISK];
+    unsigned smaller = 0;
+    GRand *rand = g_rand_new_with_seed(g_test_rand_int());
+    BlockNode *n, *after;
+    unsigned before;
+
+    load("cluster_size=4k");
+    n = block_open("memlog:0", &o, &error_abort);
+    memset(data, 7, sizeof(data));
+    g_assert_true(block_pwrite(n, 0, data, sizeof(data), &error_abort));
+    g_assert_cmpint(block_run_sync(n, &(BlockOp){ .kind = BLOCK_FLUSH }), ==, 0);
+    before = files[0].log->len;
+    g_assert_true(block_truncate(n, DISK / 4, PREALLOC_OFF, &error_abort));
+    for (unsigned at = before; at <= files[0].log->len; at++) {
+        fail_at(&files[0], at, rand, &files[1]);
+        after = block_open("memlog:1", &o, &error_abort);
+        if (block_size(after) == DISK / 4) {
+            smaller++;
+            g_assert_true(block_truncate(after, DISK, PREALLOC_OFF, &error_abort));
+            g_assert_true(block_pread(after, DISK / 4, data, DISK - DISK / 4, &error_abort));
+            g_assert_true(!data[0] && !memcmp(data, data + 1, DISK - DISK / 4 - 1));
+        }
+        block_unref(after);
+    }
+    g_assert_cmpuint(smaller, >, 1);
+    block_unref(n);
+    g_rand_free(rand);
+}
+
 /* ---- failing requests -------------------------------------------------------------------------------------------- */
 
 /* May fail: then what it would have written is as uncertain as after a power failure. */
@@ -814,6 +847,7 @@ int main(int argc, char **argv)
     TEST(test_a_power_failure_while_the_image_is_reshaped_loses_nothing);
     TEST(test_a_power_failure_while_states_are_saved_loses_nothing);
     TEST(test_a_full_disk_leaves_no_trace_of_the_state);
+    TEST(test_what_a_shrink_that_was_cut_short_left_does_not_show);
     TEST(test_a_forgotten_state_does_not_show_when_the_disk_grows);
     return g_test_run();
 }
