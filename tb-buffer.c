@@ -44,6 +44,9 @@ static bool buffer_map(size_t size, Error **errp)
     buffer_fd = memfd_create("translated-code", MFD_CLOEXEC);
     if (buffer_fd < 0 || ftruncate(buffer_fd, (off_t)size) < 0) {
         error_set_errno(errp, errno, "cannot allocate the code buffer of %zu MiB", (size_t)(size / MiB));
+        if (buffer_fd >= 0) {
+            close(buffer_fd);
+        }
         return false;
     }
     rw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, buffer_fd, 0);
@@ -64,8 +67,12 @@ bool tb_buffer_init(size_t size, size_t max, IrContext *ir, const TcgEnvLayout *
 
     region_size = ROUND_UP(size, START_REGIONS * (size_t)TARGET_PAGE_SIZE) / START_REGIONS;
     n_regions = (unsigned)MIN(MAX(max / region_size, START_REGIONS), MAX_REGIONS);
-    if (!buffer_map(n_regions * region_size, errp)) {
-        return false;
+    /* Where files may not be that large (ulimit -f), one that does not grow will do. */
+    if (n_regions == START_REGIONS || !buffer_map(n_regions * region_size, error_ignore)) {
+        n_regions = START_REGIONS;
+        if (!buffer_map(n_regions * region_size, errp)) {
+            return false;
+        }
     }
     thunks = tcg_backend_init(ir, layout, buffer_rw, buffer_rx, region_size);
     for (unsigned i = 0; i < n_regions; i++) {
