@@ -132,6 +132,7 @@ static void check_state_loads(Session *s)
 {
     const char *state = qtest_temp_file("", 0);
 
+    g_free(qmonitor_ask(s->monitor, "system_wakeup"));      /* a sleeping machine cannot be saved */
     g_free(qmonitor_ask(s->monitor, "stop"));
     g_free(qtest_ask(s->q, "vmstate_save %s", state));
     qtest_quit(s->q);

@@ -13,12 +13,12 @@ from build import Skip, packaged, run_tool
 from hmp import Hmp
 from vm import Failure
 
-COLUMNS, ROWS = 80, 25
+COLUMNS, ROWS = 80, 204        # consoles scroll by moving the screen's start through all of the memory
 GRUB = 'usr/lib/grub-rescue/grub-rescue-'
 
 
 def screen(ctx, hmp):
-    """The lines of the text screen, from B8000h."""
+    """The lines of text memory, B8000h to BFFFFh: the screen is somewhere in it."""
     path = os.path.join(ctx.tmp, 'screen')
     hmp.expect(f'pmemsave 0xb8000 {COLUMNS * ROWS * 2} {path}', r'\A\s*\Z')
     with open(path, 'rb') as f:
