@@ -30,6 +30,7 @@
 enum { REG_TIMER1 = 0x0, REG_TIMER2 = 0x4, REG_INTERRUPT = 0x8, REG_RELOAD = 0xc };
 #define RELOAD_RESTART      0x100u
 #define RELOAD_FIRED        0x200u
+#define MIN_STAGE_NS        (NANOSECONDS_PER_SECOND / 1000)     /* running free, shorter ones would never end */
 #define UNLOCK_FIRST        0x80u
 #define UNLOCK_SECOND       0x86u
 
@@ -52,7 +53,9 @@ static int64_t stage_ns(const Watchdog *s)
 {
     unsigned shift = load_le16(s->parent.config + CONFIG_REG) & CONFIG_1MHZ ? 5 : 15;
 
-    return muldiv64((uint64_t)s->preload[s->stage] << shift, NANOSECONDS_PER_SECOND, PCI_CLOCK_HZ);
+    int64_t ns = muldiv64((uint64_t)s->preload[s->stage] << shift, NANOSECONDS_PER_SECOND, PCI_CLOCK_HZ);
+
+    return MAX(ns, MIN_STAGE_NS);
 }
 
 static void start(Watchdog *s, unsigned stage)

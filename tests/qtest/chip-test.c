@@ -491,7 +491,7 @@ static void test_reset_by_port_92(void)
 #define WATCHDOG    0xe2000000u
 
 /* Two stages of about a second each, in slot 5. */
-static void watchdog_start(QTest *q)
+static void watchdog_start_with(QTest *q, uint32_t preload, uint8_t lock)
 {
     qtest_pci_writel(q, 5 << 3, 0x10, WATCHDOG);
     qtest_pci_writel(q, 5 << 3, 4, 2);
@@ -499,9 +499,25 @@ static void watchdog_start(QTest *q)
     for (unsigned timer = 0; timer < 2; timer++) {
         qtest_writel(q, WATCHDOG + 0xc, 0x80);
         qtest_writel(q, WATCHDOG + 0xc, 0x86);
-        qtest_writel(q, WATCHDOG + timer * 4, 1000);
+        qtest_writel(q, WATCHDOG + timer * 4, preload);
     }
-    qtest_pci_writel(q, 5 << 3, 0x68, 2);
+    qtest_pci_writel(q, 5 << 3, 0x68, lock);
+}
+
+static void watchdog_start(QTest *q)
+{
+    watchdog_start_with(q, 1000, 2);
+}
+
+/* Timers of no length, one after the other: time goes on all the same. */
+static void test_watchdog_without_time_runs_free(void)
+{
+    QTest *q = qtest_start("-M pc -m 32 -device i6300esb,addr=5 -watchdog-action none");
+
+    watchdog_start_with(q, 0, 2 | 4);
+    qtest_clock_step(q, 1000000000);
+    g_assert_cmphex(qtest_pci_readl(q, 5 << 3, 0x3c) & 0xff, ==, 5);
+    qtest_quit(q);
 }
 
 static void test_watchdog_resets_the_machine(void)
@@ -593,6 +609,7 @@ int main(int argc, char **argv)
     g_test_add_func("/reset/keyboard-controller", test_reset_by_keyboard_controller);
     g_test_add_func("/reset/port-92", test_reset_by_port_92);
     g_test_add_func("/watchdog/resets-the-machine", test_watchdog_resets_the_machine);
+    g_test_add_func("/watchdog/runs-free-without-time", test_watchdog_without_time_runs_free);
     g_test_add_func("/watchdog/does-what-the-user-wants", test_watchdog_does_what_the_user_wants);
     g_test_add_func("/pvpanic/does-what-the-user-wants", test_panic_does_what_the_user_wants);
     return g_test_run();
