@@ -33,7 +33,7 @@ static const struct {
     REG8("al", regs[R_EAX]), REG8("cl", regs[R_ECX]), REG8("dl", regs[R_EDX]), REG8("bl", regs[R_EBX]),
     REG64("r8", regs[8]), REG64("r9", regs[9]), REG64("r10", regs[10]), REG64("r11", regs[11]),
     REG64("r12", regs[12]), REG64("r13", regs[13]), REG64("r14", regs[14]), REG64("r15", regs[15]),
-    REG64("rip", eip), REG64("eip", eip), REG64("pc", eip),
+    REG64("rip", eip), REG64("eip", eip),
     SEG("es", R_ES), SEG("cs", R_CS), SEG("ss", R_SS), SEG("ds", R_DS), SEG("fs", R_FS), SEG("gs", R_GS),
     SEG("ldt", R_LDTR), SEG("tr", R_TR),
     REG64("gdt_base", gdt.base), REG64("idt_base", idt.base), REG64("k_gs_base", kernel_gs_base),
@@ -50,12 +50,22 @@ static uint64_t load_field(const CPUX86State *env, size_t offset, unsigned size)
                                                                       : *(const uint64_t *)(const void *)p;
 }
 
+/* The next instruction's linear address: what reads memory from here on, in real mode too. */
+static uint64_t linear_pc(CPUX86State *env)
+{
+    return cpu_code64(env) ? env->eip : (uint32_t)(env->segs[R_CS].base + env->eip);
+}
+
 bool cpu_inspect_register(CPUX86State *env, const char *name, uint64_t *value)
 {
     static const char *const flags[] = { "eflags", "rflags", "flags", NULL };
 
     if (g_strv_contains(flags, name)) {
         *value = cpu_compute_eflags(env);
+        return true;
+    }
+    if (!strcmp(name, "pc")) {
+        *value = linear_pc(env);
         return true;
     }
     for (size_t i = 0; i < ARRAY_SIZE(registers); i++) {

@@ -85,6 +85,7 @@ def test_memory_and_expressions_are_shown_as_users_know_them(ctx):
             ('xp /4xb 0xffff0', r'^00000000000ffff0: 0xea 0x5b 0xe0 0x00$'),
             ('xp /1i 0xffff0', r'^0x000ffff0:  ea 5b e0 00 f0           ljmpw    \$0xf000:\$0xe05b$'),
             ('x/1i 0xfffffff0', r'^0xfffffff0:  ea 5b e0 00 f0 '),
+            ('x/1i $pc', r'^0xfffffff0:  ea 5b e0 00 f0 '),
             ('x /2xg 0', r'^0000000000000000: 0x0{16} 0x0{16}$'),
             ('p 1+2*3', r'^0x7$'), ('p $eip', r'^0xfff0$'), ('print/d 0x10', r'^16$'), ('print/c 65', r"^'A'$"),
             ('print/o 8', r'^010$'), ('sum 0 16', r'^00000$'), ('gva2gpa 0', r'^gpa: 0$'),
