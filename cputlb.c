@@ -767,17 +767,11 @@ static uint64_t locked_ram(const Locked *l, void *p)
 
 static uint64_t locked_io(CPUX86State *env, const Locked *l, hwaddr phys)
 {
-    bool held = big_lock_held();
-    uint64_t old;
+    bool taken = big_lock_enter();
+    uint64_t old = io_load(env, phys, l->size);
 
-    if (!held) {
-        big_lock();
-    }
-    old = io_load(env, phys, l->size);
     io_store(env, phys, locked_result(l, old), l->size);
-    if (!held) {
-        big_unlock();
-    }
+    big_lock_leave(taken);
     return old;
 }
 

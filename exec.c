@@ -417,18 +417,7 @@ static void region_write(const MemoryRegion *mr, hwaddr addr, uint64_t val, unsi
 
 static bool lock_for(const MemoryRegion *mr)
 {
-    if (mr->ops->no_lock || big_lock_held()) {
-        return false;
-    }
-    big_lock();
-    return true;
-}
-
-static void unlock_if(bool locked)
-{
-    if (locked) {
-        big_unlock();
-    }
+    return !mr->ops->no_lock && big_lock_enter();
 }
 
 /*
@@ -465,7 +454,7 @@ uint64_t memory_section_read(const MemorySection *s, hwaddr offset_in_section, u
         n = region_chunk(s->mr, addr + done, size - done);
         val |= region_read(s->mr, addr + done, n) << (8 * done);
     }
-    unlock_if(locked);
+    big_lock_leave(locked);
     return val;
 }
 
@@ -495,7 +484,7 @@ void memory_section_write(const MemorySection *s, hwaddr offset_in_section, uint
         n = region_chunk(s->mr, addr + done, size - done);
         region_write(s->mr, addr + done, val >> (8 * done), n);
     }
-    unlock_if(locked);
+    big_lock_leave(locked);
 }
 
 /* ---- physical access -------------------------------------------------------------------------------------------- */
@@ -699,7 +688,7 @@ uint64_t port_in(uint32_t port, unsigned size)
             n = 1;
             val |= 0xffull << (8 * done);
         }
-        unlock_if(locked);
+        big_lock_leave(locked);
     }
     return val;
 }
@@ -715,7 +704,7 @@ void port_out(uint32_t port, uint64_t val, unsigned size)
             n = region_chunk(s.mr, s.offset, size - done);
             region_write(s.mr, s.offset, val >> (8 * done), n);
         }
-        unlock_if(locked);
+        big_lock_leave(locked);
     }
 }
 
@@ -734,7 +723,7 @@ size_t port_in_string(uint32_t port, unsigned size, void *buf, size_t count)
     if (string_resolve(port, size, &s, &locked) && s.mr->ops->read_string) {
         done = s.mr->ops->read_string(s.mr->opaque, s.offset, buf, size, count);
     }
-    unlock_if(locked);
+    big_lock_leave(locked);
     return done;
 }
 
@@ -747,6 +736,6 @@ size_t port_out_string(uint32_t port, unsigned size, const void *buf, size_t cou
     if (string_resolve(port, size, &s, &locked) && s.mr->ops->write_string) {
         done = s.mr->ops->write_string(s.mr->opaque, s.offset, buf, size, count);
     }
-    unlock_if(locked);
+    big_lock_leave(locked);
     return done;
 }

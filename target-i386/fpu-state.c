@@ -49,19 +49,6 @@ static uint32_t mode_changed(CPUX86State *env)
     return old != env->jit.mode_key;
 }
 
-static void set_ferr(bool level)
-{
-    bool held = big_lock_held();
-
-    if (!held) {
-        big_lock();
-    }
-    x86_board_ferr(level);
-    if (!held) {
-        big_unlock();
-    }
-}
-
 /* ES and B follow from flags and masks. */
 static void update_summary(CPUX86State *env)
 {
@@ -71,7 +58,7 @@ static void update_summary(CPUX86State *env)
     if (env->fpus & ~env->fpuc & FPUS_EXC) {
         env->fpus |= FPUS_ES | FPUS_B;
     } else if (was && !(env->cr0 & CR0_NE)) {
-        set_ferr(false);
+        x86_board_ferr(false);
     }
 }
 
@@ -246,7 +233,7 @@ void helper_fpu_wait(CPUX86State *env)
     if (env->cr0 & CR0_NE) {
         raise_exception(env, EXC_MF);
     }
-    set_ferr(true);
+    x86_board_ferr(true);
 }
 
 uint32_t helper_fninit(CPUX86State *env)

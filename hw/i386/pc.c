@@ -95,15 +95,10 @@ static const MemoryRegionOps fpu_port_ops = {
 
 void x86_board_ferr(bool level)
 {
-    bool locked = big_lock_held();
+    bool taken = big_lock_enter();
 
-    if (!locked) {
-        big_lock();
-    }
     irq_set(isa_irq(FPU_IRQ), level);
-    if (!locked) {
-        big_unlock();
-    }
+    big_lock_leave(taken);
 }
 
 static void create_fpu_port(void)

@@ -46,6 +46,27 @@ void bh_free(Bh *bh);
 void big_lock(void);
 void big_unlock(void);
 bool big_lock_held(void);
+
+/*
+ * For what is called with the big lock and without it: takes the lock unless this thread has it. Returns what
+ * big_lock_leave() wants to know.
+ */
+static inline bool big_lock_enter(void)
+{
+    bool taken = !big_lock_held();
+
+    if (taken) {
+        big_lock();
+    }
+    return taken;
+}
+
+static inline void big_lock_leave(bool taken)
+{
+    if (taken) {
+        big_unlock();
+    }
+}
 bool in_io_thread(void);    /* the thread that called main_loop_init() */
 
 #endif

@@ -57,7 +57,7 @@ Device *i8259_create(Irq parent_intr);      /* both chips, ports 20/21, A0/A1, E
 int i8259_ack(Device *pic);                 /* INTA cycle: vector */
 bool i8259_output(Device *pic);             /* INTR level of the master */
 /* hw/intc/ioapic.c: irq_in 0..23 */
-/* hw/intc/apic.c */
+/* hw/intc/apic*.c */
 void apic_deliver_msi(uint64_t addr, uint32_t data);
 void apic_deliver(uint8_t dest, bool logical, uint8_t delivery_mode, uint8_t vector, bool level_trigger);
 void apic_pic_output(int level);            /* the 8259's INTR wire to LINT0 of the BSP */

@@ -3,9 +3,10 @@
  * Interrupt messages between IO-APIC, local APICs and MSI. What the board and the CPU call is in hw/i386/pc.h and
  * hw/i386/x86-board.h; this adds the words both controllers share.
  *
- * Locking: every function of hw/intc/apic.c takes the lock of the one APIC it touches and may be called with or without
- * the big lock, from any thread; never two APIC locks at once. Order: big lock, APIC lock, vCPU work lock, timer lock.
- * Only apic_pic_output() needs the big lock; x86_board_ack_interrupt() takes it by itself when it must ask the 8259s.
+ * Locking: every function of hw/intc/apic*.c takes the lock of the one APIC it touches and may be called with or
+ * without the big lock, from any thread; never two APIC locks at once. Order: big lock, APIC lock, vCPU work lock,
+ * timer lock. Only apic_pic_output() needs the big lock; x86_board_ack_interrupt() takes it by itself when it must ask
+ * the 8259s.
  */
 #ifndef HW_INTC_APIC_H
 #define HW_INTC_APIC_H
