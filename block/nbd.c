@@ -1,243 +1,177 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * nbd: an export of a network block device server, as its client. Follows the NBD project's doc/proto.md: fixed
- * newstyle negotiation (NBD_OPT_GO, else NBD_OPT_EXPORT_NAME), simple replies.
+ * nbd: an export of a network block device server, as its client. Follows the NBD project's doc/proto.md, "Transmission
+ * phase": simple and structured replies, NBD_CMD_BLOCK_STATUS of base:allocation.
  *
- *   nbd://HOST[:PORT]/[EXPORT]      nbd:HOST:PORT[:exportname=EXPORT]       server.host=, server.port=, export=
- *   nbd+unix:///[EXPORT]?socket=PATH    nbd:unix:PATH[:exportname=EXPORT]   server.path=, export=
+ * Each request is a coroutine; any number of them is under way. They send one after the other. Of those that wait for
+ * an answer one reads, for all: it fills the memory of whoever an answer is for and enters its coroutine; when it has
+ * its own answer the next one reads.
  *
- * One request is under way at a time, in a worker thread; a server that does not answer keeps its requests waiting and
- * nothing else. After a broken connection or a reply that makes no sense every request fails with EIO.
- * Left out: TLS, structured replies, connecting again.
+ *   co_request ─► co_exchange ─► co_send ──► waits ──► somebody reads? ── yes: co_yield() until answered
+ *        ▲                                                   │ no: co_read_reply() until answered
+ *        └── connection lost ─► co_connect_again ◄───────────┘
+ *
+ * A reply that makes no sense is the end of its connection. Requests then connect again, for reconnect-delay= seconds
+ * (default 0: each fails at once, and one a second tries a new connection).
+ * Left out: TLS, several connections to one server.
  */
 #include "qemu/osdep.h"
-#include <netdb.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include "block/block.h"
+#include "nbd.h"
 #include "qemu/bitops.h"
+#include "qemu/coroutine.h"
+#include "qemu/main-loop.h"
+#include "qemu/timer.h"
+#include "qemu/worker.h"
+#include "trace/root.h"
 
-#define PORT_DEFAULT    "10809"
-#define NAME_MAX_LEN    4096u
-#define REPLY_MAX       (64 * KiB)
-#define REPLIES_MAX     64
-#define REQUEST_MAX     (32 * MiB)      /* what every server takes */
-#define OPT_MAGIC       0x49484156454F5054ull   /* IHAVEOPT */
-#define REPLY_MAGIC     0x0003e889045565a9ull
+#define PATIENCE_NS         (30 * NANOSECONDS_PER_SECOND)   /* to connect and negotiate */
+#define RETRY_NS            NANOSECONDS_PER_SECOND
+#define DELAY_MAX_S         (24 * 60 * 60)
+#define ADVICE_MAX          (1024 * MiB)    /* of requests without data */
+#define CHUNK_MAX           (64 * KiB)      /* of what a reply says that is no data */
+#define REQUEST_MAGIC       0x25609513u
+#define SIMPLE_MAGIC        0x67446698u
+#define STRUCTURED_MAGIC    0x668e33efu
 
-enum { OPT_EXPORT_NAME = 1, OPT_GO = 7, REP_ACK = 1, REP_INFO = 3, INFO_EXPORT = 0, INFO_BLOCK_SIZE = 3 };
-enum { CMD_READ, CMD_WRITE, CMD_DISC, CMD_FLUSH, CMD_TRIM, CMD_WRITE_ZEROES = 6 };
-#define REP_ERROR       (1u << 31)
-#define REP_ERR_UNSUP   (REP_ERROR | 1)
-#define HAS_READ_ONLY   (1u << 1)
-#define HAS_FLUSH       (1u << 2)
-#define HAS_FUA         (1u << 3)
-#define HAS_TRIM        (1u << 5)
-#define HAS_ZEROES      (1u << 6)
+enum { CMD_READ, CMD_WRITE, CMD_DISC, CMD_FLUSH, CMD_TRIM, CMD_WRITE_ZEROES = 6, CMD_BLOCK_STATUS };
 #define CMD_FUA         (1u << 0)
 #define CMD_NO_HOLE     (1u << 1)
+#define CMD_REQ_ONE     (1u << 3)
+#define CMD_FAST_ZERO   (1u << 4)
+enum { CHUNK_NONE = 0, CHUNK_DATA = 1, CHUNK_HOLE = 2, CHUNK_STATUS = 5 };
+#define CHUNK_ERROR     (1u << 15)
+#define CHUNK_DONE      (1u << 0)       /* flag: the last of its reply */
+#define STATE_HOLE      (1u << 0)
+#define STATE_ZERO      (1u << 1)
 
-typedef struct Nbd {
-    int fd;
-    uint16_t flags;             /* of the export */
-    uint32_t min_block;         /* requests are multiples of it */
-    pthread_mutex_t lock;       /* guards what follows: a request and its reply */
+typedef struct NbdRequest {
+    uint16_t command, flags;
+    uint64_t offset;            /* of the export */
+    uint32_t bytes;
+    const struct iovec *iov;    /* of READ and WRITE, from byte skip on */
+    int niov;
+    uint64_t skip;
     uint64_t handle;
-    bool broken;
+    Coroutine *co;              /* waits while somebody else reads; else NULL */
+    bool answered;
+    int ret;                    /* valid then: 0 or -errno */
+    uint32_t covered;           /* bytes of a READ that chunks have brought */
+    bool out_of_order;          /* chunks came so; what they leave out is zeroed */
+    uint32_t state_len, state;  /* what BLOCK_STATUS was answered with; 0: nothing yet */
+    struct NbdRequest *next;
+} NbdRequest;
+
+/* IO thread. */
+typedef struct Nbd {
+    NbdAddress address;
+    NbdExport e;
+    int fd;
+    bool broken;                /* the connection is of no use any more */
+    int64_t delay_ns;           /* reconnect-delay= */
+    int64_t lost_ns, retry_ns;  /* when it broke; not before this do we try again */
+    uint64_t handle;
+    NbdRequest *requests;       /* sent, or on their way */
+    CoMutex sending, connecting;
+    bool has_reader;
+    Coroutine *reading, *writing;   /* wait for the socket */
+    CoQueue idle;               /* wait until there are no requests */
 } Nbd;
 
-/* ---- bytes ------------------------------------------------------------------------------------------------------- */
+/* ---- the socket -------------------------------------------------------------------------------------------------- */
 
-/* All of it to or from the socket; false when the other side is gone. */
-static bool move_all(int fd, void *buf, size_t len, bool out)
+static void watch_socket(Nbd *s);
+
+static void resume(Nbd *s, Coroutine **who)
 {
-    for (uint8_t *p = buf; len;) {
-        ssize_t done = out ? send(fd, p, len, MSG_NOSIGNAL) : recv(fd, p, len, 0);
+    Coroutine *co = g_steal_pointer(who);
 
+    watch_socket(s);
+    co_enter(co);
+}
+
+static void socket_readable(void *opaque)
+{
+    Nbd *s = opaque;
+
+    resume(s, &s->reading);
+}
+
+static void socket_writable(void *opaque)
+{
+    Nbd *s = opaque;
+
+    resume(s, &s->writing);
+}
+
+static void watch_socket(Nbd *s)
+{
+    fd_set_handler(s->fd, NULL, s->reading ? socket_readable : NULL, s->writing ? socket_writable : NULL, s);
+}
+
+static void co_wait_socket(Nbd *s, Coroutine **who)
+{
+    *who = co_self();
+    watch_socket(s);
+    co_yield();
+}
+
+/* All of these bytes of the list to or from the socket; false when the other side is gone. */
+static bool co_move(Nbd *s, const struct iovec *iov, int niov, uint64_t skip, size_t len, bool out)
+{
+    g_autofree struct iovec *parts = g_new(struct iovec, niov);
+
+    while (len) {
+        struct msghdr msg = { .msg_iov = parts };
+        ssize_t done;
+
+        msg.msg_iovlen = MIN(iov_slice(parts, iov, niov, skip, len), IOV_MAX);
+        done = s->broken ? 0 : out ? sendmsg(s->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) :
+               recvmsg(s->fd, &msg, MSG_DONTWAIT);
         if (done < 0 && errno == EINTR) {
+            continue;
+        }
+        if (done < 0 && errno == EAGAIN) {
+            co_wait_socket(s, out ? &s->writing : &s->reading);
             continue;
         }
         if (done <= 0) {
             return false;
         }
-        p += done;
+        skip += done;
         len -= done;
     }
     return true;
 }
 
-static bool send_all(int fd, const void *buf, size_t len)
+static bool co_receive(Nbd *s, void *buf, size_t len)
 {
-    return move_all(fd, (void *)buf, len, true);
+    return co_move(s, &(struct iovec){ buf, len }, 1, 0, len, false);
 }
 
-static bool recv_all(int fd, void *buf, size_t len)
+/* A request's head and its data go in one packet where they fit. */
+static bool co_send(Nbd *s, const NbdRequest *r)
 {
-    return move_all(fd, buf, len, false);
+    bool has_data = r->command == CMD_WRITE;
+    g_autofree struct iovec *all = g_new(struct iovec, r->niov + 1);
+    uint8_t head[28];
+    int n = 1;
+
+    store_be32(head, REQUEST_MAGIC);
+    store_be16(head + 4, r->flags);
+    store_be16(head + 6, r->command);
+    store_be64(head + 8, r->handle);
+    store_be64(head + 16, r->offset);
+    store_be32(head + 24, r->bytes);
+    all[0] = (struct iovec){ head, sizeof(head) };
+    if (has_data) {
+        n += iov_slice(all + 1, r->iov, r->niov, r->skip, r->bytes);
+    }
+    return co_move(s, all, n, 0, sizeof(head) + (has_data ? r->bytes : 0), true);
 }
 
-static bool greet(int fd, void *buf, size_t len, Error **errp)
-{
-    if (!recv_all(fd, buf, len)) {
-        error_set(errp, "the NBD server has closed the connection during negotiation");
-        return false;
-    }
-    return true;
-}
-
-/* ---- negotiation ------------------------------------------------------------------------------------------------- */
-
-static bool send_option(int fd, uint32_t option, const void *data, uint32_t len, Error **errp)
-{
-    uint8_t head[16];
-
-    store_be64(head, OPT_MAGIC);
-    store_be32(head + 8, option);
-    store_be32(head + 12, len);
-    if (!send_all(fd, head, sizeof(head)) || !send_all(fd, data, len)) {
-        error_set(errp, "the NBD server has closed the connection during negotiation");
-        return false;
-    }
-    return true;
-}
-
-/* What an NBD_REP_INFO tells; unknown ones are skipped. */
-static void note_info(BlockNode *n, Nbd *s, const uint8_t *data, uint32_t len, bool *has_export)
-{
-    if (len >= 12 && load_be16(data) == INFO_EXPORT) {
-        n->size = load_be64(data + 2);
-        s->flags = load_be16(data + 10);
-        *has_export = true;
-    } else if (len >= 14 && load_be16(data) == INFO_BLOCK_SIZE) {
-        s->min_block = load_be32(data + 2);
-    }
-}
-
-/* Replies to NBD_OPT_GO until the last. *known: the server has this option. */
-static bool take_replies(BlockNode *n, Nbd *s, const char *name, bool *known, Error **errp)
-{
-    g_autofree uint8_t *data = g_malloc(REPLY_MAX + 1);
-    bool has_export = false;
-
-    for (unsigned i = 0; i < REPLIES_MAX; i++) {
-        uint8_t head[20];
-        uint32_t type, len;
-
-        if (!greet(s->fd, head, sizeof(head), errp)) {
-            return false;
-        }
-        type = load_be32(head + 12);
-        len = load_be32(head + 16);
-        if (load_be64(head) != REPLY_MAGIC || load_be32(head + 8) != OPT_GO || len > REPLY_MAX) {
-            error_set(errp, "the NBD server's answer makes no sense");
-            return false;
-        }
-        if (!greet(s->fd, data, len, errp)) {
-            return false;
-        }
-        data[len] = 0;
-        if (type == REP_ACK && has_export) {
-            return true;
-        }
-        if (type == REP_ERR_UNSUP) {
-            *known = false;
-            return true;
-        }
-        if (type & REP_ERROR || type == REP_ACK) {
-            g_autofree char *text = g_utf8_make_valid((const char *)data, -1);
-
-            error_set(errp, "the NBD server refuses export '%s'%s%s", name, *text ? ": " : "",
-                      g_strdelimit(text, "\n\r", ' '));
-            return false;
-        }
-        note_info(n, s, data, len, &has_export);
-    }
-    error_set(errp, "the NBD server's answer does not end");
-    return false;
-}
-
-static bool ask_go(BlockNode *n, Nbd *s, const char *name, bool *known, Error **errp)
-{
-    g_autoptr(GByteArray) data = g_byte_array_new();
-    uint8_t len[4], infos[4];
-
-    store_be32(len, strlen(name));
-    store_be16(infos, 1);
-    store_be16(infos + 2, INFO_BLOCK_SIZE);
-    g_byte_array_append(data, len, sizeof(len));
-    g_byte_array_append(data, (const uint8_t *)name, strlen(name));
-    g_byte_array_append(data, infos, sizeof(infos));
-    return send_option(s->fd, OPT_GO, data->data, data->len, errp) && take_replies(n, s, name, known, errp);
-}
-
-/* Size and flags, and zeros that servers of old send behind them. */
-static bool take_export(BlockNode *n, Nbd *s, size_t zeros, Error **errp)
-{
-    uint8_t buf[10 + 126];
-
-    if (!greet(s->fd, buf, 10 + zeros, errp)) {
-        return false;
-    }
-    n->size = load_be64(buf);
-    s->flags = load_be16(buf + 8);
-    return true;
-}
-
-static bool negotiate(BlockNode *n, Nbd *s, const char *name, Error **errp)
-{
-    uint8_t hello[18], flags[4];
-    bool known = true, no_zeroes;
-
-    if (!greet(s->fd, hello, 16, errp)) {
-        return false;
-    }
-    if (memcmp(hello, "NBDMAGIC", 8) || load_be64(hello + 8) != OPT_MAGIC) {
-        error_set(errp, "the server does not speak NBD's newstyle negotiation");
-        return false;
-    }
-    if (!greet(s->fd, hello + 16, 2, errp)) {
-        return false;
-    }
-    no_zeroes = load_be16(hello + 16) & 2;
-    store_be32(flags, 1 | (no_zeroes ? 2 : 0));
-    if (!send_all(s->fd, flags, sizeof(flags))) {
-        error_set(errp, "the NBD server has closed the connection during negotiation");
-        return false;
-    }
-    if (load_be16(hello + 16) & 1) {            /* fixed: it answers options it does not know */
-        if (!ask_go(n, s, name, &known, errp)) {
-            return false;
-        }
-        if (known) {
-            return true;
-        }
-    }
-    return send_option(s->fd, OPT_EXPORT_NAME, name, strlen(name), errp) &&
-           take_export(n, s, no_zeroes ? 0 : 124, errp);
-}
-
-/* ---- requests: worker threads ------------------------------------------------------------------------------------ */
-
-static const struct {
-    uint8_t command;
-    uint16_t needs;             /* of the export's flags; without: see nbd_run() */
-} commands[] = {
-    [BLOCK_READ] = { CMD_READ, 0 }, [BLOCK_WRITE] = { CMD_WRITE, 0 }, [BLOCK_FLUSH] = { CMD_FLUSH, HAS_FLUSH },
-    [BLOCK_DISCARD] = { CMD_TRIM, HAS_TRIM }, [BLOCK_WRITE_ZEROES] = { CMD_WRITE_ZEROES, HAS_ZEROES },
-};
-
-static bool transfer(Nbd *s, const BlockOp *op, uint64_t done, uint64_t bytes)
-{
-    g_autofree struct iovec *parts = g_new(struct iovec, op->niov);
-    int n = iov_slice(parts, op->iov, op->niov, done, bytes);
-
-    for (int i = 0; i < n; i++) {
-        if (!move_all(s->fd, parts[i].iov_base, parts[i].iov_len, op->kind == BLOCK_WRITE)) {
-            return false;
-        }
-    }
-    return true;
-}
+/* ---- replies ----------------------------------------------------------------------------------------------------- */
 
 static int error_of(uint32_t nbd)
 {
@@ -251,49 +185,402 @@ static int error_of(uint32_t nbd)
     return -EIO;
 }
 
-/* 0, -errno as the server says, or 1: the connection is of no use any more. Lock held. */
-static int exchange(Nbd *s, const BlockOp *op, uint64_t done, uint32_t bytes)
+static NbdRequest *find_request(Nbd *s, uint64_t handle)
 {
-    bool fua = op->flags & BLOCK_FUA && s->flags & HAS_FUA;
-    uint16_t flags = (fua ? CMD_FUA : 0) |
-                     (op->kind == BLOCK_WRITE_ZEROES && !(op->flags & BLOCK_MAY_UNMAP) ? CMD_NO_HOLE : 0);
-    uint8_t request[28], reply[16];
+    NbdRequest *r = s->requests;
 
-    store_be32(request, 0x25609513);
-    store_be16(request + 4, flags);
-    store_be16(request + 6, commands[op->kind].command);
-    store_be64(request + 8, ++s->handle);
-    store_be64(request + 16, op->kind == BLOCK_FLUSH ? 0 : op->offset + done);
-    store_be32(request + 24, bytes);
-    if (!send_all(s->fd, request, sizeof(request)) ||
-        (op->kind == BLOCK_WRITE && !transfer(s, op, done, bytes)) || !recv_all(s->fd, reply, sizeof(reply)) ||
-        load_be32(reply) != 0x67446698 || load_be64(reply + 8) != s->handle) {
-        return 1;
+    while (r && (r->handle != handle || r->answered)) {
+        r = r->next;
     }
-    if (load_be32(reply + 4)) {
-        return error_of(load_be32(reply + 4));
-    }
-    return op->kind == BLOCK_READ && !transfer(s, op, done, bytes) ? 1 : 0;
+    return r;
 }
 
-static int request(Nbd *s, const BlockOp *op)
+static void answer(NbdRequest *r, int ret)
 {
-    uint64_t done = 0;
-    int ret = 0;
+    r->ret = ret;
+    r->answered = true;
+    if (r->co) {
+        co_enter(r->co);
+    }
+}
 
-    pthread_mutex_lock(&s->lock);
+static bool co_take_simple(Nbd *s, NbdRequest *r, uint32_t error)
+{
+    if (error) {
+        answer(r, error_of(error));
+        return true;
+    }
+    if (r->command == CMD_BLOCK_STATUS || (r->command == CMD_READ && s->e.structured)) {
+        return false;
+    }
+    if (r->command == CMD_READ && !co_move(s, r->iov, r->niov, r->skip, r->bytes, false)) {
+        return false;
+    }
+    answer(r, 0);
+    return true;
+}
+
+static void zero_range(const NbdRequest *r, uint64_t from, uint64_t bytes)
+{
+    g_autofree struct iovec *parts = g_new(struct iovec, r->niov);
+
+    iov_zero(parts, iov_slice(parts, r->iov, r->niov, r->skip + from, bytes), 0);
+}
+
+/*
+ * A chunk brings this part of a READ; false: there is no such part, or it came before. From the first one out of order
+ * on, what is missing is zeros: a server that sends a part twice and another one never shows no old memory to a guest.
+ */
+static bool cover(NbdRequest *r, uint64_t offset, uint64_t bytes)
+{
+    uint64_t at = offset - r->offset;
+
+    if (r->command != CMD_READ || offset < r->offset || !bytes || bytes > r->bytes - r->covered || at > r->bytes ||
+        bytes > r->bytes - at) {
+        return false;
+    }
+    if (at != r->covered && !r->out_of_order) {
+        zero_range(r, r->covered, r->bytes - r->covered);
+        r->out_of_order = true;
+    }
+    r->covered += bytes;
+    return true;
+}
+
+static bool co_chunk_data(Nbd *s, NbdRequest *r, uint32_t len)
+{
+    uint8_t head[8];
+    uint64_t offset;
+
+    if (len <= sizeof(head) || !co_receive(s, head, sizeof(head))) {
+        return false;
+    }
+    offset = load_be64(head);
+    len -= sizeof(head);
+    return cover(r, offset, len) && co_move(s, r->iov, r->niov, r->skip + offset - r->offset, len, false);
+}
+
+static bool co_chunk_hole(Nbd *s, NbdRequest *r, uint32_t len)
+{
+    uint8_t hole[12];
+
+    if (len != sizeof(hole) || !co_receive(s, hole, sizeof(hole)) ||
+        !cover(r, load_be64(hole), load_be32(hole + 8))) {
+        return false;
+    }
+    zero_range(r, load_be64(hole) - r->offset, load_be32(hole + 8));
+    return true;
+}
+
+static bool co_chunk_status(Nbd *s, NbdRequest *r, uint32_t len)
+{
+    g_autofree uint8_t *data = len <= CHUNK_MAX ? g_malloc(len) : NULL;
+
+    if (!data || len < 12 || (len - 4) % 8 || r->command != CMD_BLOCK_STATUS || !co_receive(s, data, len) ||
+        load_be32(data) != s->e.context || r->state_len) {
+        return false;
+    }
+    r->state_len = load_be32(data + 4);
+    r->state = load_be32(data + 8);
+    return r->state_len;
+}
+
+static bool co_chunk_error(Nbd *s, NbdRequest *r, uint32_t len)
+{
+    g_autofree uint8_t *data = len <= CHUNK_MAX ? g_malloc(len) : NULL;
+
+    if (!data || len < 6 || !co_receive(s, data, len) || !load_be32(data)) {
+        return false;
+    }
+    if (!r->ret) {
+        r->ret = error_of(load_be32(data));
+    }
+    return true;
+}
+
+/* One chunk after its head. False: the server has lost its way. */
+static bool co_take_chunk(Nbd *s, NbdRequest *r, unsigned flags, unsigned type, uint32_t len)
+{
+    bool is_last = flags & CHUNK_DONE, ok;
+
+    if (type & CHUNK_ERROR) {
+        ok = co_chunk_error(s, r, len);
+    } else if (type == CHUNK_DATA) {
+        ok = co_chunk_data(s, r, len);
+    } else if (type == CHUNK_HOLE) {
+        ok = co_chunk_hole(s, r, len);
+    } else if (type == CHUNK_STATUS) {
+        ok = co_chunk_status(s, r, len);
+    } else {
+        ok = type == CHUNK_NONE && !len && is_last;
+    }
+    if (!ok || !is_last) {
+        return ok;
+    }
+    if (!r->ret && ((r->command == CMD_READ && r->covered != r->bytes) ||
+                    (r->command == CMD_BLOCK_STATUS && !r->state_len))) {
+        return false;
+    }
+    answer(r, r->ret);
+    return true;
+}
+
+static bool co_read_reply(Nbd *s)
+{
+    uint8_t head[20];
+    NbdRequest *r;
+
+    if (!co_receive(s, head, 16)) {
+        return false;
+    }
+    r = find_request(s, load_be64(head + 8));
+    if (!r) {
+        return false;
+    }
+    if (load_be32(head) == SIMPLE_MAGIC) {
+        return co_take_simple(s, r, load_be32(head + 4));
+    }
+    return load_be32(head) == STRUCTURED_MAGIC && s->e.structured && co_receive(s, head + 16, 4) &&
+           co_take_chunk(s, r, load_be16(head + 4), load_be16(head + 6), load_be32(head + 16));
+}
+
+/* ---- requests and the one who reads ------------------------------------------------------------------------------ */
+
+static bool wake_one(Nbd *s)
+{
+    for (NbdRequest *r = s->requests; r; r = r->next) {
+        if (r->co) {
+            co_enter(r->co);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* All who use the connection see it and leave; those that wait for the socket because it is shut down. */
+static void give_up(Nbd *s)
+{
+    if (!s->broken) {
+        s->broken = true;
+        s->lost_ns = s->retry_ns = clock_get_ns(CLOCK_RT);
+        trace_nbd_lost(s->address.host ? s->address.host : s->address.path);
+        shutdown(s->fd, SHUT_RDWR);
+        while (wake_one(s)) {
+        }
+    }
+}
+
+static void co_await(Nbd *s, NbdRequest *r)
+{
+    while (!r->answered && !s->broken) {
+        if (s->has_reader) {
+            r->co = co_self();
+            co_yield();
+            r->co = NULL;
+        } else {
+            bool ok;
+
+            s->has_reader = true;
+            ok = co_read_reply(s);
+            s->has_reader = false;
+            if (!ok) {
+                give_up(s);
+            }
+        }
+    }
+}
+
+static void unlink_request(Nbd *s, NbdRequest *r)
+{
+    NbdRequest **at = &s->requests;
+
+    while (*at != r) {
+        at = &(*at)->next;
+    }
+    *at = r->next;
+    if (!s->requests) {
+        co_queue_all(&s->idle);
+    }
+}
+
+/* False: the connection broke, and nobody knows what the server has done. */
+static bool co_exchange(Nbd *s, NbdRequest *r)
+{
+    bool ok;
+
+    r->handle = ++s->handle;
+    r->answered = r->out_of_order = false;
+    r->ret = 0;
+    r->covered = r->state_len = 0;
+    r->next = s->requests;
+    s->requests = r;
+    co_mutex_lock(&s->sending);
+    ok = co_send(s, r);
+    co_mutex_unlock(&s->sending);
+    if (!ok) {
+        give_up(s);
+    }
+    co_await(s, r);
+    unlink_request(s, r);
+    if (!s->has_reader && !s->broken) {
+        wake_one(s);            /* it reads from now on */
+    }
+    return r->answered;
+}
+
+/* ---- connecting -------------------------------------------------------------------------------------------------- */
+
+typedef struct Attempt {
+    const NbdAddress *address;
+    NbdExport e;
+    Error *err;
+} Attempt;
+
+/* In a worker, or where blocking is all right. The socket or -1. */
+static int attempt(void *opaque)
+{
+    Attempt *a = opaque;
+    int64_t deadline_ns = clock_get_ns(CLOCK_RT) + PATIENCE_NS;
+    int fd = nbd_connect(a->address, deadline_ns, &a->err);
+
+    if (fd >= 0 && !nbd_negotiate(fd, a->address->name ? a->address->name : "", &a->e, deadline_ns, &a->err)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static bool is_same_export(const NbdExport *a, const NbdExport *b)
+{
+    return a->size == b->size && a->flags == b->flags && a->min_block == b->min_block;
+}
+
+static void co_connect_once(Nbd *s)
+{
+    Attempt a = { .address = &s->address };
+    int fd = co_worker_run(attempt, &a);
+
+    if (fd >= 0 && !is_same_export(&a.e, &s->e)) {
+        error_set(&a.err, "the export is another one now");
+        close(fd);
+        fd = -1;
+    }
+    trace_nbd_reconnect(a.err ? error_get_message(a.err) : "connected");
+    error_free(a.err);
+    if (fd < 0) {
+        s->retry_ns = clock_get_ns(CLOCK_RT) + RETRY_NS;
+        return;
+    }
+    close(s->fd);
+    s->fd = fd;
+    s->e = a.e;
+    s->broken = false;
+}
+
+static void wake_sleeper(void *opaque)
+{
+    co_enter(opaque);
+}
+
+static void co_sleep_until(int64_t ns)
+{
+    Timer t;
+
+    timer_init(&t, CLOCK_RT, wake_sleeper, co_self());
+    timer_arm(&t, ns);
+    co_yield();
+}
+
+/* True: there is a connection, a new one or that of whoever came first. */
+static bool co_connect_again(Nbd *s)
+{
+    co_mutex_lock(&s->connecting);
+    while (s->requests) {
+        co_queue_wait(&s->idle);        /* the old connection's leave it */
+    }
+    while (s->broken) {
+        int64_t now_ns = clock_get_ns(CLOCK_RT);
+
+        if (now_ns >= s->retry_ns) {
+            co_connect_once(s);
+        } else if (s->retry_ns < s->lost_ns + s->delay_ns) {
+            co_sleep_until(s->retry_ns);
+        } else {
+            break;
+        }
+    }
+    co_mutex_unlock(&s->connecting);
+    return !s->broken;
+}
+
+/* 0 or -errno. What it asks can be asked twice without harm. */
+static int co_request(Nbd *s, NbdRequest *r)
+{
     do {
-        uint32_t bytes = MIN(op->bytes - done, REQUEST_MAX);
-
-        ret = s->broken ? 1 : exchange(s, op, done, bytes);
-        done += bytes;
-    } while (!ret && done < op->bytes);
-    s->broken |= ret > 0;
-    pthread_mutex_unlock(&s->lock);
-    return ret > 0 ? -EIO : ret;
+        if (s->broken && !co_connect_again(s)) {
+            return -EIO;
+        }
+        if (co_exchange(s, r)) {
+            return r->ret;
+        }
+    } while (s->delay_ns);
+    return -EIO;
 }
 
-static int write_zero_bytes(Nbd *s, const BlockOp *op)
+/* ---- what the block layer asks ----------------------------------------------------------------------------------- */
+
+static const struct {
+    uint16_t command;
+    uint16_t needs;             /* of the export's flags; without: see nbd_co_run() */
+} commands[] = {
+    [BLOCK_READ] = { CMD_READ, 0 }, [BLOCK_WRITE] = { CMD_WRITE, 0 }, [BLOCK_FLUSH] = { CMD_FLUSH, NBD_FLUSH },
+    [BLOCK_DISCARD] = { CMD_TRIM, NBD_TRIM }, [BLOCK_WRITE_ZEROES] = { CMD_WRITE_ZEROES, NBD_ZEROES },
+};
+
+static uint16_t flags_of(const Nbd *s, const BlockOp *op)
+{
+    uint16_t flags = op->flags & BLOCK_FUA && s->e.flags & NBD_FUA ? CMD_FUA : 0;
+
+    if (op->kind == BLOCK_WRITE_ZEROES) {
+        flags |= op->flags & BLOCK_MAY_UNMAP ? 0 : CMD_NO_HOLE;
+        flags |= op->flags & BLOCK_NO_FALLBACK ? CMD_FAST_ZERO : 0;
+    }
+    return flags;
+}
+
+/* In pieces as large as the server takes. */
+static int co_pieces(Nbd *s, const BlockOp *op)
+{
+    bool has_data = op->kind == BLOCK_READ || op->kind == BLOCK_WRITE;
+    uint64_t max = has_data ? s->e.max_block : ADVICE_MAX, done = 0;
+    int ret;
+
+    do {
+        NbdRequest r = {
+            .command = commands[op->kind].command, .flags = flags_of(s, op),
+            .offset = op->kind == BLOCK_FLUSH ? 0 : op->offset + done, .bytes = MIN(op->bytes - done, max),
+            .iov = op->iov, .niov = op->niov, .skip = done,
+        };
+
+        ret = co_request(s, &r);
+        done += r.bytes;
+    } while (!ret && done < op->bytes);
+    return ret;
+}
+
+/* The last sector of an export may lie behind its end in part. */
+static int co_read(BlockNode *n, const BlockOp *op)
+{
+    BlockOp there = *op;
+
+    there.bytes = op->offset < n->size ? MIN(op->bytes, n->size - op->offset) : 0;
+    if (there.bytes < op->bytes) {
+        iov_zero(op->iov, op->niov, there.bytes);
+    }
+    return there.bytes ? co_pieces(n->state, &there) : 0;
+}
+
+static int co_write_zero_bytes(Nbd *s, const BlockOp *op)
 {
     static const uint8_t zeros[256 * KiB];
     int ret = 0;
@@ -302,201 +589,99 @@ static int write_zero_bytes(Nbd *s, const BlockOp *op)
         struct iovec iov = { (void *)zeros, MIN(op->bytes - done, sizeof(zeros)) };
 
         len = iov.iov_len;
-        ret = request(s, &(BlockOp){ .kind = BLOCK_WRITE, .flags = op->flags, .offset = op->offset + done,
-                                     .bytes = len, .iov = &iov, .niov = 1 });
+        ret = co_pieces(s, &(BlockOp){ .kind = BLOCK_WRITE, .flags = op->flags & BLOCK_FUA,
+                                       .offset = op->offset + done, .bytes = len, .iov = &iov, .niov = 1 });
     }
     return ret;
 }
 
-static int nbd_run(BlockNode *n, const BlockOp *op)
+static int co_write_zeroes(Nbd *s, const BlockOp *op)
+{
+    bool can = s->e.flags & NBD_ZEROES;
+
+    if (op->flags & BLOCK_NO_FALLBACK && !(can && s->e.flags & NBD_FAST_ZERO)) {
+        return -ENOTSUP;
+    }
+    return can ? co_pieces(s, op) : co_write_zero_bytes(s, op);
+}
+
+static int nbd_co_run(BlockNode *n, const BlockOp *op)
 {
     Nbd *s = n->state;
     uint16_t needs = commands[op->kind].needs;
     int ret;
 
-    if ((op->offset | op->bytes) & (s->min_block - 1)) {
+    if ((op->offset | op->bytes) & (s->e.min_block - 1)) {
         return -EINVAL;
     }
-    if (op->kind != BLOCK_FLUSH && (op->offset > n->size || op->bytes > n->size - op->offset)) {
+    if (op->kind == BLOCK_READ) {
+        return co_read(n, op);
+    }
+    if (op->offset > n->size || op->bytes > n->size - op->offset) {
         return -EIO;
     }
     if ((op->kind == BLOCK_DISCARD && !n->discard) ||
-        (needs && !(s->flags & needs) && op->kind != BLOCK_WRITE_ZEROES)) {
+        (needs && !(s->e.flags & needs) && op->kind != BLOCK_WRITE_ZEROES)) {
         return 0;               /* advice; a server without FLUSH has nothing to flush */
     }
-    if (op->kind == BLOCK_WRITE_ZEROES && !(s->flags & needs)) {
-        ret = op->flags & BLOCK_NO_FALLBACK ? -ENOTSUP : write_zero_bytes(s, op);
-    } else {
-        ret = request(s, op);
-    }
-    if (!ret && op->flags & BLOCK_FUA && !(s->flags & HAS_FUA) && s->flags & HAS_FLUSH) {
-        ret = request(s, &(BlockOp){ .kind = BLOCK_FLUSH });
+    ret = op->kind == BLOCK_WRITE_ZEROES ? co_write_zeroes(s, op) : co_pieces(s, op);
+    if (!ret && op->flags & BLOCK_FUA && !(s->e.flags & NBD_FUA) && s->e.flags & NBD_FLUSH) {
+        ret = co_pieces(s, &(BlockOp){ .kind = BLOCK_FLUSH });
     }
     return ret;
 }
 
-/* ---- addresses --------------------------------------------------------------------------------------------------- */
+typedef struct StatusCall {
+    Nbd *s;
+    NbdRequest r;
+    int ret;
+    bool done;
+} StatusCall;
 
-typedef struct Address {
-    char *host, *port, *path, *name;
-} Address;
-
-static void address_clear(Address *a)
+static void co_status(void *opaque)
 {
-    g_free(a->host);
-    g_free(a->port);
-    g_free(a->path);
-    g_free(a->name);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Address, address_clear)
+    StatusCall *c = opaque;
 
-static bool parse_uri(Address *a, const char *text, Error **errp)
-{
-    g_autoptr(GError) gerr = NULL;
-    g_autoptr(GUri) uri = g_uri_parse(text, G_URI_FLAGS_NONE, &gerr);
-    g_autoptr(GHashTable) query = NULL;
-    const char *path;
-
-    if (!uri) {
-        error_set(errp, "Invalid URI '%s': %s", text, gerr->message);
-        return false;
-    }
-    path = g_uri_get_path(uri);
-    a->name = g_strdup(*path == '/' ? path + 1 : path);
-    if (g_uri_get_query(uri)) {
-        query = g_uri_parse_params(g_uri_get_query(uri), -1, "&", G_URI_PARAMS_NONE, NULL);
-    }
-    if (g_str_equal(g_uri_get_scheme(uri), "nbd+unix")) {
-        a->path = g_strdup(query ? g_hash_table_lookup(query, "socket") : NULL);
-        if (!a->path || (g_uri_get_host(uri) && *g_uri_get_host(uri))) {
-            error_set(errp, "'%s' needs ?socket=PATH and no host", text);
-            return false;
-        }
-        return true;
-    }
-    a->host = g_strdup(g_uri_get_host(uri));
-    a->port = g_uri_get_port(uri) < 0 ? NULL : g_strdup_printf("%d", g_uri_get_port(uri));
-    if (query && g_hash_table_size(query)) {
-        error_set(errp, "unknown parameter in '%s'", text);
-        return false;
-    }
-    return true;
+    c->ret = co_request(c->s, &c->r);
+    c->done = true;
 }
 
-/* HOST:PORT or unix:PATH, then perhaps :exportname=NAME */
-static bool parse_plain(Address *a, const char *text, Error **errp)
+static int nbd_status(BlockNode *n, uint64_t offset, uint64_t bytes, BlockStatus *st)
 {
-    const char *name = strstr(text, ":exportname=");
-    g_autofree char *rest = name ? g_strndup(text, name - text) : g_strdup(text);
-    char *colon = strrchr(rest, ':');
+    Nbd *s = n->state;
+    StatusCall c = {
+        .s = s, .r = { .command = CMD_BLOCK_STATUS, .flags = CMD_REQ_ONE, .offset = offset,
+                       .bytes = MIN(bytes, ADVICE_MAX) },
+    };
 
-    a->name = g_strdup(name ? name + strlen(":exportname=") : "");
-    if (g_str_has_prefix(rest, "unix:")) {
-        a->path = g_strdup(rest + strlen("unix:"));
-        return true;
+    st->file = n;
+    st->map = offset;
+    st->flags = BLOCK_ST_ALLOCATED | BLOCK_ST_DATA | BLOCK_ST_OFFSET;
+    if (!s->e.has_status) {
+        return 0;
     }
-    if (!colon || colon == rest || !colon[1]) {
-        error_set(errp, "'nbd:%s': host and port are needed", text);
-        return false;
-    }
-    *colon = 0;
-    a->port = g_strdup(colon + 1);
-    a->host = *rest == '[' && colon[-1] == ']' ? g_strndup(rest + 1, colon - rest - 2) : g_strdup(rest);
-    return true;
-}
-
-/* server.host= and the older host=; server.type= says nothing that the others do not. */
-static bool take_options(Address *a, BlockDict *d, Error **errp)
-{
-    static const char *const keys[][2] = { { "host", "server.host" }, { "port", "server.port" },
-                                           { "path", "server.path" }, { "export", "export" } };
-    char **const out[] = { &a->host, &a->port, &a->path, &a->name };
-    g_autofree char *type = block_dict_take(d, "server.type");
-
-    for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
-        for (unsigned j = 0; j < 2; j++) {
-            char *value = block_dict_take(d, keys[i][j]);
-
-            if (value) {
-                g_free(*out[i]);
-                *out[i] = value;
-            }
+    if (co_self()) {
+        co_status(&c);
+    } else {
+        for (co_enter(co_new(co_status, &c)); !c.done;) {
+            main_loop_wait(-1);
         }
     }
-    if (type && strcmp(type, a->path ? "unix" : "inet")) {
-        error_set(errp, "Parameter 'server.type' does not accept value '%s'", type);
-        return false;
+    if (c.ret) {
+        return c.ret;
     }
-    return true;
+    st->bytes = MIN(bytes, c.r.state_len);
+    st->flags = BLOCK_ST_ALLOCATED | BLOCK_ST_OFFSET | (c.r.state & STATE_HOLE ? 0 : BLOCK_ST_DATA) |
+                (c.r.state & STATE_ZERO ? BLOCK_ST_ZERO : 0);
+    return 0;
 }
 
-static bool find_address(Address *a, BlockNode *n, BlockDict *d, Error **errp)
+static uint64_t nbd_allocated_size(BlockNode *n)
 {
-    const char *text = n->filename;
-    bool is_plain = g_str_has_prefix(text, "nbd:") && !g_str_has_prefix(text, "nbd://");
-    bool ok = g_str_equal(text, "nbd") || (is_plain ? parse_plain(a, text + strlen("nbd:"), errp) :
-                                           parse_uri(a, text, errp));
-
-    if (!ok || (d && !take_options(a, d, errp))) {
-        return false;
-    }
-    if (!(a->host && *a->host) == !(a->path && *a->path)) {
-        error_set(errp, "an NBD server is named by host and port, or by the path of its socket");
-        return false;
-    }
-    if (a->name && strlen(a->name) > NAME_MAX_LEN) {
-        error_set(errp, "the name of the export is longer than %u bytes", NAME_MAX_LEN);
-        return false;
-    }
-    return true;
+    return BLOCK_SIZE_UNKNOWN;
 }
 
-/* ---- connecting -------------------------------------------------------------------------------------------------- */
-
-static int connect_unix(const char *path, Error **errp)
-{
-    struct sockaddr_un sun = { .sun_family = AF_UNIX };
-    int fd = -1;
-
-    if (strlen(path) >= sizeof(sun.sun_path)) {
-        error_set(errp, "the path of the socket is too long: '%s'", path);
-        return -1;
-    }
-    strcpy(sun.sun_path, path);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&sun, sizeof(sun))) {
-        error_set_errno(errp, errno, "Failed to connect to '%s'", path);
-        if (fd >= 0) {
-            close(fd);
-        }
-        return -1;
-    }
-    return fd;
-}
-
-static int connect_inet(const char *host, const char *port, Error **errp)
-{
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
-    int ret = getaddrinfo(host, port, &hints, &list), fd = -1, err = 0;
-
-    if (ret) {
-        error_set(errp, "address resolution failed for %s:%s: %s", host, port, gai_strerror(ret));
-        return -1;
-    }
-    for (struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
-        fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
-        if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen)) {
-            err = errno;
-            close(fd);
-            fd = -1;
-        }
-    }
-    freeaddrinfo(list);
-    if (fd < 0) {
-        error_set_errno(errp, err ? err : ENOTCONN, "Failed to connect to '%s:%s'", host, port);
-    }
-    return fd;
-}
+/* ---- opening and closing ----------------------------------------------------------------------------------------- */
 
 static void nbd_close(BlockNode *n)
 {
@@ -504,32 +689,71 @@ static void nbd_close(BlockNode *n)
     uint8_t bye[28] = { 0 };
 
     if (s->fd >= 0) {
-        if (!s->broken && s->min_block) {
-            store_be32(bye, 0x25609513);
+        if (!s->broken) {
+            store_be32(bye, REQUEST_MAGIC);
             store_be16(bye + 6, CMD_DISC);
-            send_all(s->fd, bye, sizeof(bye));      /* a server that is gone already is no loss */
+            /* A server that is gone already, or does not listen, is no loss. */
+            if (send(s->fd, bye, sizeof(bye), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+                trace_nbd_lost(n->filename);
+            }
         }
         close(s->fd);
     }
-    pthread_mutex_destroy(&s->lock);
+    nbd_address_clear(&s->address);
 }
 
-static bool check_export(BlockNode *n, Nbd *s, const BlockOpenOptions *o, Error **errp)
+static bool take_seconds(BlockDict *d, const char *key, int64_t *ns, Error **errp)
 {
-    if (!s->min_block) {
-        s->min_block = 1;
-    }
-    if (!is_power_of_2(s->min_block) || s->min_block > BLOCK_SECTOR_SIZE) {
-        error_set(errp, "the NBD server wants requests of %" PRIu32 " bytes", s->min_block);
+    uint64_t seconds = 0;
+
+    if (!block_dict_take_size(d, key, &seconds, errp)) {
         return false;
     }
-    if (n->size > INT64_MAX) {
-        error_set(errp, "the export is too large: %" PRIu64 " bytes", n->size);
+    if (seconds > DELAY_MAX_S) {
+        error_set(errp, "%s: at most %d seconds", key, DELAY_MAX_S);
         return false;
     }
-    if (s->flags & HAS_READ_ONLY && !n->readonly) {
+    *ns = seconds * NANOSECONDS_PER_SECOND;
+    return true;
+}
+
+/* open-timeout=: until then a server that is not there yet is asked again. */
+static bool connect_first(Nbd *s, int64_t patience_ns, Error **errp)
+{
+    int64_t end_ns = clock_get_ns(CLOCK_RT) + patience_ns;
+    Attempt a = { .address = &s->address };
+
+    while ((s->fd = attempt(&a)) < 0 && clock_get_ns(CLOCK_RT) < end_ns) {
+        error_free(g_steal_pointer(&a.err));
+        g_usleep(RETRY_NS / 1000 / 4);
+    }
+    s->e = a.e;
+    if (a.err) {
+        error_propagate(errp, a.err);
+    }
+    return s->fd >= 0;
+}
+
+static bool nbd_open(BlockNode *n, const BlockOpenOptions *o, Error **errp)
+{
+    Nbd *s = n->state;
+    int64_t patience_ns = 0;
+
+    s->fd = -1;
+    if (!nbd_address_read(&s->address, n->filename, o->dict, errp) ||
+        (o->dict && (!take_seconds(o->dict, "reconnect-delay", &s->delay_ns, errp) ||
+                     !take_seconds(o->dict, "open-timeout", &patience_ns, errp))) ||
+        !connect_first(s, patience_ns, errp)) {
+        nbd_close(n);
+        return false;
+    }
+    n->size = s->e.size;
+    g_free(n->filename);
+    n->filename = nbd_address_text(&s->address);
+    if (s->e.flags & NBD_READ_ONLY && !n->readonly) {
         if (!o->auto_readonly) {
             error_set(errp, "request on write denied without write permission: the export is read-only");
+            nbd_close(n);
             return false;
         }
         n->readonly = true;
@@ -537,26 +761,8 @@ static bool check_export(BlockNode *n, Nbd *s, const BlockOpenOptions *o, Error 
     return true;
 }
 
-static bool nbd_open(BlockNode *n, const BlockOpenOptions *o, Error **errp)
-{
-    g_auto(Address) a = { 0 };
-    Nbd *s = n->state;
-
-    s->fd = -1;
-    pthread_mutex_init(&s->lock, NULL);
-    if (find_address(&a, n, o->dict, errp)) {
-        s->fd = a.path ? connect_unix(a.path, errp) : connect_inet(a.host, a.port ? a.port : PORT_DEFAULT, errp);
-    }
-    if (s->fd < 0 || !negotiate(n, s, a.name ? a.name : "", errp) || !check_export(n, s, o, errp)) {
-        s->broken = true;
-        nbd_close(n);
-        return false;
-    }
-    return true;
-}
-
 static const BlockDriver nbd_driver = {
     .name = "nbd", .alias = "nbd+unix", .is_protocol = true, .state_size = sizeof(Nbd), .open = nbd_open,
-    .close = nbd_close, .run = nbd_run,
+    .close = nbd_close, .co_run = nbd_co_run, .status = nbd_status, .allocated_size = nbd_allocated_size,
 };
 BLOCK_DRIVER(nbd_driver)

@@ -133,7 +133,13 @@ void block_fact_close(GArray *facts)
 
 void block_get_info(BlockNode *n, BlockInfo *info)
 {
+    const BlockNode *leaf = n;
+
+    while (leaf->drv->pass_through) {
+        leaf = leaf->file;
+    }
     *info = (BlockInfo){ .facts = g_array_new(FALSE, TRUE, sizeof(BlockFact)) };
+    info->known = leaf->drv->get_info || (leaf->drv->allocated_size && block_allocated_size(n) != BLOCK_SIZE_UNKNOWN);
     if (n->drv->get_info) {
         n->drv->get_info(n, info);
     }

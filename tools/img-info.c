@@ -72,7 +72,9 @@ static void info_json(ImgJson *j, BlockNode *n, const BlockInfo *info, const cha
         img_json_uint(j, "cluster-size", info->cluster_size);
     }
     img_json_string(j, "format", block_format_name(n));
-    img_json_uint(j, "actual-size", block_allocated_size(n));
+    if (block_allocated_size(n) != BLOCK_SIZE_UNKNOWN) {
+        img_json_uint(j, "actual-size", block_allocated_size(n));
+    }
     if (info->facts->len) {
         img_json_open(j, "format-specific", '{');
         img_json_string(j, "type", block_format_name(n));
@@ -83,13 +85,17 @@ static void info_json(ImgJson *j, BlockNode *n, const BlockInfo *info, const cha
         img_json_string(j, "full-backing-filename", path);
         img_json_string(j, "backing-filename", n->backing_file);
     }
-    img_json_bool(j, "dirty-flag", info->dirty);
+    if (info->known) {
+        img_json_bool(j, "dirty-flag", info->dirty);
+    }
     img_json_close(j, '}');
 }
 
 static void info_human(BlockNode *n, const BlockInfo *info, const char *path)
 {
-    g_autofree char *size = block_human_size(block_size(n)), *used = block_human_size(block_allocated_size(n));
+    uint64_t allocated = block_allocated_size(n);
+    g_autofree char *size = block_human_size(block_size(n));
+    g_autofree char *used = allocated == BLOCK_SIZE_UNKNOWN ? g_strdup("unavailable") : block_human_size(allocated);
 
     printf("image: %s\nfile format: %s\nvirtual size: %s (%" PRIu64 " bytes)\ndisk size: %s\n", block_filename(n),
            block_format_name(n), size, block_size(n), used);
@@ -268,6 +274,7 @@ static void whole_clusters(BlockNode *n)
 
         block_get_info(n, &info);
         used = n->file ? block_allocated_size(n->file) : 0;
+        used = used == BLOCK_SIZE_UNKNOWN ? 0 : used;
         n->whole_clusters = info.cluster_size && n->file &&
                             block_size(n->file) <= MAX(used / 9 * 10, used + TABLE_HOLES * info.cluster_size);
         block_info_clear(&info);

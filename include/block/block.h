@@ -135,7 +135,9 @@ bool block_prealloc_parse(const char *text, BlockPrealloc *p);
 
 /* What is new reads as zeros, also above a backing file. */
 bool block_truncate(BlockNode *n, uint64_t size, BlockPrealloc prealloc, Error **errp);
-uint64_t block_allocated_size(BlockNode *n);    /* bytes the host has given to the image and its parts */
+#define BLOCK_SIZE_UNKNOWN  UINT64_MAX
+/* Bytes the host has given to the image and its parts, BLOCK_SIZE_UNKNOWN: they are not on this host. */
+uint64_t block_allocated_size(BlockNode *n);
 
 /* A list of facts for people and programs: keys as in JSON, human output has blanks for dashes. */
 typedef enum BlockFactKind { FACT_STRING, FACT_BOOL, FACT_UINT, FACT_LIST, FACT_DICT, FACT_END } BlockFactKind;
@@ -154,6 +156,7 @@ void block_fact_close(GArray *facts);
 typedef struct BlockInfo {
     uint64_t cluster_size;      /* 0: none */
     uint64_t vm_state_offset;
+    bool known;                 /* the driver has something to say of what follows */
     bool dirty, encrypted;
     bool can_compress;          /* knows BLOCK_COMPRESSED */
     bool needs_compressed;      /* and new data is written with that only */
