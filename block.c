@@ -551,7 +551,7 @@ bool block_open_backing(BlockNode *n, const BlockOpenOptions *o, Error **errp)
     g_autofree char *path = NULL;
     BlockOpenOptions below = {
         .format = n->backing_format, .readonly = true, .no_lock = o->no_lock, .share_write = o->share_write,
-        .cache = o->cache,
+        .cache = o->cache, .at_once = o->at_once,
     };
 
     if (!n->backing_file || n->backing) {
@@ -726,6 +726,11 @@ static int try_leaf(BlockNode *leaf, const BlockOp *op)
     return leaf->drv->try_run ? leaf->drv->try_run(leaf, op) : -EAGAIN;
 }
 
+static int try_leaf_locked(BlockNode *leaf, const BlockOp *op)
+{
+    return op->bytes <= TRY_BYTES_MAX || leaf->at_once ? try_leaf(leaf, op) : -EAGAIN;
+}
+
 /* What takes longer is copied without the big lock, while everybody else sees a request under way. */
 int block_try(BlockNode *n, const BlockOp *op)
 {
@@ -774,7 +779,7 @@ static void submit(BlockNode *n, const BlockOp *op, BlockDone *cb, void *opaque,
     n->in_flight++;
     drv = r->leaf->drv;
     if (!ret) {
-        ret = op->bytes <= TRY_BYTES_MAX ? try_leaf(r->leaf, &r->op) : -EAGAIN;
+        ret = try_leaf_locked(r->leaf, &r->op);
     }
     if (ret != -EAGAIN) {
         worker_complete(&r->job, ret);
@@ -826,7 +831,7 @@ int co_block_run(BlockNode *n, const BlockOp *op)
         raw_event(n, leaf, &moved);
         return leaf->drv->co_run(leaf, &moved);
     }
-    ret = op->bytes <= TRY_BYTES_MAX ? try_leaf(leaf, &moved) : -EAGAIN;
+    ret = try_leaf_locked(leaf, &moved);
     if (ret != -EAGAIN) {
         return ret;
     }

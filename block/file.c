@@ -98,6 +98,7 @@ static bool file_open(BlockNode *n, const BlockOpenOptions *o, Error **errp)
         file_close(n);
         return false;
     }
+    n->at_once = o->at_once && o->cache != BLOCK_CACHE_NONE && o->cache != BLOCK_CACHE_DIRECTSYNC;
     return true;
 }
 
@@ -287,18 +288,11 @@ static int file_run(BlockNode *n, const BlockOp *op)
     return -EINVAL;
 }
 
-/* What is in the page cache costs a copy; anything less than all of it is left to a worker. */
-static int file_try_run(BlockNode *n, const BlockOp *op)
+static int read_nowait(FileState *s, const BlockOp *op)
 {
-    FileState *s = n->state;
     ssize_t got;
 
-    if ((op->kind == BLOCK_FLUSH && n->cache == BLOCK_CACHE_UNSAFE) ||
-        (op->kind == BLOCK_DISCARD && !n->discard && !(op->flags & BLOCK_MAY_UNMAP))) {
-        return 0;
-    }
-    if (op->kind != BLOCK_READ || s->direct_fd >= 0 || op->niov > IOV_BATCH ||
-        __atomic_load_n(&s->no_nowait, __ATOMIC_RELAXED)) {
+    if (s->direct_fd >= 0 || op->niov > IOV_BATCH || __atomic_load_n(&s->no_nowait, __ATOMIC_RELAXED)) {
         return -EAGAIN;
     }
     got = preadv2(s->fd, op->iov, op->niov, op->offset, RWF_NOWAIT);
@@ -306,6 +300,25 @@ static int file_try_run(BlockNode *n, const BlockOp *op)
         __atomic_store_n(&s->no_nowait, true, __ATOMIC_RELAXED);
     }
     return got == (ssize_t)op->bytes ? 0 : -EAGAIN;
+}
+
+/*
+ * What is in the page cache costs a copy; anything less than all of it is left to a worker. So does writing, as long as
+ * the host has memory: no concern of tools, whose loop has nothing else to do.
+ */
+static int file_try_run(BlockNode *n, const BlockOp *op)
+{
+    if ((op->kind == BLOCK_FLUSH && n->cache == BLOCK_CACHE_UNSAFE) ||
+        (op->kind == BLOCK_DISCARD && !n->discard && !(op->flags & BLOCK_MAY_UNMAP))) {
+        return 0;
+    }
+    if (op->kind == BLOCK_READ) {
+        return read_nowait(n->state, op);
+    }
+    if (op->kind == BLOCK_WRITE && n->at_once && !(op->flags & BLOCK_FUA) && n->cache != BLOCK_CACHE_WRITETHROUGH) {
+        return file_rw(n, op);
+    }
+    return -EAGAIN;
 }
 
 /* ---- for tools: IO thread ---------------------------------------------------------------------------------------- */

@@ -554,7 +554,7 @@ int img_bench(int argc, char **argv)
         { "pattern", required_argument, NULL, OPT_PATTERN }, { "no-drain", no_argument, NULL, OPT_NO_DRAIN }, { 0 },
     };
     Bench b = { .count = 75000, .depth = 64, .size = 4096 };
-    ImgOpen o = { .quiet = true };
+    ImgOpen o = { .quiet = true, .in_workers = true };
     int c, status;
     bool ok = true;
 

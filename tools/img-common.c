@@ -135,6 +135,7 @@ BlockNode *img_open(const char *filename, const ImgOpen *o)
     BlockOpenOptions b = {
         .format = o->format, .readonly = !o->write, .no_lock = o->force_share, .no_backing = o->no_backing,
         .check = o->check, .warn_probed = o->write && !o->quiet, .discard = o->write && !o->no_discard,
+        .at_once = !o->in_workers,
     };
     BlockNode *n = NULL;
     Error *err = NULL;

@@ -13,6 +13,7 @@
 #include "qemu/option.h"
 
 #define CHUNK           (2 * MiB)
+#define CHUNK_AT_ONCE   (256 * KiB)     /* what has been read is still in the processor's own cache */
 #define SPARSE_DEFAULT  4096
 #define COROUTINES_MAX  16
 
@@ -21,11 +22,20 @@ typedef struct Source {
     uint64_t start, size;       /* in the concatenation */
 } Source;
 
+typedef struct Stretch {
+    uint64_t start, bytes, ticket;
+    enum { STRETCH_SKIP, STRETCH_ZERO, STRETCH_DATA } kind;
+    Source *source;             /* NULL: behind the end of the last */
+    BlockNode *file;            /* NULL: only reading shows what is there; else it stands here, at map */
+    uint64_t map;
+} Stretch;
+
 typedef struct Convert {
     Source *sources;
     unsigned n_sources;
     BlockNode *target;
     uint64_t total, next, done; /* bytes: taken, finished */
+    Stretch known;              /* of one kind, as long as the source says: next lies within, or it is out of date */
     CoMutex taking;             /* guards next: asking what is there may give way */
     uint64_t tickets, turn;     /* of writes in order */
     CoQueue waiting;
@@ -37,14 +47,6 @@ typedef struct Convert {
     ImgRate rate;
     int ret;                    /* the first failure */
 } Convert;
-
-typedef struct Stretch {
-    uint64_t start, bytes, ticket;
-    enum { STRETCH_SKIP, STRETCH_ZERO, STRETCH_DATA } kind;
-    Source *source;             /* NULL: behind the end of the last */
-    BlockNode *file;            /* NULL: only reading shows what is there; else it stands here, at map */
-    uint64_t map;
-} Stretch;
 
 /* ---- what comes next --------------------------------------------------------------------------------------------- */
 
@@ -68,7 +70,9 @@ static int status_of(Convert *c, Stretch *s)
     if (ret && !c->salvage) {
         return ret;
     }
-    if (!ret) {
+    if (ret) {
+        s->bytes = MIN(s->bytes, c->chunk);     /* behind that it may be known again */
+    } else {
         s->bytes = st.bytes;
         if (st.flags & BLOCK_ST_OFFSET) {
             s->file = st.file;
@@ -83,21 +87,41 @@ static int status_of(Convert *c, Stretch *s)
     return 0;
 }
 
+/* From c->next on, to where something else begins. */
+static int look(Convert *c, Stretch *s)
+{
+    Stretch *known = &c->known;
+    uint64_t passed;
+
+    if (c->next - known->start >= known->bytes) {
+        Source *source = source_at(c, c->next);
+
+        *known = (Stretch){ .start = c->next, .source = source, .kind = STRETCH_ZERO };
+        known->bytes = source ? source->start + source->size - c->next : c->total - c->next;
+        if (source) {
+            int ret = status_of(c, known);
+
+            if (ret) {
+                known->bytes = 0;
+                return ret;
+            }
+        }
+    }
+    passed = c->next - known->start;
+    *s = *known;
+    s->start += passed;
+    s->bytes -= passed;
+    s->map += passed;
+    return 0;
+}
+
 /* Compressed clusters are made of whole ones: what starts or ends within one is data. */
 static int take(Convert *c, Stretch *s)
 {
-    int ret;
+    int ret = look(c, s);
 
-    s->start = c->next;
-    s->file = NULL;
-    s->source = source_at(c, c->next);
-    s->bytes = s->source ? s->source->start + s->source->size - c->next : c->total - c->next;
-    s->kind = STRETCH_ZERO;
-    if (s->source) {
-        ret = status_of(c, s);
-        if (ret) {
-            return ret;
-        }
+    if (ret) {
+        return ret;
     }
     if (c->compressed) {
         uint64_t cluster = c->cluster;
@@ -398,6 +422,14 @@ static bool is_regular(const char *filename)
     return !stat(filename, &st) && S_ISREG(st.st_mode);
 }
 
+static bool is_at_once(const BlockNode *n)
+{
+    while (n->file) {
+        n = n->file;
+    }
+    return n->at_once;
+}
+
 static int convert(Convert *c, Args *a, const char *filename, const char *format, char **names, unsigned n)
 {
     BlockInfo info;
@@ -425,7 +457,7 @@ static int convert(Convert *c, Args *a, const char *filename, const char *format
         error_report("Compression not supported for this file format");
         return 1;
     }
-    c->chunk = MAX(CHUNK, c->cluster);
+    c->chunk = MAX(is_at_once(c->target) && !c->offload ? CHUNK_AT_ONCE : CHUNK, c->cluster);
     if (c->compressed) {
         c->chunk = c->cluster * MAX(1, 256 * KiB / c->cluster);
         c->ordered &= info.needs_compressed;    /* such formats are read from front to back */

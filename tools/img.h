@@ -54,6 +54,7 @@ extern const ImgCommand img_commands[];
 typedef struct ImgOpen {
     const char *format, *cache;
     bool write, image_opts, force_share, no_backing, check, quiet, no_discard;
+    bool in_workers;            /* nothing is done at once by this thread: to measure requests beside each other */
 } ImgOpen;
 
 BlockNode *img_open(const char *filename, const ImgOpen *o);    /* NULL: reported */

@@ -133,6 +133,8 @@ static void start_thread_locked(void)
 
 void worker_submit(WorkerJob *job)
 {
+    bool anyone_sleeps;
+
     job->next = NULL;
     pthread_mutex_lock(&pool_lock);
     if (queue_last) {
@@ -145,8 +147,11 @@ void worker_submit(WorkerJob *job)
     if (n_queued > n_idle && n_threads < WORKERS_MAX) {
         start_thread_locked();
     }
-    pthread_cond_signal(&pool_cond);
+    anyone_sleeps = n_idle;
     pthread_mutex_unlock(&pool_lock);
+    if (anyone_sleeps) {
+        pthread_cond_signal(&pool_cond);    /* without the lock, which the woken thread takes first */
+    }
 }
 
 /* ---- for coroutines ---------------------------------------------------------------------------------------------- */

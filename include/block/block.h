@@ -35,6 +35,7 @@ typedef struct BlockOpenOptions {
     bool warn_probed;           /* say so when raw was only a guess */
     bool no_backing;            /* the image below stays closed; what it holds reads as zeros */
     bool check;                 /* for check and info: neither refuse nor repair what is marked as damaged */
+    bool at_once;               /* for tools: what the page cache takes or gives need not go through a worker */
     BlockCache cache;
     BlockDict *dict;            /* options of the driver's own, borrowed: the driver takes out what it knows. Or NULL */
 } BlockOpenOptions;
@@ -212,6 +213,7 @@ struct BlockNode {
     uint64_t window_start;      /* of pass_through: where byte 0 stands in ->file */
     bool readonly, discard;
     bool whole_clusters;        /* status: holes in the file within what the format says is data are not looked for */
+    bool at_once;               /* set by the driver: try_run() is worth it whatever the length */
     bool guard_head;            /* raw by guess: its first sector must not become another format's */
     BlockCache cache;
     int refs;

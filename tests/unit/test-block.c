@@ -294,6 +294,41 @@ static void test_a_long_read_at_once_in_another_thread(void)
     blk_eject(a.blk);
 }
 
+typedef struct ToolWrite {
+    BlockNode *n;
+    struct iovec iov;
+    bool ended;
+} ToolWrite;
+
+static void write_as_tools_do(void *opaque)
+{
+    ToolWrite *w = opaque;
+    BlockOp op = { .kind = BLOCK_WRITE, .offset = 4096, .bytes = w->iov.iov_len, .iov = &w->iov, .niov = 1 };
+
+    g_assert_cmpint(co_block_run(w->n, &op), ==, 0);
+    w->ended = true;
+}
+
+/* What goes to the page cache is written at once when tools ask for it; long writes go through a worker otherwise. */
+static void test_tools_write_at_once(void)
+{
+    for (unsigned at_once = 0; at_once < 2; at_once++) {
+        BlockOpenOptions o = { .format = "raw", .at_once = at_once };
+        g_autofree uint8_t *data = g_malloc0(2 * MiB), *back = g_malloc0(MiB);
+        g_autofree char *path = make_file("tool", data, 2 * MiB);
+        ToolWrite w = { .n = block_open(path, &o, &error_abort), .iov = { data, MiB } };
+
+        memset(data, 0x33 + at_once, MiB);
+        co_enter(co_new(write_as_tools_do, &w));
+        g_assert_cmpint(w.ended, ==, at_once);
+        block_drain(w.n);
+        g_assert_true(w.ended);
+        g_assert_true(block_pread(w.n, 4096, back, MiB, &error_abort));
+        g_assert_cmpmem(back, MiB, data, MiB);
+        block_unref(w.n);
+    }
+}
+
 /* ---- workers --------------------------------------------------------------------------------------------------- */
 
 typedef struct SlowJob {
@@ -617,6 +652,7 @@ int main(int argc, char **argv)
     T(test_what_lies_outside_is_an_error);
     T(test_a_read_at_once_is_whole_or_nothing);
     T(test_a_long_read_at_once_in_another_thread);
+    T(test_tools_write_at_once);
     T(test_the_pool_is_bounded);
     T(test_only_good_results_are_told_in_a_worker);
     T(test_coroutines_go_on_where_they_gave_way);
@@ -627,7 +663,8 @@ int main(int argc, char **argv)
     status = g_test_run();
     blk_close_all();
     for (const char *const *f = (const char *const[]){ "short", "foreign", "lock", "cache", "discard", "scatter",
-                                                       "later", "outside", "inverted", NULL }; *f; f++) {
+                                                       "later", "outside", "inverted", "at-once", "at-once-2",
+                                                       "tool", NULL }; *f; f++) {
         g_autofree char *path = g_build_filename(dir, *f, NULL);
 
         g_unlink(path);
