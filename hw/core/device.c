@@ -142,9 +142,13 @@ static bool call_realize(Device *dev, Error **errp)
 
 bool device_realize(Device *dev, Device *parent, Error **errp)
 {
+    const BusOps *bus = bus_ops(dev->type->bus);
     bool ok;
 
     assert(!dev->realized);
+    if (!parent && bus && bus->owner) {
+        parent = bus->owner(dev);
+    }
     link_into_tree(dev, parent);        /* first: a device may realize children of its own */
     memory_transaction_begin();
     ok = call_realize(dev, errp);
@@ -260,7 +264,7 @@ Device *device_find(const char *id)
     return f.found;
 }
 
-static void reset_one(Device *dev, void *opaque)
+void device_reset(Device *dev)
 {
     const BusOps *bus = bus_ops(dev->type->bus);
 
@@ -273,6 +277,11 @@ static void reset_one(Device *dev, void *opaque)
     if (dev->type->reset) {
         dev->type->reset(dev);
     }
+}
+
+static void reset_one(Device *dev, void *opaque)
+{
+    device_reset(dev);
 }
 
 void device_reset_all(void)

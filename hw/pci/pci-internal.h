@@ -5,7 +5,20 @@
 
 #include "hw/pci/pci.h"
 
-unsigned pci_bar_offset(int bar);       /* of its register in configuration space */
+struct PciBus {
+    char *name;
+    PciDevice *bridge;          /* NULL: the root */
+    MemoryRegion *mem, *io;
+    PciDevice *devices[256];    /* by devfn */
+    /* of the root, where all interrupts arrive */
+    int (*map_irq)(PciDevice *dev, int pin);
+    void (*set_irq)(void *opaque, int pirq, int level);
+    void *irq_opaque;
+    int n_pirq;
+    int *pirq_count;            /* devices that drive each line */
+};
+
+void pci_leave_bus(PciDevice *dev);     /* nothing of it is mapped, its address is free; the regions stay as they are */
 void pci_print_device(Device *dev, GString *out, int indent);
 bool pci_add_rom(PciDevice *dev, Error **errp);         /* what romfile= or the class asks for */
 void pci_remove_rom(PciDevice *dev);

@@ -47,21 +47,44 @@ static void append_bar(GString *out, const PciDevice *dev, int i)
     }
 }
 
+/* The windows as the registers have them, whether they are open or not. */
+static void append_bridge(GString *out, const uint8_t *c)
+{
+    uint64_t pref_base = (uint64_t)load_le32(c + 0x28) << 32, pref_limit = (uint64_t)load_le32(c + 0x2c) << 32;
+
+    g_string_append_printf(out, "      BUS %u.\n      secondary bus %u.\n      subordinate bus %u.\n",
+                           c[PCI_PRIMARY_BUS], c[PCI_SECONDARY_BUS], c[PCI_SUBORDINATE_BUS]);
+    g_string_append_printf(out, "      IO range [0x%04x, 0x%04x]\n", (c[0x1c] & 0xf0u) << 8,
+                           (c[0x1d] & 0xf0u) << 8 | 0xfff);
+    g_string_append_printf(out, "      memory range [0x%08x, 0x%08x]\n", (load_le16(c + 0x20) & 0xfff0u) << 16,
+                           (load_le16(c + 0x22) & 0xfff0u) << 16 | 0xfffff);
+    pref_base |= (load_le16(c + 0x24) & 0xfff0u) << 16;
+    pref_limit |= (load_le16(c + 0x26) & 0xfff0u) << 16 | 0xfffff;
+    g_string_append_printf(out, "      prefetchable memory range [0x%08" PRIx64 ", 0x%08" PRIx64 "]\n", pref_base,
+                           pref_limit);
+}
+
 static void append_function(GString *out, const PciDevice *dev)
 {
     const uint8_t *c = dev->config;
 
-    g_string_append_printf(out, "  Bus  0, device %3d, function %d:\n    ", dev->devfn >> 3, dev->devfn & 7);
+    g_string_append_printf(out, "  Bus %2u, device %3d, function %d:\n    ", pci_bus_nr(dev->bus), dev->devfn >> 3,
+                           dev->devfn & 7);
     if (class_name(dev)) {
         g_string_append(out, class_name(dev));
     } else {
         g_string_append_printf(out, "Class %04u", class_of(dev));   /* decimal: so scripts know it */
     }
     g_string_append_printf(out, ": PCI device %04x:%04x\n", load_le16(c + PCI_VENDOR_ID), load_le16(c + PCI_DEVICE_ID));
-    g_string_append_printf(out, "      PCI subsystem %04x:%04x\n", load_le16(c + PCI_SUBSYSTEM_VENDOR_ID),
-                           load_le16(c + PCI_SUBSYSTEM_ID));
+    if (!dev->secondary) {
+        g_string_append_printf(out, "      PCI subsystem %04x:%04x\n", load_le16(c + PCI_SUBSYSTEM_VENDOR_ID),
+                               load_le16(c + PCI_SUBSYSTEM_ID));
+    }
     if (c[PCI_INTERRUPT_PIN]) {
         g_string_append_printf(out, "      IRQ %d, pin %c\n", c[PCI_INTERRUPT_LINE], 'A' + c[PCI_INTERRUPT_PIN] - 1);
+    }
+    if (dev->secondary) {
+        append_bridge(out, c);
     }
     for (int i = 0; i <= PCI_ROM_SLOT; i++) {
         if (dev->bars[i].mr) {
@@ -71,16 +94,25 @@ static void append_function(GString *out, const PciDevice *dev)
     g_string_append_printf(out, "      id \"%s\"\n", dev->parent.id ? dev->parent.id : "");
 }
 
-void pci_print(GString *out)
+/* What is behind a bridge follows it, once it has a number. */
+static void append_bus(GString *out, const PciBus *bus)
 {
-    PciBus *bus = pci_root_bus();
-
-    for (unsigned devfn = 0; bus && devfn < 256; devfn++) {
-        const PciDevice *dev = pci_find(bus, 0, devfn);
+    for (unsigned i = 0; i < ARRAY_SIZE(bus->devices); i++) {
+        const PciDevice *dev = bus->devices[i];
 
         if (dev) {
             append_function(out, dev);
         }
+        if (dev && dev->secondary && dev->config[PCI_SECONDARY_BUS]) {
+            append_bus(out, dev->secondary);
+        }
+    }
+}
+
+void pci_print(GString *out)
+{
+    if (pci_root_bus()) {
+        append_bus(out, pci_root_bus());
     }
 }
 
@@ -96,9 +128,10 @@ void pci_print_device(Device *d, GString *out, int indent)
     } else {
         g_string_append_printf(out, "Class %04x", class_of(dev));
     }
-    g_string_append_printf(out, ", addr 00:%02x.%x, pci id %04x:%04x (sub %04x:%04x)\n", dev->devfn >> 3,
-                           dev->devfn & 7, load_le16(c + PCI_VENDOR_ID), load_le16(c + PCI_DEVICE_ID),
-                           load_le16(c + PCI_SUBSYSTEM_VENDOR_ID), load_le16(c + PCI_SUBSYSTEM_ID));
+    g_string_append_printf(out, ", addr %02x:%02x.%x, pci id %04x:%04x (sub %04x:%04x)\n", pci_bus_nr(dev->bus),
+                           dev->devfn >> 3, dev->devfn & 7, load_le16(c + PCI_VENDOR_ID), load_le16(c + PCI_DEVICE_ID),
+                           dev->secondary ? 0 : load_le16(c + PCI_SUBSYSTEM_VENDOR_ID),
+                           dev->secondary ? 0 : load_le16(c + PCI_SUBSYSTEM_ID));
     for (int i = 0; i <= PCI_ROM_SLOT; i++) {
         const PciBar *b = &dev->bars[i];
 
@@ -106,5 +139,8 @@ void pci_print_device(Device *d, GString *out, int indent)
             g_string_append_printf(out, "%*sbar %d: %s at 0x%" PRIx64 " [0x%" PRIx64 "]\n", indent, "", i,
                                    b->type & 1 ? "i/o" : "mem", b->mapped_at, b->mapped_at + b->size - 1);
         }
+    }
+    if (dev->secondary) {
+        g_string_append_printf(out, "%*sbus: %s\n", indent, "", dev->secondary->name);
     }
 }

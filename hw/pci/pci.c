@@ -2,8 +2,9 @@
 /*
  * PCI: configuration space, BARs, INTx, and the bus behind configuration mechanism 1.
  *
- * Follows: PCI Local Bus Specification 2.1, "Configuration Space".
- * Left out: PCI-to-PCI bridges (there is bus 0 only), parity and SERR# reporting.
+ * Follows: PCI Local Bus Specification 2.1, "Configuration Space"; PCI-to-PCI Bridge Architecture Specification 1.1,
+ * "Interrupt Support", for what comes from behind bridges.
+ * Left out: parity and SERR# reporting.
  */
 #include "qemu/osdep.h"
 #include "hw/pci/pci.h"
@@ -25,16 +26,6 @@
 #define BAR_MEM_64          4u
 #define ROM_ENABLE          1u
 
-struct PciBus {
-    MemoryRegion *mem, *io;
-    int (*map_irq)(PciDevice *dev, int pin);
-    void (*set_irq)(void *opaque, int pirq, int level);
-    void *irq_opaque;
-    int n_pirq;
-    int *pirq_count;            /* devices that drive each line */
-    PciDevice *devices[256];    /* by devfn */
-};
-
 static PciBus *root_bus;
 
 /* ---- bus -------------------------------------------------------------------------------------------------------- */
@@ -44,6 +35,7 @@ PciBus *pci_root_bus_new(MemoryRegion *mem, MemoryRegion *io, int (*map_irq)(Pci
 {
     PciBus *bus = g_new0(PciBus, 1);
 
+    bus->name = g_strdup("pci.0");
     bus->mem = mem;
     bus->io = io;
     pci_bus_set_irqs(bus, map_irq, set_irq, opaque, n_pirq);
@@ -77,23 +69,59 @@ MemoryRegion *pci_bus_io(PciBus *bus)
     return bus->io;
 }
 
+uint8_t pci_bus_nr(const PciBus *bus)
+{
+    return bus->bridge ? bus->bridge->config[PCI_SECONDARY_BUS] : 0;
+}
+
+/* Type 0 for the bus itself, type 1 for what one of its bridges says is behind it. */
 PciDevice *pci_find(PciBus *bus, uint8_t bus_nr, uint8_t devfn)
 {
-    return bus_nr ? NULL : bus->devices[devfn];
+    if (bus_nr == pci_bus_nr(bus)) {
+        return bus->devices[devfn];
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(bus->devices); i++) {
+        const PciDevice *dev = bus->devices[i];
+
+        if (dev && dev->secondary && bus_nr >= dev->config[PCI_SECONDARY_BUS] &&
+            bus_nr <= dev->config[PCI_SUBORDINATE_BUS]) {
+            return pci_find(dev->secondary, bus_nr, devfn);
+        }
+    }
+    return NULL;
+}
+
+static PciBus *find_bus(PciBus *bus, const char *name)
+{
+    PciBus *found = bus && !strcmp(bus->name, name) ? bus : NULL;
+
+    for (unsigned i = 0; bus && !found && i < ARRAY_SIZE(bus->devices); i++) {
+        found = bus->devices[i] ? find_bus(bus->devices[i]->secondary, name) : NULL;
+    }
+    return found;
 }
 
 /* ---- BARs ------------------------------------------------------------------------------------------------------- */
 
-unsigned pci_bar_offset(int bar)
+static bool has_bridge_header(const PciDevice *dev)
 {
-    return bar == PCI_ROM_SLOT ? PCI_ROM_ADDRESS : PCI_BAR0 + 4 * bar;
+    return (dev->config[PCI_HEADER_TYPE] & ~PCI_HEADER_MULTIFUNCTION) == PCI_HEADER_BRIDGE;
+}
+
+/* Of its register in configuration space. */
+static unsigned bar_offset(const PciDevice *dev, int bar)
+{
+    if (bar == PCI_ROM_SLOT) {
+        return has_bridge_header(dev) ? PCI_BRIDGE_ROM_ADDRESS : PCI_ROM_ADDRESS;
+    }
+    return PCI_BAR0 + 4 * bar;
 }
 
 void pci_register_bar(PciDevice *dev, int bar, uint8_t type, MemoryRegion *mr)
 {
     PciBar *b = &dev->bars[bar];
     uint64_t size = memory_region_size(mr), mask = ~(size - 1);
-    unsigned at = pci_bar_offset(bar);
+    unsigned at = bar_offset(dev, bar);
 
     assert(!b->mr && is_power_of_2(size) && size >= (type & BAR_IO ? 4 : 16));
     *b = (PciBar) { .mr = mr, .size = size, .type = type, .mapped_at = BAR_UNMAPPED };
@@ -109,7 +137,7 @@ void pci_register_bar(PciDevice *dev, int bar, uint8_t type, MemoryRegion *mr)
 static uint64_t bar_address(const PciDevice *dev, int bar)
 {
     const PciBar *b = &dev->bars[bar];
-    const uint8_t *reg = dev->config + pci_bar_offset(bar);
+    const uint8_t *reg = dev->config + bar_offset(dev, bar);
     uint16_t command = load_le16(dev->config + PCI_COMMAND);
     bool is_64 = b->type & BAR_MEM_64 && bar != PCI_ROM_SLOT;
     uint64_t addr = (is_64 ? load_le64(reg) : load_le32(reg)) & ~(b->size - 1), last = addr + b->size - 1;
@@ -167,19 +195,35 @@ void pci_update_mappings(PciDevice *dev)
 
 /* ---- INTx ------------------------------------------------------------------------------------------------------- */
 
+/* The line of the root bus that INTx arrives at: each bridge on the way rotates by the slot. */
+static int route_intx(const PciDevice *dev, PciBus **root)
+{
+    int pin = dev->config[PCI_INTERRUPT_PIN] - 1;
+
+    while (dev->bus->bridge) {
+        pin = (pin + (dev->devfn >> 3)) % PCI_PINS;
+        dev = dev->bus->bridge;
+    }
+    *root = dev->bus;
+    return dev->bus->map_irq ? dev->bus->map_irq((PciDevice *)dev, pin) : -1;
+}
+
 /* Brings the bus's count in line with what the function drives and whether it may. */
 static void irq_update(PciDevice *dev)
 {
-    PciBus *bus = dev->bus;
+    PciBus *bus;
     bool disabled = load_le16(dev->config + PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE;
     bool by_message = msi_enabled(dev) || msix_enabled(dev);    /* which forbids the pin */
-    int level = dev->irq_state && !disabled && !by_message, pin = dev->config[PCI_INTERRUPT_PIN];
+    int level = dev->irq_state && !disabled && !by_message && !dev->gone;
     int pirq, was;
 
-    if (level == dev->irq_counted || !pin || !bus->map_irq) {
+    if (level == dev->irq_counted || !dev->config[PCI_INTERRUPT_PIN]) {
         return;
     }
-    pirq = bus->map_irq(dev, pin - 1);
+    pirq = route_intx(dev, &bus);
+    if (pirq < 0) {
+        return;
+    }
     was = bus->pirq_count[pirq];
     dev->irq_counted = level;
     bus->pirq_count[pirq] += level ? 1 : -1;
@@ -227,7 +271,7 @@ void pci_config_write(PciDevice *dev, uint32_t addr, uint32_t val, unsigned len)
         *reg &= ~(v & dev->w1cmask[addr + i]);
     }
     if (ranges_overlap(addr, len, PCI_COMMAND, 2) || ranges_overlap(addr, len, PCI_BAR0, 4 * PCI_NUM_BARS) ||
-        ranges_overlap(addr, len, PCI_ROM_ADDRESS, 4)) {
+        ranges_overlap(addr, len, bar_offset(dev, PCI_ROM_SLOT), 4)) {
         pci_update_mappings(dev);
     }
     irq_update(dev);
@@ -262,13 +306,17 @@ void pci_data_write(PciBus *bus, uint32_t addr, uint32_t val, unsigned len)
 
 /* ---- DMA -------------------------------------------------------------------------------------------------------- */
 
-static bool may_master(PciDevice *dev)
+/* The function itself, and each bridge that has to pass its transfer on. */
+static bool may_master(const PciDevice *dev)
 {
-    if (load_le16(dev->config + PCI_COMMAND) & PCI_COMMAND_MASTER) {
-        return true;
+    for (const PciDevice *d = dev; d; d = d->bus->bridge) {
+        if (d->gone || !(load_le16(d->config + PCI_COMMAND) & PCI_COMMAND_MASTER)) {
+            qemu_log_mask(LOG_GUEST_ERROR, "%s: DMA while bus mastering of %s is disabled\n", dev->parent.type->name,
+                          d->parent.type->name);
+            return false;
+        }
     }
-    qemu_log_mask(LOG_GUEST_ERROR, "%s: DMA while bus mastering is disabled\n", dev->parent.type->name);
-    return false;
+    return true;
 }
 
 MemTxResult pci_dma_read(PciDevice *dev, hwaddr addr, void *buf, uint64_t len)
@@ -387,8 +435,10 @@ static void header_init(PciDevice *dev, const PciDeviceClass *k)
     c[PCI_CLASS_PROG] = k->prog_if;
     store_le16(c + PCI_CLASS_DEVICE, k->class_id);
     c[PCI_HEADER_TYPE] = k->header_type | (dev->multifunction ? PCI_HEADER_MULTIFUNCTION : 0);
-    store_le16(c + PCI_SUBSYSTEM_VENDOR_ID, SUBSYSTEM_VENDOR);
-    store_le16(c + PCI_SUBSYSTEM_ID, SUBSYSTEM_DEVICE);
+    if (!has_bridge_header(dev)) {
+        store_le16(c + PCI_SUBSYSTEM_VENDOR_ID, SUBSYSTEM_VENDOR);
+        store_le16(c + PCI_SUBSYSTEM_ID, SUBSYSTEM_DEVICE);
+    }
     c[PCI_INTERRUPT_PIN] = k->int_pin;
 
     store_le16(dev->wmask + PCI_COMMAND, COMMAND_WRITABLE);
@@ -407,16 +457,25 @@ static void pci_bus_instance_init(Device *d)
     pci_dev(d)->addr_prop = -1;
 }
 
-/* Nothing of the function is left on the bus. */
-static void forget(PciDevice *dev)
+void pci_leave_bus(PciDevice *dev)
 {
     for (int i = 0; i <= PCI_ROM_SLOT; i++) {
         bar_unmap(dev, i);
+    }
+    if (dev->bus->devices[dev->devfn] == dev) {     /* else the slot has been given to another already */
+        dev->bus->devices[dev->devfn] = NULL;
+    }
+}
+
+/* Nothing of the function is left on the bus. */
+static void forget(PciDevice *dev)
+{
+    pci_leave_bus(dev);
+    for (int i = 0; i <= PCI_ROM_SLOT; i++) {
         dev->bars[i].mr = NULL;
     }
     msix_unrealize(dev);
     pci_remove_rom(dev);
-    dev->bus->devices[dev->devfn] = NULL;
 }
 
 static bool pci_bus_realize(Device *d, Error **errp)
@@ -494,6 +553,34 @@ static bool parse_addr(const char *s, int32_t *devfn)
     return slot < 32 && fn < 8;
 }
 
+static Device *pci_bus_owner(Device *d)
+{
+    const PciBus *bus = pci_dev(d)->bus;
+
+    return bus && bus->bridge ? &bus->bridge->parent : NULL;
+}
+
+/* "bus=NAME": of the root bus or one behind a bridge. */
+static bool set_bus(PciDevice *dev, const char *name, Error **errp)
+{
+    static const struct {
+        const char *name;
+        BusKind kind;
+    } others[] = { { "isa.0", BUS_ISA }, { "ide.0", BUS_IDE }, { "ide.1", BUS_IDE } };
+
+    dev->bus = find_bus(root_bus, name);
+    for (unsigned i = 0; !dev->bus && i < ARRAY_SIZE(others); i++) {
+        if (!strcmp(name, others[i].name)) {
+            error_set(errp, "Device '%s' can't go on %s bus", dev->parent.type->name, bus_kind_name(others[i].kind));
+            return false;
+        }
+    }
+    if (!dev->bus) {
+        error_set(errp, "Bus '%s' not found", name);
+    }
+    return dev->bus;
+}
+
 static bool pci_bus_parse_prop(Device *d, const char *name, const char *value, bool *known, Error **errp)
 {
     int32_t devfn;
@@ -503,11 +590,7 @@ static bool pci_bus_parse_prop(Device *d, const char *name, const char *value, b
         return false;
     }
     if (!strcmp(name, "bus")) {
-        if (strcmp(value, "pci.0")) {
-            error_set(errp, "Bus '%s' not found", value);
-            return false;
-        }
-        return true;
+        return set_bus(pci_dev(d), value, errp);
     }
     if (!parse_addr(value, &devfn)) {
         error_set(errp, "Property '%s.addr' doesn't take value '%s'", d->type->name, value);
@@ -538,6 +621,7 @@ static const BusOps pci_bus_ops = {
     .parsed_props = pci_parsed_props,
     .parse_prop = pci_bus_parse_prop,
     .instance_init = pci_bus_instance_init,
+    .owner = pci_bus_owner,
     .realize = pci_bus_realize,
     .unrealize = pci_bus_unrealize,
     .reset = pci_bus_reset,

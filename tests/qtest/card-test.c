@@ -138,6 +138,49 @@ static void test_edu_forgets_messages_at_a_reset(void)
     qtest_quit(q);
 }
 
+/* ---- behind bridges ---------------------------------------------------------------------------------------------- */
+
+#define BRIDGE      (5u << 3)
+#define BRIDGED     (0x100u | 4 << 3)       /* slot 4 of bus 1 */
+
+static QTest *bridged_edu_start(void)
+{
+    QTest *q = qtest_start("-M pc -m 32 -device pci-bridge,chassis_nr=1,id=br1,addr=5 -device edu,bus=br1,addr=4");
+
+    qtest_pci_writel(q, 1 << 3, 0x60, 0x0b0b0b0b);
+    g_assert_cmphex(qtest_pci_readl(q, BRIDGED, 0), ==, 0xffffffff);
+    qtest_pci_writel(q, BRIDGE, 0x18, 0x00010100);              /* bus 1 is behind it */
+    qtest_pci_writel(q, BRIDGE, 0x20, EDU >> 16 | EDU);
+    qtest_pci_writel(q, BRIDGE, 4, 6);
+    g_assert_cmphex(qtest_pci_readl(q, BRIDGED, 0), ==, 0x11e81234);
+    qtest_pci_writel(q, BRIDGED, 0x10, EDU);
+    qtest_pci_writel(q, BRIDGED, 4, 6);
+    return q;
+}
+
+static void test_edu_works_behind_a_bridge(void)
+{
+    QTest *q = bridged_edu_start();
+
+    qtest_watch_inputs(q, "isa-pic");
+    g_assert_cmphex(qtest_readl(q, EDU), ==, 0x010000ed);
+    qtest_writel(q, EDU + 0x60, 1);
+    g_assert_true(qtest_irq(q, 11));
+    qtest_writel(q, EDU + 0x64, 1);
+    g_assert_false(qtest_irq(q, 11));
+    qtest_writel(q, MAILBOX, 0);
+    msi_enable(q, BRIDGED, MAILBOX, 0x1234);
+    qtest_writel(q, EDU + 0x60, 1);
+    g_assert_cmphex(qtest_readl(q, MAILBOX), ==, 0x1234);
+    qtest_pci_writel(q, BRIDGE, 4, 2);                          /* passes no transfers on */
+    qtest_writel(q, MAILBOX, 0);
+    qtest_writel(q, EDU + 0x60, 1);
+    g_assert_cmphex(qtest_readl(q, MAILBOX), ==, 0);
+    qtest_pci_writel(q, BRIDGE, 0x20, 0xe200 << 16 | 0xe200);   /* a window elsewhere */
+    g_assert_cmphex(qtest_readl(q, EDU), ==, 0);
+    qtest_quit(q);
+}
+
 /* ---- pci-testdev ------------------------------------------------------------------------------------------------- */
 
 #define TESTDEV     0xe1200000u
@@ -282,6 +325,7 @@ int main(int argc, char **argv)
     g_test_add_func("/edu/sends-messages", test_edu_sends_messages);
     g_test_add_func("/edu/messages-reach-the-local-apics", test_edu_messages_reach_the_local_apics);
     g_test_add_func("/edu/forgets-messages-at-a-reset", test_edu_forgets_messages_at_a_reset);
+    g_test_add_func("/edu/works-behind-a-bridge", test_edu_works_behind_a_bridge);
     g_test_add_func("/pci-testdev/shows-its-tests", test_testdev_shows_its_tests);
     g_test_add_func("/pci-testdev/counts-what-matches", test_testdev_counts_what_matches);
     g_test_add_func("/pci-testdev/has-a-third-bar-on-request", test_testdev_has_a_third_bar_on_request);

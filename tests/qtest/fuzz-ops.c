@@ -23,6 +23,9 @@
 #define TESTDEV         0xff000000u
 #define PCI_TESTDEV     0xe5200000u
 #define PCI_TESTDEV_IO  0xd000u
+#define BRIDGE          (8u << 3)       /* an edu is behind it, in slot 1 of bus 1 */
+#define BRIDGED_EDU     (0x100u | 1 << 3)
+#define BRIDGED         0xe6000000u
 #define DMA_AREA        0x10000u        /* descriptors are written here */
 
 typedef struct Range {
@@ -44,11 +47,11 @@ static const Range mem_ranges[] = {
     { 0xa0000, 0x20000 }, { 0xc0000, 0x40000 }, { EDU, 0xa0 }, { EDU + 0x40000, 0x1008 }, { I6300ESB, 0x10 },
     { VGA_REGS, 0x1000 }, { VGA_REGS + 0x400, 0x120 }, { PANIC, 4 }, { VGA2_REGS, 0x620 }, { VGA_FB, 0x1000000 },
     { VGA2_FB, 0x1000000 }, { IOAPIC, 0x50 }, { HPET, 0x160 }, { APIC, 0x1000 }, { TESTDEV, 0x10008 },
-    { PCI_TESTDEV, 0x30 }, { PCI_TESTDEV + 0x7fc, 0x10 },
+    { PCI_TESTDEV, 0x30 }, { PCI_TESTDEV + 0x7fc, 0x10 }, { BRIDGED, 0xa0 },
 };
 
-static const uint8_t pci_functions[] = {
-    0, 1 << 3, 1 << 3 | 1, 1 << 3 | 2, 1 << 3 | 3, 2 << 3, 3 << 3, 4 << 3, 5 << 3, 6 << 3, 7 << 3,
+static const uint16_t pci_functions[] = {       /* bus << 8 | slot << 3 | function */
+    0, 1 << 3, 1 << 3 | 1, 1 << 3 | 2, 1 << 3 | 3, 2 << 3, 3 << 3, 4 << 3, 5 << 3, 6 << 3, 7 << 3, BRIDGE, BRIDGED_EDU,
 };
 
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */
@@ -232,7 +235,8 @@ static void poke_block(Fuzz *f)
 void fuzz_setup(Fuzz *f)
 {
     static const struct {
-        uint8_t devfn, reg;
+        uint16_t devfn;
+        uint8_t reg;
         uint32_t v;
     } words[] = {
         { 1 << 3 | 1, 0x20, BMDMA | 1 }, { 1 << 3 | 1, 0x04, 5 }, { 1 << 3 | 1, 0x40, 0x80008000 },
@@ -243,6 +247,8 @@ void fuzz_setup(Fuzz *f)
         { 5 << 3, 0x10, PANIC }, { 5 << 3, 0x04, 7 },
         { 6 << 3, 0x10, VGA2_FB }, { 6 << 3, 0x18, VGA2_REGS }, { 6 << 3, 0x04, 7 },
         { 7 << 3, 0x10, PCI_TESTDEV }, { 7 << 3, 0x14, PCI_TESTDEV_IO }, { 7 << 3, 0x04, 7 },
+        { BRIDGE, 0x18, 0x00010100 }, { BRIDGE, 0x20, BRIDGED >> 16 | BRIDGED }, { BRIDGE, 0x04, 7 },
+        { BRIDGED_EDU, 0x10, BRIDGED }, { BRIDGED_EDU, 0x04, 7 },
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {

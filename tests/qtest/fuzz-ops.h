@@ -12,7 +12,8 @@
 #define FUZZ_RAM_MIB    16
 #define FUZZ_DEVICES    "-device edu,addr=3 -device i6300esb,addr=4 -device pvpanic-pci,addr=5 " \
                         "-device secondary-vga,addr=6 -device pvpanic -device pc-testdev " \
-                        "-device pci-testdev,addr=7,membar=64k"
+                        "-device pci-testdev,addr=7,membar=64k " \
+                        "-device pci-bridge,chassis_nr=1,id=br,addr=8 -device edu,bus=br,addr=1"
 
 typedef struct Fuzz {
     uint64_t state;         /* of the generator of numbers */

@@ -9,7 +9,8 @@
 
 #define MACHINE "-M pc -m 8 -smp 2 -serial null -serial null -parallel null -rtc base=2020-02-02 " \
                 "-device edu,addr=8 -device i6300esb,addr=9 -device pvpanic -device secondary-vga,addr=10 " \
-                "-device pci-testdev,addr=11 -device pc-testdev"
+                "-device pci-testdev,addr=11 -device pc-testdev " \
+                "-device pci-bridge,chassis_nr=1,id=br -device edu,bus=br"
 
 static void save(QTest *q, const char *path)
 {

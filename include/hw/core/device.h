@@ -82,6 +82,7 @@ struct BusOps {
     bool (*parse_prop)(Device *dev, const char *name, const char *value, bool *known, Error **errp);   /* odd ones */
     const Property *parsed_props;               /* what parse_prop() knows, for help */
     void (*instance_init)(Device *dev);
+    Device *(*owner)(Device *dev);                  /* of the bus that was chosen for it; NULL: the machine */
     bool (*realize)(Device *dev, Error **errp);     /* in place of DeviceType.realize: calls it if there is one */
     void (*unrealize)(Device *dev);                 /* before DeviceType.unrealize */
     void (*reset)(Device *dev);                     /* before DeviceType.reset */
@@ -97,7 +98,7 @@ void device_set_prop_uint(Device *dev, const char *name, uint64_t v);           
 void device_set_prop_ptr(Device *dev, const char *name, void *p);                        /* PROP_DEVICE, PROP_CHARDEV */
 /* A text property; NULL when it is not set or the device has none of that name. */
 const char *device_get_prop_str(Device *dev, const char *name);
-bool device_realize(Device *dev, Device *parent, Error **errp);     /* parent NULL: the machine */
+bool device_realize(Device *dev, Device *parent, Error **errp);     /* parent NULL: by its bus */
 void device_unref(Device *dev);                     /* unrealizes if needed, frees */
 void device_init_irqs(Device *dev, IrqHandler *handler, int count); /* opaque is dev */
 Irq device_irq_in(Device *dev, int n);
@@ -106,6 +107,7 @@ Irq device_irq_in(Device *dev, int n);
  * there.
  */
 void device_add_irq_out(Device *dev, Irq *line);
+void device_reset(Device *dev);                     /* one, as far as it is realized; not its children */
 void device_reset_all(void);                        /* every realized device, parents before children */
 void device_foreach(void (*fn)(Device *dev, void *opaque), void *opaque);
 void device_print_tree(GString *out);               /* info qtree */

@@ -11,6 +11,7 @@
 #define PCI_CONFIG_SIZE 256
 #define PCI_NUM_BARS    6
 #define PCI_ROM_SLOT    6
+#define PCI_PINS        4
 
 #define PCI_VENDOR_ID 0x00
 #define PCI_DEVICE_ID 0x02
@@ -34,6 +35,12 @@
 #define PCI_SUBSYSTEM_ID 0x2e
 #define PCI_ROM_ADDRESS 0x30
 #define PCI_CAPABILITY_LIST 0x34
+/* of bridges, header type 1 */
+#define PCI_HEADER_BRIDGE 0x01u
+#define PCI_PRIMARY_BUS 0x18
+#define PCI_SECONDARY_BUS 0x19
+#define PCI_SUBORDINATE_BUS 0x1a
+#define PCI_BRIDGE_ROM_ADDRESS 0x38
 #define PCI_INTERRUPT_LINE 0x3c
 #define PCI_INTERRUPT_PIN 0x3d
 
@@ -66,6 +73,7 @@ typedef struct PciCap {
 struct PciDevice {
     Device parent;
     PciBus *bus;
+    PciBus *secondary;          /* behind a bridge; else NULL */
     uint8_t devfn;              /* device << 3 | function */
     int32_t addr_prop;          /* -device addr=; -1: next free */
     uint8_t config[PCI_CONFIG_SIZE];
@@ -82,10 +90,11 @@ struct PciDevice {
     bool multifunction;
     MemoryRegion rom;
     int irq_state;              /* INTx level as the device drives it */
+    bool gone;                  /* taken out by the guest or the user: waits to be freed */
     int irq_counted;            /* what of it the bus has counted: 0 while the command register disables INTx */
 };
 
-/* One root bus per machine. set_irq(opaque, pirq 0..3, level) gets the OR of the lines swizzled by map_irq. */
+/* One root bus per machine, "pci.0". set_irq(opaque, pirq 0..3, level) gets the OR of the lines swizzled by map_irq. */
 PciBus *pci_root_bus_new(MemoryRegion *mem, MemoryRegion *io, int (*map_irq)(PciDevice *dev, int pin),
                          void (*set_irq)(void *opaque, int pirq, int level), void *opaque, int n_pirq);
 PciBus *pci_root_bus(void);
@@ -96,7 +105,9 @@ MemoryRegion *pci_bus_mem(PciBus *bus);     /* where memory BARs go: what the ch
 MemoryRegion *pci_bus_io(PciBus *bus);
 PciDevice *pci_new(const char *type, int devfn);                /* devfn -1: next free device number */
 bool pci_realize(PciDevice *dev, PciBus *bus, Error **errp);    /* wraps device_realize */
+/* From the given bus on, as configuration cycles go: through the bridges that the guest has given numbers to. */
 PciDevice *pci_find(PciBus *bus, uint8_t bus_nr, uint8_t devfn);
+uint8_t pci_bus_nr(const PciBus *bus);      /* as the guest has numbered it; several may have the same */
 void pci_register_bar(PciDevice *dev, int bar, uint8_t type, MemoryRegion *mr);
 /*
  * For realize: puts a capability of size bytes into the list, at the given offset or, for 0, behind the last one; all
