@@ -235,7 +235,8 @@ static char *bus_name(const PciBridge *s)
 static bool check_props(const PciBridge *s, Error **errp)
 {
     if (!s->chassis_nr) {
-        error_set(errp, "Bridge chassis not specified. Each bridge is required to be assigned a unique chassis id > 0.");
+        error_set(errp, "Bridge chassis not specified. "
+                  "Each bridge is required to be assigned a unique chassis id > 0.");
         return false;
     }
     if (s->shpc) {
