@@ -1018,14 +1018,36 @@ static bool check_together(VmOptions *o, Error **errp)
     return true;
 }
 
-static bool has_device(const VmOptions *o, const char *driver)
+static const KeyList *find_device(const VmOptions *o, const char *driver)
 {
     for (unsigned i = 0; o->devices && i < o->devices->len; i++) {
-        if (g_str_equal(keylist_get(g_ptr_array_index(o->devices, i), "driver"), driver)) {
-            return true;
+        const KeyList *l = g_ptr_array_index(o->devices, i);
+
+        if (g_str_equal(keylist_get(l, "driver"), driver)) {
+            return l;
         }
     }
-    return false;
+    return NULL;
+}
+
+/* A controller at the usual ports, which only one can have. */
+static bool takes_floppy_ports(const KeyList *fdc)
+{
+    const char *port = fdc ? keylist_get(fdc, "iobase") : NULL;
+
+    return fdc && (!port || g_ascii_strtoull(port, NULL, 0) == 0x3f0);
+}
+
+/* Who brings drives of a kind wants none that are there by default. */
+static void choose_default_devices(VmOptions *o)
+{
+    MachineOptions *b = &o->board;
+    const KeyList *fdc = find_device(o, "isa-fdc");
+
+    b->no_vga = o->vga_given ? b->no_vga : b->nodefaults || find_device(o, "VGA");
+    b->no_floppy = b->nodefaults || fdc || find_device(o, "floppy");
+    b->no_cdrom = b->nodefaults || find_device(o, "ide-cd") || find_device(o, "ide-hd");
+    b->own_fdc = takes_floppy_ports(fdc);
 }
 
 bool vm_options_parse(VmOptions *o, int argc, char **argv, Error **errp)
@@ -1045,9 +1067,7 @@ bool vm_options_parse(VmOptions *o, int argc, char **argv, Error **errp)
     if (!o->graphics_given) {
         o->board.nographic = o->nographic;
     }
-    if (!o->vga_given) {
-        o->board.no_vga = o->board.nodefaults || has_device(o, "VGA");
-    }
+    choose_default_devices(o);
     return true;
 }
 

@@ -45,13 +45,10 @@ typedef struct FindDrive {
 
 static void match_drive(Device *dev, void *opaque)
 {
-    static const char *const props[] = { "drive", "driveA", "driveB" };
     FindDrive *f = opaque;
 
-    for (size_t i = 0; i < ARRAY_SIZE(props); i++) {
-        if (!g_strcmp0(device_get_prop_str(dev, props[i]), f->name)) {
-            f->found = dev;
-        }
+    if (!g_strcmp0(device_get_prop_str(dev, "drive"), f->name)) {
+        f->found = dev;
     }
 }
 
@@ -65,7 +62,7 @@ Device *hmp_device_of_drive(const char *name)
 
 bool hmp_drive_is_removable(const Device *dev)
 {
-    return !strcmp(dev->type->name, "ide-cd") || !strcmp(dev->type->name, "isa-fdc");
+    return !strcmp(dev->type->name, "ide-cd") || !strcmp(dev->type->name, "floppy");
 }
 
 static bool is_removable(const BlockBackend *blk)
@@ -224,6 +221,7 @@ static bool check_hotplug(const DeviceType *t, Error **errp)
 {
     static const char *const buses[BUS__COUNT] = {
         [BUS_SYSTEM] = "main-system-bus", [BUS_ISA] = "isa.0", [BUS_PCI] = "pci.0", [BUS_IDE] = "ide.0",
+        [BUS_FLOPPY] = "floppy-bus.0",
     };
 
     if (buses[t->bus]) {

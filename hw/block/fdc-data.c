@@ -148,19 +148,24 @@ static uint64_t piece_offset(const Fdc *s)
 static void disk_read(void *opaque, int ret);
 static void disk_written(void *opaque, int ret);
 
+/* Where an image ends before its disk does, zeros are read and nothing can be written. */
 static void start_io(Fdc *s, unsigned sectors, bool write)
 {
     FloppyDrive *d = current(s);
+    uint64_t at = piece_offset(s), size = blk_size(d->blk);
 
     trace_fdc_transfer(s->unit, piece_offset(s) / SECTOR, sectors, write);
     assert(sectors * SECTOR <= FDC_BUF);
-    s->iov = (struct iovec){ s->buf, sectors * SECTOR };
     s->io_busy = true;
+    s->iov = (struct iovec){ s->buf, sectors * SECTOR };
     if (write) {
-        blk_writev(d->blk, piece_offset(s), &s->iov, 1, disk_written, s);
-    } else {
-        blk_readv(d->blk, piece_offset(s), &s->iov, 1, disk_read, s);
+        blk_writev(d->blk, at, &s->iov, 1, disk_written, s);
+        return;
     }
+    memset(s->buf, 0, sectors * SECTOR);
+    s->len = sectors * SECTOR;
+    s->iov.iov_len = at < size ? MIN(s->len, size - at) : 0;
+    blk_readv(d->blk, MIN(at, size), &s->iov, 1, disk_read, s);
 }
 
 /* False: a reset has put an end to it. */
@@ -214,7 +219,7 @@ static void read_piece(Fdc *s)
 
 static void read_by_dma(Fdc *s)
 {
-    size_t n = i8257_write(s->dma, FDC_DMA, s->buf + s->pos, s->len - s->pos, &s->tc);
+    size_t n = fdc_is_gated(s) ? i8257_write(s->dma, s->dma_nr, s->buf + s->pos, s->len - s->pos, &s->tc) : 0;
 
     s->pos += n;
     if (s->tc) {
@@ -239,7 +244,6 @@ static void disk_read(void *opaque, int ret)
         return;
     }
     s->pos = 0;
-    s->len = s->iov.iov_len;
     if (s->pio) {
         fdc_raise(s);
     } else {
@@ -291,11 +295,16 @@ static void write_collected(Fdc *s)
     }
 }
 
+static void take_by_dma(Fdc *s)
+{
+    if (fdc_is_gated(s)) {
+        s->pos += i8257_read(s->dma, s->dma_nr, s->buf + s->pos, s->len - s->pos, &s->tc);
+    }
+}
+
 static void write_by_dma(Fdc *s)
 {
-    size_t n = i8257_read(s->dma, FDC_DMA, s->buf + s->pos, s->len - s->pos, &s->tc);
-
-    s->pos += n;
+    take_by_dma(s);
     if (s->tc || s->pos == s->len) {
         write_collected(s);
     } else {
@@ -361,7 +370,7 @@ static void format_next(Fdc *s)
     const FloppyGeometry *g = &current(s)->disk;
 
     if (!s->pio) {
-        s->pos += i8257_read(s->dma, FDC_DMA, s->buf + s->pos, s->len - s->pos, &s->tc);
+        take_by_dma(s);
         if (s->pos < s->len && !s->tc) {
             s->waiting_dma = true;
             return;
@@ -451,11 +460,9 @@ void fdc_pio_write(Fdc *s, uint8_t val)
     }
 }
 
-/* The guest has programmed the channel after the command. */
-void fdc_dma_ready(void *opaque)
+/* The guest has programmed the channel after the command, or opened the gate to it. */
+void fdc_dma_ready(Fdc *s)
 {
-    Fdc *s = opaque;
-
     if (!s->waiting_dma) {
         return;
     }

@@ -4,7 +4,8 @@
  *
  *   fdc.c           registers, phases, the command table, saved state
  *   fdc-data.c      commands that move sectors
- *   fdc-media.c     drives and what kind of disk is in them
+ *   fdc-media.c     what kind of disk is in a drive
+ *   floppy.c        drives as devices with properties
  */
 #ifndef HW_BLOCK_FDC_INTERNAL_H
 #define HW_BLOCK_FDC_INTERNAL_H
@@ -17,7 +18,6 @@
 #define FDC_REAL_DRIVES 2
 #define FDC_PARAMS_MAX  20
 #define FDC_BUF         (72u * 512) /* a track of the densest disk, both sides */
-#define FDC_DMA         2
 #define SECTOR          512u
 
 /* Status register 0 */
@@ -64,8 +64,9 @@ struct Fdc {
     Device parent;
     MemoryRegion io, io7;
     Device *dma;
-    char *drive_name[FDC_REAL_DRIVES];
-    uint32_t bootindex[FDC_REAL_DRIVES];
+    uint32_t iobase, irq_nr, dma_nr, bootindex[FDC_REAL_DRIVES];    /* properties */
+    char *fdtype[FDC_REAL_DRIVES], *fallback;
+    FloppyType bay_type[FDC_REAL_DRIVES], fallback_type;            /* what these say */
     FloppyDrive drive[FDC_DRIVES];
 
     uint8_t dor, tdr, dsr, ccr;
@@ -93,6 +94,11 @@ struct Fdc {
     uint8_t buf[FDC_BUF];
 };
 
+#define DOR_RUN         0x04u       /* 0: reset */
+#define DOR_GATE        0x08u       /* DMA and interrupts reach the bus */
+
+static inline bool fdc_is_gated(const Fdc *s) { return s->dor & DOR_GATE; }
+
 typedef enum FdcTimer { TIMER_NONE, TIMER_RESET, TIMER_SEEK, TIMER_RESULT, TIMER__COUNT } FdcTimer;
 
 /* fdc.c */
@@ -112,11 +118,18 @@ void fdc_format(Fdc *s);
 void fdc_data_result(Fdc *s);                   /* TIMER_RESULT: seven bytes, interrupt */
 uint8_t fdc_pio_read(Fdc *s);
 void fdc_pio_write(Fdc *s, uint8_t val);
-void fdc_dma_ready(void *opaque);
+void fdc_dma_ready(Fdc *s);
 void fdc_abort_transfer(Fdc *s);
 
+Fdc *fdc_of_bus(const char *bus);               /* "floppy-bus.0", "ID.0", NULL: the first; NULL when there is none */
+
+/* floppy.c */
+bool floppy_type_parse(const char *prop, const char *value, FloppyType *type, Error **errp);
+bool floppy_create(Fdc *fdc, unsigned unit, const char *drive, Error **errp);   /* in an empty bay */
+
 /* fdc-media.c */
-bool fdc_attach(Fdc *s, unsigned n, Error **errp);
+bool fdc_attach(Fdc *s, unsigned n, BlockBackend *blk, FloppyType type, Error **errp);
+void fdc_detach(FloppyDrive *d);
 bool fdc_has_disk(const FloppyDrive *d);        /* ... that can be read at the selected rate */
 /* Moves the head; a step clears the change line of a drive with a disk. */
 void fdc_step(FloppyDrive *d, uint8_t track);

@@ -44,30 +44,60 @@ static unsigned format_sectors(const FloppyGeometry *g)
     return g->cyls * g->heads * g->secs;
 }
 
-/* An image of an odd size is the start of a disk, of the smallest that holds it; the rest cannot be read. */
-static unsigned choose_format(uint64_t sectors)
+/* A 2.88 MB drive reads what a 1.44 MB drive reads; a disk of another size has been forced into it. */
+static bool fits(unsigned format, FloppyType drive)
 {
-    unsigned best = 0;
+    FloppyType wanted = formats[format].drive;
+
+    return drive == FLOPPY_AUTO || drive == wanted || (drive == FLOPPY_2880K && wanted == FLOPPY_1440K);
+}
+
+/*
+ * An image of an odd size is the start of a disk: of the first format in the table, 1.44 MB, or of the smallest that
+ * holds it.
+ */
+static unsigned choose_format(uint64_t sectors, FloppyType drive)
+{
+    unsigned exact = UINT_MAX, best = 0;
 
     for (unsigned i = 0; i < ARRAY_SIZE(formats); i++) {
-        unsigned n = format_sectors(&formats[i].disk);
+        unsigned n = format_sectors(&formats[i].disk), best_n = format_sectors(&formats[best].disk);
 
-        if (n == sectors) {
+        if (n == sectors && fits(i, drive)) {
             return i;
         }
-        if (n > sectors && (format_sectors(&formats[best].disk) < sectors ||
-                            n < format_sectors(&formats[best].disk))) {
+        if (n == sectors && exact == UINT_MAX) {
+            exact = i;
+        }
+        if (sectors > format_sectors(&formats[0].disk) && n > sectors && (best_n < sectors || n < best_n)) {
             best = i;
         }
     }
-    return best;
+    return exact != UINT_MAX ? exact : best;
+}
+
+/* A 1.2 MB drive turns faster than others, which shows with disks of double density. */
+static uint8_t rate_in(FloppyType drive, uint8_t rate)
+{
+    bool is_double = rate == RATE_300K || rate == RATE_250K;
+
+    return !is_double ? rate : drive == FLOPPY_1200K ? RATE_300K : RATE_250K;
+}
+
+static uint64_t image_sectors(const FloppyDrive *d)
+{
+    return blk_size(d->blk) / SECTOR;
 }
 
 static void look_at_disk(FloppyDrive *d)
 {
-    uint64_t sectors = blk_size(d->blk) / SECTOR;
+    uint64_t sectors = d->type == FLOPPY_NONE ? 0 : image_sectors(d);
 
-    d->disk = sectors ? formats[choose_format(sectors)].disk : (FloppyGeometry){ 0 };
+    d->disk = (FloppyGeometry){ 0 };
+    if (sectors) {
+        d->disk = formats[choose_format(sectors, d->type)].disk;
+        d->disk.rate = rate_in(d->type, d->disk.rate);
+    }
     trace_fdc_medium(d - d->fdc->drive, d->disk.cyls, d->disk.heads, d->disk.secs);
 }
 
@@ -82,28 +112,40 @@ static void disk_changed(void *opaque, bool loaded)
 
 static const BlkDeviceOps floppy_ops = { .media_changed = disk_changed };
 
-bool fdc_attach(Fdc *s, unsigned n, Error **errp)
+/* What the drive says, or its bay, or the disk that is in it now. */
+static FloppyType choose_type(const FloppyDrive *d, FloppyType wish)
+{
+    uint64_t sectors = image_sectors(d);
+
+    if (wish == FLOPPY_AUTO) {
+        wish = d->fdc->bay_type[d - d->fdc->drive];
+    }
+    if (wish != FLOPPY_AUTO) {
+        return wish;
+    }
+    return sectors ? formats[choose_format(sectors, FLOPPY_AUTO)].drive : d->fdc->fallback_type;
+}
+
+bool fdc_attach(Fdc *s, unsigned n, BlockBackend *blk, FloppyType type, Error **errp)
 {
     FloppyDrive *d = &s->drive[n];
-    uint64_t sectors;
 
-    d->fdc = s;
-    if (!s->drive_name[n]) {
-        return true;
-    }
-    d->blk = blk_find(s->drive_name[n]);
-    if (!d->blk) {
-        error_set(errp, "property 'drive%c': there is no drive '%s'", 'A' + n, s->drive_name[n]);
+    if (!blk_attach(blk, &floppy_ops, d, errp)) {
         return false;
     }
-    if (!blk_attach(d->blk, &floppy_ops, d, errp)) {
-        d->blk = NULL;
-        return false;
-    }
+    d->blk = blk;
+    d->type = choose_type(d, type);
     look_at_disk(d);
-    sectors = blk_size(d->blk) / SECTOR;
-    d->type = sectors ? formats[choose_format(sectors)].drive : FLOPPY_2880K;
     return true;
+}
+
+void fdc_detach(FloppyDrive *d)
+{
+    blk_drain(d->blk);
+    blk_detach(d->blk, d);
+    d->blk = NULL;
+    d->type = FLOPPY_NONE;
+    d->disk = (FloppyGeometry){ 0 };
 }
 
 bool fdc_has_disk(const FloppyDrive *d)

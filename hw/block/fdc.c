@@ -23,9 +23,8 @@ enum { REG_SRA, REG_SRB, REG_DOR, REG_TDR, REG_MSR, REG_FIFO, REG_DIR = 7 };
 
 #define FDC_PORT        0x3f0
 #define FDC_IRQ         6
+#define FDC_DMA         2
 
-#define DOR_RUN         0x04u       /* 0: reset */
-#define DOR_GATE        0x08u       /* DMA and interrupts reach the bus */
 #define DSR_RESET       0x80u
 #define DSR_WRITABLE    0x7fu
 #define MSR_RQM         0x80u
@@ -44,11 +43,37 @@ typedef struct FdcCommand {
     void (*run)(Fdc *s);
 } FdcCommand;
 
+/* What the board says, and all controllers, the board's own first: start-up only. */
+static Device *board_dma;
+static const char *board_drive[FDC_REAL_DRIVES];
+static GPtrArray *controllers;      /* Fdc * */
+
 /* ---- interrupt --------------------------------------------------------------------------------------------------- */
 
+/* Controllers may share a line; those whose gate is closed do not drive it. */
 static void update_irq(Fdc *s)
 {
-    irq_set(isa_irq(FDC_IRQ), s->irq && s->dor & DOR_GATE);
+    bool level = false;
+
+    for (unsigned i = 0; i < controllers->len; i++) {
+        const Fdc *c = g_ptr_array_index(controllers, i);
+
+        level = level || (c->irq_nr == s->irq_nr && c->irq && fdc_is_gated(c));
+    }
+    irq_set(isa_irq(s->irq_nr), level);
+}
+
+static void dma_ready(void *opaque)
+{
+    const Fdc *of_channel = opaque;
+
+    for (unsigned i = 0; i < controllers->len; i++) {
+        Fdc *c = g_ptr_array_index(controllers, i);
+
+        if (c->dma_nr == of_channel->dma_nr) {
+            fdc_dma_ready(c);
+        }
+    }
 }
 
 void fdc_raise(Fdc *s)
@@ -461,6 +486,9 @@ static void dor_write(Fdc *s, uint8_t val)
         }
     }
     update_irq(s);
+    if (fdc_is_gated(s)) {
+        fdc_dma_ready(s);
+    }
 }
 
 static void dsr_write(Fdc *s, uint8_t val)
@@ -541,9 +569,35 @@ static const MemoryRegionOps fdc_ops7 = { .read = fdc_read7, .write = fdc_write7
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
-void fdc_set_dma(Device *fdc, Device *dma)
+void fdc_set_board(Device *dma, const char *drive_a, const char *drive_b)
 {
-    container_of(fdc, Fdc, parent)->dma = dma;
+    board_dma = dma;
+    board_drive[0] = drive_a;
+    board_drive[1] = drive_b;
+}
+
+Device *fdc_first(void)
+{
+    return controllers ? &((Fdc *)g_ptr_array_index(controllers, 0))->parent : NULL;
+}
+
+Fdc *fdc_of_bus(const char *bus)
+{
+    for (unsigned i = 0; controllers && i < controllers->len; i++) {
+        Fdc *s = g_ptr_array_index(controllers, i);
+        g_autofree char *name = s->parent.id ? g_strdup_printf("%s.0", s->parent.id)
+                                             : g_strdup_printf("floppy-bus.%u", i);
+
+        if (!bus || g_str_equal(bus, name)) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+uint16_t fdc_port(Device *fdc)
+{
+    return container_of(fdc, Fdc, parent)->iobase;
 }
 
 FloppyType fdc_drive_type(Device *fdc, unsigned drive)
@@ -558,25 +612,79 @@ uint32_t fdc_bootindex(Device *fdc, unsigned drive)
     return s->drive[drive].blk ? s->bootindex[drive] : UINT32_MAX;
 }
 
+static bool check_types(Fdc *s, Error **errp)
+{
+    static const char *const names[] = { "fdtypeA", "fdtypeB" };
+
+    for (unsigned i = 0; i < FDC_REAL_DRIVES; i++) {
+        if (!floppy_type_parse(names[i], s->fdtype[i], &s->bay_type[i], errp)) {
+            return false;
+        }
+    }
+    if (!floppy_type_parse("fallback", s->fallback, &s->fallback_type, errp)) {
+        return false;
+    }
+    if (s->fallback_type == FLOPPY_AUTO) {
+        error_set(errp, "Cannot choose a fallback FDrive type of 'auto'");
+        return false;
+    }
+    return true;
+}
+
+static bool check_resources(const Fdc *s, Error **errp)
+{
+    if (s->iobase > 0xfff8 || s->iobase % 8) {
+        error_set(errp, "'iobase' of isa-fdc is 0x%x, which is no place for 8 ports", s->iobase);
+        return false;
+    }
+    if (s->irq_nr >= ISA_NUM_IRQS || s->dma_nr > 3) {
+        error_set(errp, "isa-fdc has irq=%u,dma=%u, but lines are 0 to 15 and channels for bytes 0 to 3", s->irq_nr,
+                  s->dma_nr);
+        return false;
+    }
+    for (unsigned i = 0; controllers && i < controllers->len; i++) {
+        if (((Fdc *)g_ptr_array_index(controllers, i))->iobase == s->iobase) {
+            error_set(errp, "multiple floppy disk controllers with iobase=0x%x", s->iobase);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool create_board_drives(Fdc *s, Error **errp)
+{
+    for (unsigned i = 0; i < FDC_REAL_DRIVES; i++) {
+        if (board_drive[i] && !floppy_create(s, i, board_drive[i], errp)) {
+            return false;
+        }
+        board_drive[i] = NULL;
+    }
+    return true;
+}
+
 static bool fdc_realize(Device *dev, Error **errp)
 {
     Fdc *s = container_of(dev, Fdc, parent);
 
-    assert(s->dma);
+    if (!check_types(s, errp) || !check_resources(s, errp)) {
+        return false;
+    }
+    assert(board_dma);
+    s->dma = board_dma;
     for (unsigned i = 0; i < FDC_DRIVES; i++) {
         s->drive[i].fdc = s;
     }
-    for (unsigned i = 0; i < FDC_REAL_DRIVES; i++) {
-        if (!fdc_attach(s, i, errp)) {
-            return false;
-        }
+    if (!create_board_drives(s, errp)) {
+        return false;
     }
     timer_init(&s->timer, CLOCK_VM, timer_over, s);
-    i8257_set_notify(s->dma, FDC_DMA, fdc_dma_ready, s);
+    i8257_set_notify(s->dma, s->dma_nr, dma_ready, s);
     memory_region_init_io(&s->io, dev, &fdc_ops, s, "fdc", 6);
     memory_region_init_io(&s->io7, dev, &fdc_ops7, s, "fdc-dir", 1);
-    isa_map_port(dev, FDC_PORT, &s->io);
-    isa_map_port(dev, FDC_PORT + 7, &s->io7);
+    isa_map_port(dev, s->iobase, &s->io);
+    isa_map_port(dev, s->iobase + 7, &s->io7);
+    controllers = controllers ? controllers : g_ptr_array_new();
+    g_ptr_array_add(controllers, s);
     return true;
 }
 
@@ -659,9 +767,17 @@ static const VMStateDescription fdc_vmstate = {
 };
 
 static const DeviceType fdc_type = {
-    .name = "isa-fdc", .desc = "82078 floppy disk controller", .bus = BUS_ISA, .instance_size = sizeof(Fdc),
+    .name = "isa-fdc", .desc = "82078 floppy disk controller", .bus = BUS_ISA, .user_creatable = true,
+    .instance_size = sizeof(Fdc),
     .props = (const Property[]) {
-        PROP_STRING("driveA", Fdc, drive_name[0], NULL), PROP_STRING("driveB", Fdc, drive_name[1], NULL),
+        PROP_UINT32("iobase", Fdc, iobase, FDC_PORT), PROP_UINT32("irq", Fdc, irq_nr, FDC_IRQ),
+        PROP_UINT32("dma", Fdc, dma_nr, FDC_DMA),
+        { .name = "fdtypeA", .kind = PROPK_STRING, .offset = offsetof(Fdc, fdtype[0]), .def_str = "auto",
+          .help = "type of a drive A that says none: 144/288/120/none/auto" },
+        { .name = "fdtypeB", .kind = PROPK_STRING, .offset = offsetof(Fdc, fdtype[1]), .def_str = "auto",
+          .help = "the same of drive B" },
+        { .name = "fallback", .kind = PROPK_STRING, .offset = offsetof(Fdc, fallback), .def_str = "288",
+          .help = "type of a drive without a disk to tell it by" },
         PROP_UINT32("bootindexA", Fdc, bootindex[0], UINT32_MAX),
         PROP_UINT32("bootindexB", Fdc, bootindex[1], UINT32_MAX),
         PROP_END

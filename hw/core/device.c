@@ -69,7 +69,7 @@ const char *bus_kind_name(BusKind kind)
 {
     static const char *const names[BUS__COUNT] = {
         [BUS_NONE] = NULL, [BUS_SYSTEM] = "System", [BUS_ISA] = "ISA", [BUS_PCI] = "PCI",
-        [BUS_IDE] = "IDE",
+        [BUS_IDE] = "IDE", [BUS_FLOPPY] = "floppy-bus",
     };
 
     return names[kind];

@@ -8,6 +8,7 @@
  */
 #include "qemu/osdep.h"
 #include "hw/acpi/aml.h"
+#include "hw/block/fdc.h"
 #include "hw/i386/acpi-dsdt.h"
 
 #define PIRQ_DISABLED   0x80            /* bit 7 of PIRQRC */
@@ -233,12 +234,14 @@ static void add_isa_device(Aml *a, const IsaResource *r)
 typedef struct FloppyForm {
     uint8_t sectors, params[11];
 } FloppyForm;
+static const FloppyForm floppy_120 = { 15, { 0xdf, 0x02, 0x25, 0x02, 0x0f, 0x1b, 0xff, 0x54, 0xf6, 0x0f, 0x08 } };
 static const FloppyForm floppy_144 = { 18, { 0xaf, 0x02, 0x25, 0x02, 0x12, 0x1b, 0xff, 0x6c, 0xf6, 0x0f, 0x08 } };
 static const FloppyForm floppy_288 = { 36, { 0xaf, 0x02, 0x25, 0x02, 0x24, 0x1b, 0xff, 0x53, 0xf6, 0x0f, 0x08 } };
 
 static void add_floppy_drive(Aml *a, unsigned n, uint8_t cmos_type)
 {
-    const FloppyForm *f = cmos_type == 5 ? &floppy_288 : &floppy_144;
+    const FloppyForm *f = cmos_type == FLOPPY_2880K ? &floppy_288
+                          : cmos_type == FLOPPY_1200K ? &floppy_120 : &floppy_144;
     char name[5] = { 'F', 'L', 'P', 'A' + n };
 
     aml_device(a, name);

@@ -134,10 +134,10 @@ static void add_ide_entry(uint32_t index, unsigned channel, unsigned unit, void 
 
 static void add_floppy_entry(PcState *pc, unsigned n, GArray *entries)
 {
-    BootEntry e = { fdc_bootindex(pc->fdc, n), NULL };
+    BootEntry e = { fdc_bootindex(fdc_first(), n), NULL };
 
     if (e.index != BOOTINDEX_NONE) {
-        e.path = g_strdup_printf("/pci@i0cf8/isa@1/fdc@03f0/floppy@%u", n);
+        e.path = g_strdup_printf("/pci@i0cf8/isa@1/fdc@%04x/floppy@%u", fdc_port(fdc_first()), n);
         g_array_append_val(entries, e);
     }
 }
@@ -151,7 +151,7 @@ static void set_boot_order(PcState *pc)
     if (pc->ide) {
         ide_foreach_bootindex(pc->ide, add_ide_entry, entries);
     }
-    for (unsigned i = 0; pc->fdc && i < ARRAY_SIZE(pc->floppy_type); i++) {
+    for (unsigned i = 0; pc->has_fdc && i < ARRAY_SIZE(pc->floppy_type); i++) {
         add_floppy_entry(pc, i, entries);
     }
     g_array_sort(entries, compare_boot_entries);
@@ -298,7 +298,6 @@ static void cmos_set_boot_order(PcState *pc, const char *order)
 void pc_set_cmos(PcState *pc)
 {
     cmos_set_memory(pc);
-    cmos_set_equipment(pc);
     rtc_set_cmos(pc->rtc, CMOS_CPUS, smp_cpus - 1);
     cmos_set_boot_order(pc, pc->opts->boot_once ? pc->opts->boot_once
                             : pc->opts->boot_order ? pc->opts->boot_order : BOOT_ORDER_DEFAULT);
@@ -315,6 +314,14 @@ static void end_boot_once(void *opaque)
     }
 }
 
+static void find_floppies(PcState *pc)
+{
+    pc->has_fdc = fdc_first();
+    for (unsigned i = 0; pc->has_fdc && i < ARRAY_SIZE(pc->floppy_type); i++) {
+        pc->floppy_type[i] = fdc_drive_type(fdc_first(), i);
+    }
+}
+
 /* Users' devices come after the board: the reset that starts the machine is the first moment when all are there. */
 static void describe_devices(void *opaque)
 {
@@ -323,6 +330,8 @@ static void describe_devices(void *opaque)
 
     if (!done) {
         done = true;
+        find_floppies(pc);
+        cmos_set_equipment(pc);
         set_boot_order(pc);
         cmos_set_disks(pc);
         if (!pc->opts->no_acpi && pc->bus) {

@@ -327,42 +327,41 @@ static bool create_ide(PcState *pc, Error **errp)
     for (unsigned i = 0; pc->ide && i < IDE_CHANNELS * IDE_UNITS; i++) {
         const DriveInfo *info = drive_get(DRIVE_IDE, i);
 
-        if ((info || (i == IDE_INDEX_CDROM && !pc->opts->nodefaults)) && !create_ide_drive(pc, i, info, errp)) {
+        if ((info || (i == IDE_INDEX_CDROM && !pc->opts->no_cdrom)) && !create_ide_drive(pc, i, info, errp)) {
             return false;
         }
     }
     return pc->ide;
 }
 
-static bool attach_floppy(PcState *pc, unsigned n, Error **errp)
+/* Without any -fda: one empty drive. */
+static bool choose_floppies(PcState *pc, const char *names[2], Error **errp)
 {
-    static const char *const props[] = { "driveA", "driveB" };
-    const DriveInfo *info = drive_get(DRIVE_FLOPPY, n);
-    const char *name = info ? info->name : "floppy0";
+    for (unsigned i = 0; i < 2; i++) {
+        const DriveInfo *info = drive_get(DRIVE_FLOPPY, i);
 
-    /* Without any -fda: one empty drive. */
-    if (!info && (n || pc->opts->nodefaults || drive_get(DRIVE_FLOPPY, 1))) {
-        return true;
+        names[i] = info ? info->name : NULL;
     }
-    if (!info && !blk_new(name)) {
-        error_set(errp, "the name '%s' is the empty floppy drive's", name);
-        return false;
-    }
-    return device_set_prop(pc->fdc, props[n], name, errp);
-}
-
-static bool create_fdc(PcState *pc, Error **errp)
-{
-    pc->fdc = device_new("isa-fdc");
-    fdc_set_dma(pc->fdc, pc->dma);
-    if (!attach_floppy(pc, 0, errp) || !attach_floppy(pc, 1, errp) || !device_realize(pc->fdc, NULL, errp)) {
-        return false;
-    }
-    pc->has_fdc = true;
-    for (unsigned i = 0; i < ARRAY_SIZE(pc->floppy_type); i++) {
-        pc->floppy_type[i] = fdc_drive_type(pc->fdc, i);
+    if (!names[0] && !pc->opts->no_floppy) {
+        names[0] = "floppy0";
+        if (!blk_new(names[0])) {
+            error_set(errp, "the name '%s' is the empty floppy drive's", names[0]);
+            return false;
+        }
     }
     return true;
+}
+
+/* A controller that the user puts in its place takes the board's drives. */
+static bool create_fdc(PcState *pc, Error **errp)
+{
+    const char *names[2];
+
+    if (!choose_floppies(pc, names, errp)) {
+        return false;
+    }
+    fdc_set_board(pc->dma, names[0], names[1]);
+    return pc->opts->own_fdc || device_realize(device_new("isa-fdc"), NULL, errp);
 }
 
 /* The first card on the bus after the chipset: device 2, as firmware and guests have always found it. */

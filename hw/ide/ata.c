@@ -477,7 +477,7 @@ static void cmd_data_set(IdeDrive *d, unsigned flags)
 {
     uint32_t n = ata_count(d, true);
 
-    if (!(d->tf->feature & DSM_TRIM) || n > XFER_BUF / SECTOR) {
+    if (!d->block.discard || !(d->tf->feature & DSM_TRIM) || n > XFER_BUF / SECTOR) {
         ide_abort(d);
         return;
     }
@@ -570,9 +570,10 @@ void ata_power_on(IdeDrive *d)
     d->multiple = MULTIPLE_MAX;
     d->mwdma = d->pio = 0;
     d->udma = 1u << 5;
-    d->write_cache = d->look_ahead = d->smart_on = true;
+    d->look_ahead = d->smart_on = true;
+    d->write_cache = strcmp(d->block.write_cache, "off");
     d->apm_on = false;
     d->smart_autosave = 1;
     d->smart_selftest = 0;
-    blk_set_write_cache(d->blk, true);
+    blk_set_write_cache(d->blk, d->write_cache);
 }

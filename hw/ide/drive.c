@@ -253,6 +253,32 @@ static bool take_backend(IdeDrive *d, Error **errp)
     return blk_attach(d->blk, d->is_cdrom ? &atapi_blk_ops : &disk_blk_ops, d, errp);
 }
 
+static bool check_range(const char *name, uint32_t val, uint32_t max, Error **errp)
+{
+    if (val < 1 || val > max) {
+        error_set(errp, "%s must be between 1 and %u", name, max);
+        return false;
+    }
+    return true;
+}
+
+/* Neither disks with larger sectors nor such CD-ROM drives exist here; a CD's 2048 bytes are the packet protocol's. */
+static bool check_blocks(IdeDrive *d, Error **errp)
+{
+    if (!block_props_check(&d->block, errp)) {
+        return false;
+    }
+    if (d->block.logical != SECTOR) {
+        error_set(errp, "logical_block_size must be 512 for IDE");
+        return false;
+    }
+    if (d->block.discard && d->block.discard != DISCARD_DEFAULT && d->block.discard != SECTOR) {
+        error_set(errp, "discard_granularity must be 512 for ide");
+        return false;
+    }
+    return true;
+}
+
 /*
  * The translation a BIOS of the time would have chosen: 16 heads of 63 sectors. Small disks keep whole cylinders; all
  * above 8 GB show 16383 cylinders.
@@ -260,9 +286,8 @@ static bool take_backend(IdeDrive *d, Error **errp)
 static bool choose_geometry(IdeDrive *d, Error **errp)
 {
     if (d->prop_cyls || d->prop_heads || d->prop_secs) {
-        if (d->prop_cyls < 1 || d->prop_cyls > 65535 || d->prop_heads < 1 || d->prop_heads > 16 || d->prop_secs < 1 ||
-            d->prop_secs > 255) {
-            error_set(errp, "a geometry has 1 to 65535 cyls, 1 to 16 heads and 1 to 255 secs");
+        if (!check_range("cyls", d->prop_cyls, 65535, errp) || !check_range("heads", d->prop_heads, 16, errp) ||
+            !check_range("secs", d->prop_secs, 255, errp)) {
             return false;
         }
         d->geometry = (IdeGeometry){ d->prop_cyls, d->prop_heads, d->prop_secs };
@@ -284,17 +309,12 @@ static bool check_text(const char *name, const char *text, size_t max, Error **e
 static bool parse_translation(IdeDrive *d, Error **errp)
 {
     static const char *const names[] = {
-        [CHS_NONE] = "none", [CHS_LBA] = "lba", [CHS_LARGE] = "large", [CHS_RECHS] = "rechs", [CHS_AUTO] = "auto",
+        [CHS_NONE] = "none", [CHS_LBA] = "lba", [CHS_LARGE] = "large", [CHS_RECHS] = "rechs", [CHS_AUTO] = "auto", NULL
     };
+    int i = prop_choice("bios-chs-trans", d->chs_trans, names, errp);
 
-    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-        if (!strcmp(d->chs_trans, names[i])) {
-            d->translation = i;
-            return true;
-        }
-    }
-    error_set(errp, "bios-chs-trans=%s is none of auto, none, lba, large, rechs", d->chs_trans);
-    return false;
+    d->translation = MAX(i, 0);
+    return i >= 0;
 }
 
 static bool realize_disk(IdeDrive *d, Error **errp)
@@ -336,7 +356,7 @@ static bool drive_realize(Device *dev, Error **errp)
     IdeChannel *ch;
 
     if (!find_place(d, errp) || !check_text("serial", d->serial, 20, errp) || !check_text("ver", d->version, 8, errp) ||
-        !check_text("model", d->model, 40, errp) || !take_backend(d, errp)) {
+        !check_text("model", d->model, 40, errp) || !check_blocks(d, errp) || !take_backend(d, errp)) {
         return false;
     }
     if (!d->is_cdrom && !realize_disk(d, errp)) {
@@ -397,7 +417,7 @@ static bool find_place(IdeDrive *d, Error **errp)
         }
     }
     if (d->unit_prop != UINT32_MAX && d->unit_prop >= IDE_UNITS) {
-        error_set(errp, "can't create IDE unit %u, bus supports only %u units", d->unit_prop, IDE_UNITS);
+        error_set(errp, "Can't create IDE unit %u, bus supports only %u units", d->unit_prop, IDE_UNITS);
     } else {
         error_set(errp, "IDE unit is in use");
     }
@@ -508,7 +528,8 @@ static const VMStateDescription drive_vmstate = {
     { .name = "bootindex", .kind = PROPK_UINT32, .offset = offsetof(IdeDrive, bootindex), .def = BOOTINDEX_NONE, \
       .help = "place in the boot order, the lowest first" }, \
     PROP_STRING("serial", IdeDrive, serial, NULL), PROP_STRING("ver", IdeDrive, version, NULL), \
-    PROP_STRING("model", IdeDrive, model, NULL), PROP_UINT64("wwn", IdeDrive, wwn, 0)
+    PROP_STRING("model", IdeDrive, model, NULL), PROP_UINT64("wwn", IdeDrive, wwn, 0), \
+    BLOCK_PROPS(IdeDrive, block)
 
 static const DeviceType disk_type = {
     .name = "ide-hd", .desc = "ATA hard disk", .bus = BUS_IDE, .user_creatable = true,
@@ -519,7 +540,6 @@ static const DeviceType disk_type = {
         PROP_UINT32("secs", IdeDrive, prop_secs, 0),
         { .name = "bios-chs-trans", .kind = PROPK_STRING, .offset = offsetof(IdeDrive, chs_trans), .def_str = "auto",
           .help = "how the BIOS sees the geometry: auto, none, lba, large, rechs" },
-        PROP_UINT32("physical_block_size", IdeDrive, physical_block_size, 512),
         PROP_UINT32("rotation_rate", IdeDrive, rotation_rate, 0),
         PROP_END
     },

@@ -12,6 +12,7 @@
 #ifndef HW_IDE_INTERNAL_H
 #define HW_IDE_INTERNAL_H
 
+#include "hw/block/block-props.h"
 #include "hw/ide/ide.h"
 #include "qemu/timer.h"
 
@@ -87,7 +88,8 @@ struct IdeDrive {
     ChsTranslation translation; /* what chs_trans says */
     uint32_t bootindex, prop_cyls, prop_heads, prop_secs;
     uint64_t wwn;
-    uint32_t physical_block_size, rotation_rate;
+    BlockProps block;
+    uint32_t rotation_rate;
     uint32_t unit_prop;
 
     /* disk */

@@ -59,14 +59,17 @@ static const Word disk_words[] = {
     { 51, 0x0200 }, { 52, 0x0200 }, { 53, 0x0007 },
     { 64, 0x0003 },                         /* PIO 3, 4 */
     { 65, 120 }, { 66, 120 }, { 67, 120 }, { 68, 120 },     /* ns of a cycle */
-    { 69, 0x4000 },                         /* a trimmed sector reads the same each time */
     { 80, 0x00f0 }, { 81, 0x0016 },         /* ATA-4 to ATA/ATAPI-7 */
     { 82, 0x4021 },                         /* NOP, write cache, SMART */
     { 83, 0x7400 },                         /* FLUSH CACHE (EXT), 48-bit addresses */
     { 84, 0x4000 }, { 87, 0x4000 },
     { 93, 0x6001 },                         /* 80-wire cable, device 0 */
     { 106, 0x6000 },
-    { 169, 0x0001 },                        /* TRIM */
+};
+
+static const Word trim_words[] = {
+    { 69, 0x4000 },                         /* a trimmed sector reads the same each time */
+    { 169, 0x0001 },
 };
 
 static void put_geometry(uint8_t *page, const IdeDrive *d)
@@ -93,10 +96,13 @@ static void put_modes(uint8_t *page, const IdeDrive *d)
 
 void ata_identify(IdeDrive *d, uint8_t *page)
 {
-    unsigned ratio = d->physical_block_size > SECTOR ? ctz64(d->physical_block_size / SECTOR) : 0;
+    unsigned ratio = ctz64(d->block.physical / SECTOR);
 
     memset(page, 0, SECTOR);
     put_all(page, disk_words, ARRAY_SIZE(disk_words));
+    if (d->block.discard) {
+        put_all(page, trim_words, ARRAY_SIZE(trim_words));
+    }
     put_texts(page, d);
     put_geometry(page, d);
     put_modes(page, d);

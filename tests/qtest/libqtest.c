@@ -192,6 +192,18 @@ QTest *qtest_start(const char *args, ...)
     return q;
 }
 
+void qtest_refused(const char *args, const char *why)
+{
+    g_autofree char *command = g_strdup_printf("%s -display none -accel qtest -S %s", g_getenv("QEMU"), args);
+    g_autofree char *out = NULL, *err = NULL;
+    int status;
+
+    g_assert_true(g_spawn_command_line_sync(command, &out, &err, &status, NULL));
+    g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    g_test_message("%s: %s", args, err);
+    g_assert_nonnull(strstr(err, why));
+}
+
 int qtest_wait_exit(QTest *q)
 {
     int status, handle = (int)syscall(SYS_pidfd_open, q->pid, 0);

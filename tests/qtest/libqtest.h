@@ -14,6 +14,8 @@ typedef struct QTest QTest;
 /* args: more of the command line, as a shell would split it. */
 QTest *qtest_start(const char *args, ...) G_GNUC_PRINTF(1, 2);
 void qtest_quit(QTest *q);          /* SIGTERM, then status 0 */
+/* The emulator does not start with these arguments: status 1, and why on its standard error. */
+void qtest_refused(const char *args, const char *why);
 int qtest_wait_exit(QTest *q);      /* the program ends by itself: its exit status */
 /* The answer to a request without its "OK "; caller frees. */
 char *qtest_ask(QTest *q, const char *fmt, ...) G_GNUC_PRINTF(2, 3);

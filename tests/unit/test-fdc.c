@@ -416,8 +416,7 @@ static void create(void)
     dma = device_new("i8257");
     device_realize(dma, NULL, &error_abort);
     fdc = device_new("isa-fdc");
-    fdc_set_dma(fdc, dma);
-    device_set_prop(fdc, "driveA", "fd", &error_abort);
+    fdc_set_board(dma, "fd", NULL);
     device_realize(fdc, NULL, &error_abort);
 }
 

@@ -12,7 +12,7 @@
 #include "hw/core/irq.h"
 #include "hw/core/vmstate.h"
 
-typedef enum BusKind { BUS_NONE, BUS_SYSTEM, BUS_ISA, BUS_PCI, BUS_IDE, BUS__COUNT } BusKind;
+typedef enum BusKind { BUS_NONE, BUS_SYSTEM, BUS_ISA, BUS_PCI, BUS_IDE, BUS_FLOPPY, BUS__COUNT } BusKind;
 typedef struct DeviceType DeviceType;
 typedef struct BusOps BusOps;
 typedef struct Chardev Chardev;

@@ -19,7 +19,8 @@ typedef struct MachineOptions {     /* filled by the command line, read by the b
     int64_t rtc_base_offset_s;      /* guest RTC minus host clock at start */
     bool rtc_localtime;
     bool nographic, no_fd_bootchk, no_acpi, no_hpet, nodefaults;
-    bool no_vga;
+    bool no_vga, no_floppy, no_cdrom;       /* no empty drives by default */
+    bool own_fdc;                           /* a -device takes the place of the board's floppy controller */
     Chardev *parallel[3];
 } MachineOptions;
 
@@ -38,7 +39,7 @@ typedef struct PcState {
     MemoryRegion ram, ram_low, ram_high;    /* all RAM; aliases below and above 4 GiB */
     uint64_t below_4g, above_4g;
     Irq *gsi;                               /* 24: what drives PIC (0..15) and IO-APIC together */
-    Device *pic, *ioapic, *pit, *rtc, *fw_cfg, *kbd, *dma, *fdc;
+    Device *pic, *ioapic, *pit, *rtc, *fw_cfg, *kbd, *dma;
     PciBus *bus;                            /* NULL: a machine of ISA cards */
     PciDevice *i440fx, *piix3, *piix4_pm;
     struct IdeFunction *ide;
@@ -47,7 +48,7 @@ typedef struct PcState {
     const char *boot_rom;                   /* fw_cfg file of -kernel's boot ROM: first in the boot order */
     uint8_t uuid[16];                       /* as typed, big endian fields */
     bool has_hpet, has_fdc, has_parallel;   /* what tables and CMOS tell the guest */
-    uint8_t floppy_type[2];                 /* as in CMOS 10h: 0 none, 4 = 1.44 MB, 5 = 2.88 MB */
+    uint8_t floppy_type[2];                 /* as in CMOS 10h: FloppyType */
     uint8_t serial_mask;                    /* bit n: COM n+1 exists */
 } PcState;
 extern PcState pc_state;
