@@ -198,7 +198,7 @@ void ram_code_unprotect(ram_addr_t page)
 
 /* ---- RAM blocks ------------------------------------------------------------------------------------------------- */
 
-/* Sorted by offset. Added to and removed from under the big lock; walked by anybody (see ram_block_free). */
+/* Sorted by offset. Grows under the big lock and never shrinks: walked by anybody. */
 static RamBlock *ram_blocks;
 
 /* Lazily filled host memory whose address is a multiple of RAM_ALIGN when it is big enough for huge pages. */
@@ -242,6 +242,22 @@ static bool find_gap(uint64_t size, ram_addr_t *offset, RamBlock ***link)
     return start <= RAM_SPACE_MAX && size <= RAM_SPACE_MAX - start;
 }
 
+static RamBlock *find_idle(uint64_t size)
+{
+    RamBlock *rb = ram_blocks;
+
+    while (rb && !(rb->idle && rb->size == size)) {
+        rb = rb->next;
+    }
+    return rb;
+}
+
+static void make_empty(RamBlock *rb)
+{
+    ram_written(rb->offset, rb->size);
+    madvise(rb->host, rb->size, MADV_DONTNEED);     /* zeros, in one step for whoever still looks */
+}
+
 RamBlock *ram_block_new(const char *name, uint64_t size, Error **errp)
 {
     RamBlock *rb, **link;
@@ -256,6 +272,13 @@ RamBlock *ram_block_new(const char *name, uint64_t size, Error **errp)
     size = ALIGN_UP(size, TARGET_PAGE_SIZE);
     if (!bitmaps_reserve(errp)) {
         return NULL;
+    }
+    rb = find_idle(size);
+    if (rb) {
+        make_empty(rb);                 /* once more: somebody may have been late */
+        rb->name = g_strdup(name);
+        rb->idle = false;
+        return rb;
     }
     if (!find_gap(size, &offset, &link)) {
         error_set(errp, "no room for guest memory '%s': all blocks together exceed %" PRIu64 " GiB", name,
@@ -273,20 +296,20 @@ RamBlock *ram_block_new(const char *name, uint64_t size, Error **errp)
     return rb;
 }
 
-/* The caller has taken the region out of every address space and all vCPUs have flushed their TLBs since. */
 void ram_block_free(RamBlock *rb)
 {
-    RamBlock **p = &ram_blocks;
-
-    while (*p != rb) {
-        assert(*p);
-        p = &(*p)->next;
-    }
-    tb_invalidate_phys_range(rb->offset, rb->offset + rb->size);
-    __atomic_store_n(p, rb->next, __ATOMIC_RELEASE);
-    munmap(rb->host, rb->size);
+    make_empty(rb);
     g_free(rb->name);
-    g_free(rb);
+    rb->name = NULL;
+    rb->idle = true;
+}
+
+RamBlock *ram_block_next(RamBlock *rb)
+{
+    do {
+        rb = rb ? rb->next : ram_blocks;
+    } while (rb && rb->idle);
+    return rb;
 }
 
 RamBlock *ram_block_from_addr(ram_addr_t addr)

@@ -166,7 +166,7 @@ static GArray *machine_facts(void)
     add_fact(facts, HAS_MACHINE, machine_name(), 0);
     add_fact(facts, HAS_CPU, x86_cpu_model_name(), 0);
     add_fact(facts, HAS_FEATURES, x86_cpu_model_name(), x86_cpu_model_hash());
-    for (const RamBlock *rb = ram_block_from_addr(0); rb; rb = rb->next) {
+    RAM_BLOCK_FOREACH (rb) {
         add_fact(facts, HAS_BLOCK, rb->name, rb->size);
     }
     vmstate_foreach(add_device, facts);
@@ -288,7 +288,7 @@ bool vm_state_save(const VmStateIo *io, Error **errp)
         !put_be(io, (uint64_t)clock_get_ns(CLOCK_VM), 8, errp)) {
         return false;
     }
-    for (const RamBlock *rb = ram_block_from_addr(0); rb; rb = rb->next) {
+    RAM_BLOCK_FOREACH (rb) {
         if (!save_block(io, rb, errp)) {
             return false;
         }
@@ -308,7 +308,7 @@ typedef struct Expected {       /* a row of the registry */
 typedef struct Loader {
     const VmStateIo *io;
     GArray *devices;            /* Expected */
-    RamBlock *next_block;       /* blocks come in the order of the machine */
+    GPtrArray *blocks;          /* RamBlock, those that have not come yet */
 } Loader;
 
 static void expect_device(const VMStateDescription *d, int instance, void *obj, void *opaque)
@@ -385,16 +385,31 @@ static bool load_pages(Loader *l, RamBlock *rb, Error **errp)
     return false;
 }
 
+/* By name: cards that have come and gone leave the blocks of equal machines in another order. */
+static RamBlock *take_block(Loader *l, const char *name)
+{
+    for (unsigned i = 0; i < l->blocks->len; i++) {
+        RamBlock *rb = g_ptr_array_index(l->blocks, i);
+
+        if (!strcmp(rb->name, name)) {
+            g_ptr_array_remove_index(l->blocks, i);
+            return rb;
+        }
+    }
+    return NULL;
+}
+
 static bool load_block(Loader *l, Error **errp)
 {
-    RamBlock *rb = l->next_block;
+    RamBlock *rb;
     char name[256];
     uint64_t size;
 
     if (!get_name(l->io, name, errp) || !get_be(l->io, &size, 8, errp)) {
         return false;
     }
-    if (!rb || strcmp(rb->name, name)) {
+    rb = take_block(l, name);
+    if (!rb) {
         error_set(errp, "Unknown ramblock \"%s\", cannot accept saved state", name);
         return false;
     }
@@ -402,7 +417,6 @@ static bool load_block(Loader *l, Error **errp)
         error_set(errp, "Size mismatch: %s: 0x%" PRIx64 " != 0x%" PRIx64, name, size, rb->size);
         return false;
     }
-    l->next_block = rb->next;
     return load_pages(l, rb, errp);
 }
 
@@ -457,8 +471,8 @@ static bool load_device(Loader *l, Error **errp)
 
 static bool check_complete(const Loader *l, Error **errp)
 {
-    if (l->next_block) {
-        error_set(errp, "saved state has no memory '%s'", l->next_block->name);
+    if (l->blocks->len) {
+        error_set(errp, "saved state has no memory '%s'", ((RamBlock *)g_ptr_array_index(l->blocks, 0))->name);
         return false;
     }
     for (unsigned i = 0; i < l->devices->len; i++) {
@@ -501,17 +515,21 @@ static bool load_sections(Loader *l, Error **errp)
 
 bool vm_state_load(const VmStateIo *io, Error **errp)
 {
-    Loader l = { .io = io, .next_block = ram_block_from_addr(0) };
+    Loader l = { .io = io, .blocks = g_ptr_array_new() };
     Error *err = NULL;
     bool ok;
 
     l.devices = g_array_new(FALSE, FALSE, sizeof(Expected));
     vmstate_foreach(expect_device, l.devices);
+    RAM_BLOCK_FOREACH (rb) {
+        g_ptr_array_add(l.blocks, rb);
+    }
     ok = vm_state_check(io, &err);
     memory_transaction_begin();
     ok = ok && load_clock(&l, &err) && load_sections(&l, &err);
     memory_transaction_commit();
     g_array_unref(l.devices);
+    g_ptr_array_unref(l.blocks);
     error_propagate(errp, err);
     return ok;
 }

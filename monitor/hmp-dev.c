@@ -265,14 +265,17 @@ void hmp_device_add(Monitor *m, const Arg *a)
 
 void hmp_device_del(Monitor *m, const Arg *a)
 {
-    Device *dev = device_find(a[0].s);
     Error *err = NULL;
+    Device *dev;
 
+    exclusive_start();      /* no vCPU is inside of it; the big lock was given up meanwhile, so look it up now */
+    dev = device_find(a[0].s);
     if (!dev) {
         error_set(&err, "Device '%s' not found", a[0].s);
     } else if (check_hotplug(dev->type, &err)) {
         device_unref(dev);
     }
+    exclusive_end();
     hmp_handle_error(m, err);
 }
 

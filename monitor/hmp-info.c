@@ -253,7 +253,7 @@ static void info_mtree(Monitor *m, const Arg *a)
 static void info_ramblock(Monitor *m, const Arg *a)
 {
     monitor_printf(m, "%24s %8s %18s %18s %18s\n", "Block Name", "PSize", "Offset", "Used", "Total");
-    for (const RamBlock *rb = ram_block_from_addr(0); rb; rb = rb->next) {
+    RAM_BLOCK_FOREACH (rb) {
         monitor_printf(m, "%24s %8s  0x%016" PRIx64 " 0x%016" PRIx64 " 0x%016" PRIx64 "\n", rb->name, "4 KiB",
                        rb->offset, rb->size, rb->size);
     }

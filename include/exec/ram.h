@@ -20,12 +20,20 @@ typedef struct RamBlock {
     uint8_t *host;              /* mmap, lazily filled, MADV_HUGEPAGE */
     ram_addr_t offset;          /* page aligned, in the flat space */
     uint64_t size;              /* page aligned */
+    bool idle;                  /* freed: empty, without a name, waits for somebody who wants that size */
     struct RamBlock *next;
 } RamBlock;
 
+/* Zeros. Big lock held once vCPUs run, as for the next one. */
 RamBlock *ram_block_new(const char *name, uint64_t size, Error **errp);
+/*
+ * Gives the memory back to the host. Neither the block nor its addresses vanish: a vCPU that has not flushed its TLB
+ * yet, or a disk's transfer that is under way, finds memory there that means nothing.
+ */
 void ram_block_free(RamBlock *rb);
-RamBlock *ram_block_from_addr(ram_addr_t addr);     /* NULL when none */
+RamBlock *ram_block_next(RamBlock *rb);             /* in use, by address; NULL: the first; NULL at the end */
+#define RAM_BLOCK_FOREACH(rb) for (RamBlock *rb = ram_block_next(NULL); rb; rb = ram_block_next(rb))
+RamBlock *ram_block_from_addr(ram_addr_t addr);     /* NULL when none; idle ones too */
 uint8_t *ram_ptr(ram_addr_t addr);
 bool ram_dirty_get(ram_addr_t addr, DirtyClient c);             /* page of addr */
 bool ram_dirty_test_and_clear(ram_addr_t addr, uint64_t len, DirtyClient c);

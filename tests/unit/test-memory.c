@@ -555,12 +555,29 @@ static void test_ram_addresses_find_their_block(void)
     g_assert_true(ram_block_from_addr(a->offset + 0x1fff) == a);
     g_assert_null(ram_block_from_addr(a->offset + 0x2000));
     g_assert_true(ram_ptr(b->offset + 5) == b->host + 5);
-    ram_block_free(a);
     g_assert_null(ram_ptr(b->offset - 1));
-    a = ram_block_new("a", 0x1000, NULL);
-    g_assert_cmphex(a->offset, <, b->offset);       /* the gap is used again */
     ram_block_free(a);
     ram_block_free(b);
+}
+
+static void test_freed_ram_is_empty_stays_mapped_and_is_used_again(void)
+{
+    RamBlock *a = ram_block_new("a", 0x2000, NULL), *b = ram_block_new("b", 0x3000, NULL), *c;
+    uint8_t *late = a->host;
+
+    late[5] = 1;
+    ram_block_free(a);
+    g_assert_cmpint(late[5], ==, 0);
+    RAM_BLOCK_FOREACH (rb) {
+        g_assert_true(rb != a && rb->name);
+    }
+    late[5] = 2;                                    /* as a transfer that was under way */
+    c = ram_block_new("c", 0x2000, NULL);
+    g_assert_true(c == a);
+    g_assert_cmpstr(c->name, ==, "c");
+    g_assert_cmpint(c->host[5], ==, 0);
+    ram_block_free(b);
+    ram_block_free(c);
 }
 
 static void test_absurd_ram_size_is_an_error(void)
@@ -623,6 +640,8 @@ int main(int argc, char **argv)
     ADD("writes_mark_pages_dirty", test_writes_mark_pages_dirty);
     ADD("writes_to_code_pages_reach_the_translator", test_writes_to_code_pages_reach_the_translator);
     g_test_add_func("/memory/ram_addresses_find_their_block", test_ram_addresses_find_their_block);
+    g_test_add_func("/memory/freed_ram_is_empty_stays_mapped_and_is_used_again",
+                    test_freed_ram_is_empty_stays_mapped_and_is_used_again);
     g_test_add_func("/memory/absurd_ram_size_is_an_error", test_absurd_ram_size_is_an_error);
     g_test_add_func("/memory/trees_print", test_trees_print);
     return g_test_run();
