@@ -20,6 +20,12 @@
 #include "sysemu/runstate.h"
 #include "trace/trace.h"
 
+#ifdef CONFIG_CURSES
+#define CURSES_NAME "curses\n"
+#else
+#define CURSES_NAME ""
+#endif
+
 /* ---- machine, accelerator, CPU ----------------------------------------------------------------------------------- */
 
 static const MachineType *machine_find(const char *name)
@@ -671,7 +677,18 @@ static bool opt_mon(void *dest, const char *arg, Error **errp)
 
 static bool opt_display(void *dest, const char *arg, Error **errp)
 {
-    return only_none("display", arg, errp);
+    VmOptions *o = dest;
+
+    if (g_str_equal(arg, "help")) {
+        printf("Available display backend types:\nnone\n%s", CURSES_NAME);
+        exit(0);
+    }
+    o->curses = g_str_equal(arg, "curses");
+    if (!o->curses && !g_str_equal(arg, "none")) {
+        error_set(errp, "display '%s' is not supported by this version, '-display help' lists what there is", arg);
+        return false;
+    }
+    return true;
 }
 
 static bool opt_vga(void *dest, const char *arg, Error **errp)
@@ -922,7 +939,8 @@ const OptionDef vm_option_table[] = {
       .help = "the default of a property of all devices of a type, the board's too; or "
               "driver=DRIVER,property=PROPERTY,value=VALUE", .keys = global_keys, FN(opt_global) },
     { "nographic", .help = "no display; first serial port and escape keys on this terminal", FLAG(nographic) },
-    { "display", .arg = "none", .help = "no display", FN(opt_display) },
+    { "display", .arg = "TYPE", .help = "who shows the screen: none (default), or curses: text modes on this terminal, "
+      "Alt-2 and up monitor and ports; 'help' lists what there is", FN(opt_display) },
     { "vga", .arg = "CARD", .help = "graphics card: std (default) or none", FN(opt_vga) },
     { "net", "nic", .arg = "none", .help = "no network", FN(opt_net) },
     { "parallel", .arg = "DEV",
@@ -1005,6 +1023,10 @@ static bool check_together(VmOptions *o, Error **errp)
     }
     if (o->board.append && !o->board.kernel) {
         error_set(errp, "-append only allowed with -kernel option");
+        return false;
+    }
+    if (o->nographic && o->curses) {
+        error_set(errp, "-nographic and -display curses both want this terminal");
         return false;
     }
     if (!o->board.cpu_model) {

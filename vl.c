@@ -20,9 +20,11 @@
 #include "sysemu/cpus.h"
 #include "sysemu/options.h"
 #include "sysemu/runstate.h"
+#include "ui/display.h"
 
 static const char *pidfile;     /* main thread; NULL when there is none to remove */
 static GPtrArray *shared_chardevs;      /* Chardev *: those with "mon:", a monitor comes to each. Start-up only */
+static Chardev *display_monitor;        /* the monitor a display with text consoles has by default; or NULL */
 
 /* ---- what the options ask for ------------------------------------------------------------------------------------ */
 
@@ -77,6 +79,15 @@ static bool open_ports(Chardev **chr, const char *kind, const GPtrArray *specs, 
     return true;
 }
 
+/* A display that has a screen for it has a monitor without being asked, before the ports. */
+static bool open_display_monitor(const VmOptions *o, Error **errp)
+{
+    bool wanted = o->curses && !o->monitors && !o->mons && !o->board.nodefaults;
+
+    display_monitor = wanted ? chardev_open("compat_monitor0", "vc", errp) : NULL;
+    return display_monitor || !wanted;
+}
+
 static bool open_chardevs(VmOptions *o, Error **errp)
 {
     Error *err = NULL;
@@ -90,7 +101,7 @@ static bool open_chardevs(VmOptions *o, Error **errp)
             return false;
         }
     }
-    if (!open_ports(o->board.serial, "serial", o->serial, default_serial(o), errp) ||
+    if (!open_display_monitor(o, errp) || !open_ports(o->board.serial, "serial", o->serial, default_serial(o), errp) ||
         !open_ports(o->board.parallel, "parallel", o->parallel, default_parallel(o), errp)) {
         return false;
     }
@@ -107,12 +118,15 @@ static bool open_chardevs(VmOptions *o, Error **errp)
 
 /*
  * Monitors come last: on a shared character device the port has the keyboard until the user switches. Without -monitor
- * and -mon the only ones are those of "mon:", the one of -nographic among them.
+ * and -mon the only ones are those of "mon:", the one of -nographic among them, and that of a display.
  */
 static bool open_monitors(const VmOptions *o, Error **errp)
 {
     for (unsigned i = 0; i < shared_chardevs->len; i++) {
         monitor_new(g_ptr_array_index(shared_chardevs, i));
+    }
+    if (display_monitor) {
+        monitor_new(display_monitor);
     }
     for (unsigned i = 0; o->monitors && i < o->monitors->len; i++) {
         const char *spec = g_ptr_array_index(o->monitors, i);
@@ -261,6 +275,10 @@ int main(int argc, char **argv)
         exit(1);
     }
     if (options.loadvm && !snapshot_load(options.loadvm, &err)) {
+        error_report_err(err);
+        exit(1);
+    }
+    if (options.curses && !curses_init(&err)) {
         error_report_err(err);
         exit(1);
     }

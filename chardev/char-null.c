@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The character device with nobody at the other end. Also stands in for "vc", a console in a window: there is no
- * window.
- */
+/* The character device with nobody at the other end. */
 #include "qemu/osdep.h"
 #include "char-int.h"
 
@@ -19,8 +16,4 @@ static int null_write(Chardev *chr, const uint8_t *buf, int len)
 
 const ChardevType chardev_null = {
     .name = "null", .instance_size = sizeof(Chardev), .open = null_open, .write = null_write,
-};
-
-const ChardevType chardev_vc = {
-    .name = "vc", .instance_size = sizeof(Chardev), .open = null_open, .write = null_write,
 };

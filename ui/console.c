@@ -68,6 +68,27 @@ void console_update(Console *c)
     c->ops->update(c->opaque);
 }
 
+/* ---- text -------------------------------------------------------------------------------------------------------- */
+
+void text_screen_resize(TextScreen *t, unsigned columns, unsigned rows)
+{
+    if (t->columns != columns || t->rows != rows) {
+        t->cells = g_renew(uint16_t, t->cells, (size_t)columns * rows);
+        t->columns = columns;
+        t->rows = rows;
+    }
+}
+
+bool console_text(Console *c, TextScreen *t)
+{
+    if (c->ops->text) {
+        return c->ops->text(c->opaque, t);
+    }
+    t->width = (unsigned)pixman_image_get_width(c->surface);
+    t->height = (unsigned)pixman_image_get_height(c->surface);
+    return false;
+}
+
 /* ---- listeners --------------------------------------------------------------------------------------------------- */
 
 static void refresh_cb(void *opaque)

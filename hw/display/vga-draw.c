@@ -427,10 +427,15 @@ static bool phase_visible(const VgaState *s, unsigned period)
     return frame % period < period / 2;
 }
 
+static uint16_t text_at(const VgaState *s, const VgaPicture *p, uint32_t counter)
+{
+    return plane_dword(s, plane_address(p, counter, 0)) & 0xffff;
+}
+
 static uint32_t cell_at(const VgaState *s, uint32_t counter, bool cursor, bool blink_hidden)
 {
     const VgaPicture *p = &s->shown;
-    uint32_t cell = plane_dword(s, plane_address(p, counter, 0)) & 0xffff;
+    uint32_t cell = text_at(s, p, counter);
 
     if (blink_hidden && p->attr_mode & ATTR_BLINK && cell & 0x8000) {
         cell |= CELL_HIDDEN;
@@ -591,6 +596,67 @@ static void draw_text(VgaState *s)
         }
     }
     band_end(s, &band, band_y, beam.y);
+}
+
+/* ---- text for those who cannot show pictures --------------------------------------------------------------------- */
+
+/* Rows of text; where each begins, as the CRTC counts, into counters[] when it is not NULL. */
+static unsigned text_rows(const VgaPicture *p, uint32_t *counters)
+{
+    unsigned n = 0;
+    uint32_t last = 0;
+    Beam beam;
+
+    for (beam_init(&beam, p); beam.y < p->height; beam_next(&beam)) {
+        uint32_t counter = beam_line(&beam).counter;
+
+        if (!n || counter != last) {
+            if (counters) {
+                counters[n] = counter;
+            }
+            n++;
+        }
+        last = counter;
+    }
+    return n;
+}
+
+static void text_of_picture(const VgaState *s, const VgaPicture *p, TextScreen *t)
+{
+    unsigned rows = text_rows(p, NULL);
+    g_autofree uint32_t *counters = g_new(uint32_t, rows);
+    bool cursor = !(p->cursor_start & CURSOR_OFF) && (p->cursor_start & 0x1f) <= p->cursor_end;
+
+    text_rows(p, counters);
+    text_screen_resize(t, p->chars, rows);
+    t->blinks = p->attr_mode & ATTR_BLINK;
+    t->cursor = -1;
+    for (unsigned i = 0; i < rows * p->chars; i++) {
+        uint32_t counter = counter_at(p, counters[i / p->chars], i % p->chars);
+
+        t->cells[i] = text_at(s, p, counter);
+        if (cursor && t->cursor < 0 && (counter & 0xffff) == p->cursor) {
+            t->cursor = (int)i;
+        }
+    }
+}
+
+static bool vga_draw_text_screen(void *opaque, TextScreen *t)
+{
+    const VgaState *s = opaque;
+    VgaPicture p;
+
+    picture_of(s, &p);
+    t->width = p.width;
+    t->height = p.height;
+    if (p.kind == PICTURE_TEXT) {
+        text_of_picture(s, &p, t);
+    } else if (p.kind == PICTURE_BLANK) {
+        text_screen_resize(t, 1, 1);
+        t->cells[0] = 0;
+        t->cursor = -1;
+    }
+    return p.kind == PICTURE_TEXT || p.kind == PICTURE_BLANK;
 }
 
 /* ---- DISPI modes ------------------------------------------------------------------------------------------------- */
@@ -770,4 +836,7 @@ static void vga_draw_invalidate(void *opaque)
     ((VgaState *)opaque)->redraw = true;
 }
 
-const ConsoleOps vga_console_ops = { .update = vga_draw_update, .invalidate = vga_draw_invalidate };
+const ConsoleOps vga_console_ops = {
+    .update = vga_draw_update, .invalidate = vga_draw_invalidate,
+    .text = vga_draw_text_screen,
+};

@@ -33,6 +33,7 @@ typedef struct VmOptions {
     /* -nographic; board.nographic is what the firmware is told, -machine graphics= decides */
     bool nographic;
     bool graphics_given, vga_given;
+    bool curses;                /* -display curses */
     bool start_stopped, no_reboot, no_shutdown, no_user_config;
 } VmOptions;
 

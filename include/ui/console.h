@@ -15,11 +15,22 @@
 typedef struct Console Console;
 typedef struct Device Device;
 
+/* A screen of text: cells of a VGA text mode (character of code page 437, attribute above it), row by row. */
+typedef struct TextScreen {
+    unsigned columns, rows;
+    uint16_t *cells;            /* owned, by g_malloc() */
+    bool blinks;                /* bit 7 of an attribute is blinking, not a bright background */
+    int cursor;                 /* index of its cell; -1: not to be seen */
+    unsigned width, height;     /* in dots, of a picture */
+} TextScreen;
+
 typedef struct ConsoleOps {
     /* Bring the surface up to date: console_set_surface() when its size changes, console_dirty() for what was drawn. */
     void (*update)(void *opaque);
     /* Somebody new looks: the next update draws everything. */
     void (*invalidate)(void *opaque);
+    /* What it shows as text, whoever else looks; false, with width and height: a picture. May be NULL: always that. */
+    bool (*text)(void *opaque, TextScreen *t);
 } ConsoleOps;
 
 /* ---- for graphics cards ------------------------------------------------------------------------------------------ */
@@ -51,6 +62,9 @@ Console *console_first(void);                   /* NULL when there is no graphic
 Console *console_of_device(const char *id);     /* the card with that id=; NULL when none */
 Console *console_next(Console *c);              /* in order of creation */
 Device *console_device(Console *c);
+bool console_text(Console *c, TextScreen *t);   /* as ConsoleOps.text */
+/* By those who fill one: new cells when the size differs; what they hold then is undefined. */
+void text_screen_resize(TextScreen *t, unsigned columns, unsigned rows);
 void console_update(Console *c);                /* now, without waiting for the timer */
 
 /* ---- screendump -------------------------------------------------------------------------------------------------- */

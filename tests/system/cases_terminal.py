@@ -2,9 +2,10 @@
 """The terminal, its escape keys, and signals: how a program that owns a terminal behaves."""
 import os
 import signal
+import subprocess
 import termios
 
-from build import on_both_back_ends, probe_kernel
+from build import Skip, on_both_back_ends, probe_kernel
 from cases_firmware import CONSOLE, EXIT, expect_status, wait_for
 from vm import Failure, Vm
 
@@ -132,3 +133,86 @@ def test_a_closed_terminal_ends_nothing_but_input(ctx):
         vm.at_end = True
         vm.send('abcq')
         expect_status(vm, 1, 10)
+
+
+# ---- -display curses ----
+
+# Reads keys from the BIOS and prints their characters (jmp to itself for ever): what the firmware does with them is
+# what a guest sees.
+ECHO_KEYS = bytes.fromhex('31c0 cd16 b40e cd10 ebf6')
+
+
+def curses(ctx, args=(), boot=None):
+    """The machine with its screen on a terminal of 30 lines."""
+    argv = ['env', 'TERM=xterm', 'LC_ALL=C.UTF-8', 'LINES=30', 'COLUMNS=100', ctx.qemu, '-display', 'curses', '-net',
+            'none', *args]
+    if boot:
+        disk = ctx.file('boot.img', boot + bytes(510 - len(boot)) + b'\x55\xaa' + bytes(1 << 20))
+        argv += ['-drive', f'format=raw,file={disk}']
+    return Vm(argv, slow=ctx.slow)
+
+
+def has_curses(ctx):
+    shown = subprocess.run([ctx.qemu, '-display', 'help'], stdout=subprocess.PIPE, check=False).stdout.decode()
+    return 'curses' in shown.split()
+
+
+def test_curses_shows_text_screens_and_has_a_monitor(ctx):
+    if not has_curses(ctx):
+        raise Skip('built without curses')
+    with curses(ctx) as vm:
+        vm.expect(r'SeaBIOS \(version', 30)
+        vm.expect('No bootable device', 30)
+        vm.send('\x1b2')
+        vm.expect('compat_monitor0 console', 10)
+        vm.expect(r'\(qemu\)', 10)
+        vm.send('info status\r')
+        vm.expect('VM status: running', 10)
+        vm.send('\x1b3')
+        vm.expect('serial0 console', 10)
+        vm.send('\x1b1')
+        vm.expect('No bootable device', 10)
+        vm.send('\x1b2quit\r')
+        expect_status(vm, 0, 10)
+        check_terminal(vm)
+
+
+def test_curses_types_into_the_guest_and_tells_the_size_of_pictures(ctx):
+    if not has_curses(ctx):
+        raise Skip('built without curses')
+    with curses(ctx, boot=ECHO_KEYS) as vm:
+        vm.expect('Booting from Hard Disk', 30)
+        vm.send('Ab1')
+        vm.expect('Ab1', 10)
+        vm.send('!~\\')
+        vm.expect(r'!~\\', 10)
+    with curses(ctx, boot=bytes.fromhex('b81300 cd10 ebfe')) as vm:
+        vm.expect('640 x 400 Graphic mode', 30)
+
+
+def test_curses_leaves_the_terminal_as_it_was_whatever_ends_it(ctx):
+    if not has_curses(ctx):
+        raise Skip('built without curses')
+    for sig in (signal.SIGTERM, signal.SIGSEGV):
+        with curses(ctx, ['-S']) as vm:
+            vm.expect(r'\x1b\[\?1049h', 10)         # the terminal's other screen
+            vm.kill(sig)
+            expect_status(vm, 0 if sig == signal.SIGTERM else -sig, 10)
+            check_terminal(vm)
+            if '\x1b[?1049l' not in vm.text:
+                raise Failure(f'signal {int(sig)}: the terminal has not been told')
+
+
+def test_curses_wants_a_terminal_of_its_own(ctx):
+    if not has_curses(ctx):
+        raise Skip('built without curses')
+    for args, wanted in ((['-serial', 'stdio'], 'stdio is in use by another character device'),
+                         (['-nographic'], '-nographic and -display curses both want this terminal')):
+        with curses(ctx, args) as vm:
+            expect_status(vm, 1, 10)
+            if wanted not in vm.errors():
+                raise Failure(f'{args}: not refused:{vm.error_note()}')
+    with Vm([ctx.qemu, '-display', 'curses'], tty=False, slow=ctx.slow) as vm:
+        expect_status(vm, 1, 10)
+        if 'are not a terminal' not in vm.errors():
+            raise Failure(f'pipes are not refused:{vm.error_note()}')
