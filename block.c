@@ -339,19 +339,33 @@ static char *protocol_prefix(const char *filename)
     return len && filename[len] == ':' ? g_strndup(filename, len) : NULL;
 }
 
-BlockNode *block_open_protocol(const char *filename, const BlockOpenOptions *o, Error **errp)
+static const char *skip_file_prefix(const char *filename)
 {
-    const char *path = g_str_has_prefix(filename, "file:") ? filename + strlen("file:") : filename;
+    return g_str_has_prefix(filename, "file:") ? filename + strlen("file:") : filename;
+}
+
+const BlockDriver *block_protocol_find(const char *filename)
+{
+    const char *path = skip_file_prefix(filename);
     g_autofree char *prefix = protocol_prefix(path);
-    const BlockDriver *drv = driver_find("file", true);
 
     if (prefix && driver_find(prefix, true)) {
-        drv = driver_find(prefix, true);
-    } else if (prefix && path == filename && !g_file_test(path, G_FILE_TEST_EXISTS)) {
+        return driver_find(prefix, true);
+    }
+    return prefix && path == filename && !g_file_test(path, G_FILE_TEST_EXISTS) ? NULL : driver_find("file", true);
+}
+
+BlockNode *block_open_protocol(const char *filename, const BlockOpenOptions *o, Error **errp)
+{
+    const BlockDriver *drv = block_protocol_find(filename);
+
+    if (!drv) {
+        g_autofree char *prefix = protocol_prefix(filename);
+
         error_set(errp, "Unknown protocol '%s'", prefix);
         return NULL;
     }
-    return node_open(drv, path, NULL, o, errp);
+    return node_open(drv, skip_file_prefix(filename), NULL, o, errp);
 }
 
 BlockNode *block_open(const char *filename, const BlockOpenOptions *o, Error **errp)

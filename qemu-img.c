@@ -177,7 +177,8 @@ int main(int argc, char **argv)
             }
             continue;
         }
-        return img_usage("unrecognized option '%s'", argv[i]);
+        return img_usage(g_str_equal(argv[i], "-T") || g_str_equal(argv[i], "--trace") ?
+                         "missing argument for option '%s'" : "unrecognized option '%s'", argv[i]);
     }
     if (i >= argc) {
         return img_usage("Not enough arguments");

@@ -66,10 +66,10 @@ static bool raw_measure(BlockDict *options, uint64_t size, uint64_t data_bytes, 
 }
 
 static const BlockCreateOption raw_create_options[] = {
-    { "extent_size_hint", CREATE_SIZE, NULL, "Extent size hint for the image file, 0 to disable", false },
-    { "nocow", CREATE_BOOL, NULL, "Turn off copy-on-write (valid only on btrfs)", false },
     { "size", CREATE_SIZE, NULL, "Virtual disk size", false },
     { "preallocation", CREATE_STRING, NULL, "Preallocation mode (allowed values: off, falloc, full)", false },
+    { "nocow", CREATE_BOOL, NULL, "Turn off copy-on-write (valid only on btrfs)", false },
+    { "extent_size_hint", CREATE_SIZE, NULL, "Extent size hint for the image file, 0 to disable", false },
     { .name = NULL },
 };
 

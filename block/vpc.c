@@ -342,11 +342,11 @@ static bool vpc_create(const char *filename, BlockDict *options, Error **errp)
 }
 
 static const BlockCreateOption vpc_create_options[] = {
-    { "force_size", CREATE_BOOL, NULL, "Force disk size calculation to use the actual size specified, rather than "
-      "using the nearest CHS-based calculation", false },
     { "size", CREATE_SIZE, NULL, "Virtual disk size", false },
     { "subformat", CREATE_STRING, NULL, "Type of virtual hard disk format. Supported formats are {dynamic (default) | "
       "fixed} ", false },
+    { "force_size", CREATE_BOOL, NULL, "Force disk size calculation to use the actual size specified, rather than "
+      "using the nearest CHS-based calculation", false },
     { .name = NULL },
 };
 

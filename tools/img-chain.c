@@ -92,7 +92,7 @@ static int commit(BlockNode *top, const char *filename, Commit *a)
     /* It is open for reading below us, and locked: another view of it, closed again before anything is read. */
     path = g_strdup(block_filename(base));
     w.format = base->drv->name;
-    w.force_share = true;
+    w.own_view = true;
     w.no_backing = !base->backing_file;
     target = img_open(path, &w);
     if (!target) {
@@ -284,7 +284,8 @@ int img_rebase(int argc, char **argv)
         return img_usage("Must specify backing file (-b) or use unsafe mode (-u)");
     }
     a.open.no_backing = a.unsafe;
-    a.below.no_lock = a.open.force_share;
+    a.below.no_lock = a.open.force_share;       /* only files that are read can be shared */
+    a.open.force_share = false;
     n = img_open(argv[optind], &a.open);
     if (!n) {
         return 1;

@@ -59,7 +59,7 @@ int img_next_option(int argc, char **argv, const char *shorts, const struct opti
         *status = img_usage("unrecognized option '%s'", argv[optind - 1]);
         return IMG_STOP;
     case ':':
-        *status = img_usage("option '%s' requires an argument", argv[optind - 1]);
+        *status = img_usage("missing argument for option '%s'", argv[optind - 1]);
         return IMG_STOP;
     case OPT_OBJECT:
         error_report("Parameter 'qom-type' does not accept value '%s'", optarg);
@@ -133,7 +133,8 @@ static void report_open(const char *filename, Error *err)
 BlockNode *img_open(const char *filename, const ImgOpen *o)
 {
     BlockOpenOptions b = {
-        .format = o->format, .readonly = !o->write, .no_lock = o->force_share, .no_backing = o->no_backing,
+        .format = o->format, .readonly = !o->write, .no_lock = o->force_share || o->own_view,
+        .no_backing = o->no_backing,
         .check = o->check, .warn_probed = o->write && !o->quiet, .discard = o->write && !o->no_discard,
         .at_once = !o->in_workers,
     };
@@ -146,6 +147,14 @@ BlockNode *img_open(const char *filename, const ImgOpen *o)
     }
     if (o->format && !block_driver_find(o->format)) {
         error_report("Could not open '%s': Unknown driver '%s'", filename, o->format);
+        return NULL;
+    }
+    if (o->write && o->force_share) {
+        error_report("Could not open '%s': force-share=on can only be used with read-only images", filename);
+        return NULL;
+    }
+    if (o->image_opts && o->format) {
+        error_report("--image-opts and --format are mutually exclusive");
         return NULL;
     }
     if (o->image_opts) {
@@ -235,17 +244,34 @@ static const BlockCreateOption *find_option(const BlockDriver *drv, const char *
     return NULL;
 }
 
-/* What the file under an image has by itself, whatever the format: the first rows of raw. */
+/* What the file under an image has by itself, whatever the format: rows of raw. */
+static const char *const file_options[] = { "nocow", "extent_size_hint" };
+
 static const BlockCreateOption *find_file_option(const char *name)
 {
-    static const char *const names[] = { "extent_size_hint", "nocow" };
-
-    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-        if (g_str_equal(name, names[i])) {
+    for (unsigned i = 0; i < ARRAY_SIZE(file_options); i++) {
+        if (g_str_equal(name, file_options[i])) {
             return find_option(block_driver_find("raw"), name);
         }
     }
     return NULL;
+}
+
+/* Known to users of such tools, and why not to us: names, or how they begin. */
+static const char *const refused_options[][2] = {
+    { "encrypt", "encryption is not supported" }, { "data_file", "external data files are not supported" },
+    { "zeroed_grain", "zeroed grains are read, but not written" },
+};
+
+static void report_option(const char *prefix, const char *name)
+{
+    const char *why = NULL;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(refused_options) && !why; i++) {
+        why = g_str_has_prefix(name, refused_options[i][0]) ? refused_options[i][1] : NULL;
+    }
+    error_report("%s%sInvalid parameter '%s'%s%s", prefix ? prefix : "", prefix ? ": " : "", name, why ? ": " : "",
+                 why ? why : "");
 }
 
 bool img_check_options(const BlockDriver *drv, BlockDict *d, const char *prefix)
@@ -259,7 +285,7 @@ bool img_check_options(const BlockDriver *drv, BlockDict *d, const char *prefix)
 
         c = c ? c : find_file_option(key);
         if (!c) {
-            error_report("%s%sInvalid parameter '%s'", prefix ? prefix : "", prefix ? ": " : "", (char *)key);
+            report_option(prefix, key);
             return false;
         }
         if (c->kind == CREATE_BOOL && strcmp(value, "on") && strcmp(value, "off")) {
@@ -271,19 +297,27 @@ bool img_check_options(const BlockDriver *drv, BlockDict *d, const char *prefix)
     return true;
 }
 
+static void print_option(const BlockCreateOption *c, BlockDict *d)
+{
+    const char *value = block_dict_get(d, c->name);
+    uint64_t number;
+
+    value = value ? value : c->def;
+    if (value && (c->kind == CREATE_SIZE || c->kind == CREATE_UINT) && parse_size(value, 1, &number, NULL)) {
+        printf(" %s=%" PRIu64, c->name, number);
+    } else if (value) {
+        printf(" %s=%s", c->name, value);
+    }
+}
+
 static void print_formatting(const char *filename, const BlockDriver *drv, BlockDict *d)
 {
     printf("Formatting '%s', fmt=%s", filename, drv->name);
     for (const BlockCreateOption *c = drv->create_options; c && c->name; c++) {
-        const char *value = block_dict_get(d, c->name);
-        uint64_t number;
-
-        value = value ? value : c->def;
-        if (value && (c->kind == CREATE_SIZE || c->kind == CREATE_UINT) && parse_size(value, 1, &number, NULL)) {
-            printf(" %s=%" PRIu64, c->name, number);
-        } else if (value) {
-            printf(" %s=%s", c->name, value);
-        }
+        print_option(c, d);
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(file_options) && !find_option(drv, file_options[i]); i++) {
+        print_option(find_file_option(file_options[i]), d);
     }
     putchar('\n');
     fflush(stdout);
@@ -292,17 +326,54 @@ static void print_formatting(const char *filename, const BlockDriver *drv, Block
 /* The file gets its options while it is empty; the format then finds it there. */
 static bool create_file(const char *filename, const BlockDriver *drv, BlockDict *d, Error **errp)
 {
-    static const char *const names[] = { "extent_size_hint", "nocow" };
     g_autoptr(GHashTable) own = block_dict_new();
 
-    for (unsigned i = 0; i < ARRAY_SIZE(names) && !find_option(drv, names[i]); i++) {
-        g_autofree char *value = block_dict_take(d, names[i]);
+    for (unsigned i = 0; i < ARRAY_SIZE(file_options) && !find_option(drv, file_options[i]); i++) {
+        g_autofree char *value = block_dict_take(d, file_options[i]);
 
         if (value) {
-            block_dict_set(own, names[i], value);
+            block_dict_set(own, file_options[i], value);
         }
     }
     return !g_hash_table_size(own) || block_driver_find("file")->create(filename, own, errp);
+}
+
+/* Where a protocol makes no files, as a server does not, a raw image is what is there, if it is large enough. */
+static bool use_existing(const char *filename, const BlockDriver *drv, BlockDict *d, Error **errp)
+{
+    uint64_t size = 0;
+    BlockNode *n = NULL;
+    bool ok = block_dict_take_size(d, "size", &size, errp);
+
+    if (ok && !drv->pass_through) {
+        error_set(errp, "Protocol driver '%s' does not support image creation",
+                  block_protocol_find(filename)->name);
+        return false;
+    }
+    n = ok ? block_open(filename, &(BlockOpenOptions){ .format = "raw" }, errp) : NULL;
+    if (ok && !n) {
+        error_prepend(errp, "Protocol driver '%s' does not support image creation, and opening the image failed: ",
+                      block_protocol_find(filename)->name);
+    }
+    ok = n;
+    if (ok && block_size(n) < size) {
+        error_set(errp, "Current image size is %" PRIu64 " bytes, less than %" PRIu64, block_size(n), size);
+        ok = false;
+    }
+    block_unref(n);
+    return ok;
+}
+
+static bool make_image(const char *filename, const BlockDriver *drv, BlockDict *d, Error **errp)
+{
+    const BlockDriver *protocol = block_protocol_find(filename);
+
+    if (!protocol || g_str_has_prefix(filename, "json:")) {
+        error_set(errp, "Unknown protocol '%.*s'", (int)strcspn(filename, ":"), filename);
+        return false;
+    }
+    return protocol->create ? create_file(filename, drv, d, errp) && drv->create(filename, d, errp) :
+           use_existing(filename, drv, d, errp);
 }
 
 bool img_create_image(const char *filename, const char *format, BlockDict *d, bool line, const char *prefix)
@@ -313,6 +384,9 @@ bool img_create_image(const char *filename, const char *format, BlockDict *d, bo
     if (!drv) {
         error_report("%s%sUnknown file format '%s'", prefix ? prefix : "", prefix ? ": " : "", format);
         return false;
+    }
+    if (drv->is_protocol && drv->create) {
+        drv = block_driver_find("raw");         /* file: the same, by the name of what it stands on */
     }
     if (!drv->create) {
         error_report("%s%sFormat driver '%s' does not support image creation", prefix ? prefix : "",
@@ -325,7 +399,7 @@ bool img_create_image(const char *filename, const char *format, BlockDict *d, bo
     if (line) {
         print_formatting(filename, drv, d);
     }
-    if (!create_file(filename, drv, d, &err) || !drv->create(filename, d, &err)) {
+    if (!make_image(filename, drv, d, &err)) {
         img_report(prefix, err);
         return false;
     }
@@ -344,7 +418,9 @@ void img_print_create_options(const BlockDriver *drv, const char *title, bool am
     unsigned n = 0;
 
     for (const BlockCreateOption *c = drv->create_options; c && c->name && n < 62; c++) {
-        if ((!amend || c->amend) && (with_file || !find_file_option(c->name))) {
+        bool is_files = find_file_option(c->name) || (drv->pass_through && g_str_equal(c->name, "preallocation"));
+
+        if ((!amend || c->amend) && (with_file || !is_files)) {
             list[n++] = c;
         }
     }

@@ -337,7 +337,7 @@ typedef struct Args {
     const char *backing, *backing_format, *snapshot;
     char *options;
     uint64_t coroutines;
-    bool no_create, progress, help, target_is_zero, has_sparse;
+    bool no_create, progress, quiet, help, target_is_zero, has_sparse;
 } Args;
 
 /* A target that stands on the same file as a part of the source's chain need not hold what is in there. */
@@ -437,7 +437,7 @@ static int convert(Convert *c, Args *a, const char *filename, const char *format
     if (!open_sources(c, a, names, n, filename) || (!a->no_create && !make_target(c, a, filename, format))) {
         return 1;
     }
-    a->out.format = format;
+    a->out.format = a->out.image_opts ? NULL : format;
     a->out.no_backing = false;
     c->target = img_open(filename, &a->out);
     if (!c->target) {
@@ -464,7 +464,7 @@ static int convert(Convert *c, Args *a, const char *filename, const char *format
     } else if (!c->target->drv->co_run) {
         c->ordered = false;
     }
-    img_progress_start(a->progress);
+    img_progress_start(a->progress && !a->quiet);
     if (copy_all(c, a->coroutines)) {
         return 1;
     }
@@ -488,11 +488,14 @@ static bool parse_option(Args *a, Convert *c, int opt, const char **format)
     case 'l': a->snapshot = optarg; break;
     case 'n': a->no_create = true; break;
     case 'p': a->progress = true; break;
-    case 'q': a->progress = false; a->out.quiet = true; break;
+    case 'q': a->quiet = true; break;
     case 't': a->out.cache = optarg; break;
     case 'T': a->in.cache = optarg; break;
     case 'W': c->ordered = false; break;
     case OPT_SALVAGE: c->salvage = true; break;
+    case OPT_BITMAPS:
+        error_report("--bitmaps: dirty bitmaps are not supported; without it the image is copied without them");
+        return false;
     case OPT_TARGET_IS_ZERO: a->target_is_zero = true; break;
     case OPT_TARGET_IMAGE_OPTS: a->out.image_opts = true; break;
     case 'r': return img_rate_parse(&c->rate, optarg);
@@ -534,6 +537,18 @@ static bool check_args(const Args *a, const Convert *c, const char *format)
         error_report("--target-is-zero requires use of -n flag");
         return false;
     }
+    if (a->no_create && a->options) {
+        error_report("-o has no effect when skipping image creation");
+        return false;
+    }
+    if (a->out.image_opts && !a->no_create) {
+        error_report("--target-image-opts requires use of -n flag");
+        return false;
+    }
+    if (c->offload && c->salvage) {
+        error_report("Cannot use copy offloading in salvaging mode");
+        return false;
+    }
     if (a->backing && !a->backing_format && !a->no_create) {
         error_report("Use of backing file requires explicit backing format");
         return false;
@@ -562,6 +577,7 @@ int img_convert(int argc, char **argv)
     static const struct option longs[] = {
         IMG_LONG_OPTIONS, IMG_LONG_IMAGE, IMG_LONG_SHARE,
         { "target-image-opts", no_argument, NULL, OPT_TARGET_IMAGE_OPTS },
+        { "bitmaps", no_argument, NULL, OPT_BITMAPS }, { "skip-broken-bitmaps", no_argument, NULL, OPT_BITMAPS },
         { "salvage", no_argument, NULL, OPT_SALVAGE }, { "target-is-zero", no_argument, NULL, OPT_TARGET_IS_ZERO },
         { 0 },
     };

@@ -73,7 +73,9 @@ static bool look_below(const char *filename, BlockDict *d, bool unsafe)
 
 static bool is_help(const char *options)
 {
-    return g_str_equal(options, "help") || g_str_equal(options, "?") || g_str_has_suffix(options, ",help");
+    g_auto(GStrv) items = g_strsplit(options, ",", -1);
+
+    return g_strv_contains((const char *const *)items, "help") || g_strv_contains((const char *const *)items, "?");
 }
 
 /* -b and -F, for formats that know what these are. */
@@ -89,6 +91,10 @@ static bool set_backing(const BlockDriver *drv, BlockDict *d, const char *filena
         error_report("%s: Backing file not supported for file format '%s'", filename, drv->name);
         return false;
     }
+    if (file && !*file) {
+        error_report("%s: Expected backing file name, got empty string", filename);
+        return false;
+    }
     if (file) {
         block_dict_set(d, "backing_file", file);
     }
@@ -98,11 +104,15 @@ static bool set_backing(const BlockDriver *drv, BlockDict *d, const char *filena
     return true;
 }
 
-static bool set_size(BlockDict *d, const char *arg)
+static bool set_size(BlockDict *d, const char *filename, const char *arg)
 {
     g_autofree char *text = NULL;
     uint64_t size;
 
+    if (block_dict_get(d, "size")) {
+        error_report("%s: The image size must be specified only once", filename);
+        return false;
+    }
     if (!img_parse_size(arg, "image size", &size)) {
         return false;
     }
@@ -158,10 +168,11 @@ int img_create(int argc, char **argv)
     if (argc - optind > 2) {
         return img_usage("Unexpected argument: %s", argv[optind + 2]);
     }
-    if (argc - optind == 2 && !set_size(d, argv[optind + 1])) {
+    if (argc - optind == 2 && !set_size(d, filename, argv[optind + 1])) {
         return 1;
     }
     drv = block_driver_find(format);
+    drv = drv && drv->is_protocol && drv->create ? block_driver_find("raw") : drv;
     if (!drv) {
         error_report("%s: Unknown file format '%s'", filename, format);
         return 1;
@@ -178,6 +189,10 @@ static int resize(BlockNode *n, int sign, uint64_t size, BlockPrealloc prealloc,
 
     if (!wanted || wanted > INT64_MAX) {
         error_report("New image size must be positive");
+        return 1;
+    }
+    if (wanted < old && prealloc != PREALLOC_OFF) {
+        error_report("Preallocation can only be used for growing images");
         return 1;
     }
     if (wanted < old && !may_shrink) {
@@ -441,6 +456,10 @@ static int measure(Measure *m)
     }
     if (!drv->measure) {
         error_report("Block driver '%s' does not support size measurement", m->target);
+        return 1;
+    }
+    if (!img_check_options(drv, m->options, NULL)) {
+        error_report("Invalid options for file format '%s'", m->target);
         return 1;
     }
     if (block_dict_get(m->options, "cluster_size")) {

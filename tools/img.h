@@ -23,7 +23,7 @@ typedef struct ImgCommand {
 enum {      /* long options without a letter */
     OPT_OUTPUT = 256, OPT_OBJECT, OPT_IMAGE_OPTS, OPT_TARGET_IMAGE_OPTS, OPT_BACKING_CHAIN, OPT_SHRINK, OPT_PREALLOC,
     OPT_SIZE, OPT_START_OFFSET, OPT_MAX_LENGTH, OPT_SALVAGE, OPT_TARGET_IS_ZERO, OPT_PATTERN, OPT_FLUSH_INTERVAL,
-    OPT_NO_DRAIN, OPT_FORCE,
+    OPT_NO_DRAIN, OPT_FORCE, OPT_BITMAPS,
 };
 
 /* What is in nobody's table is refused, so each command lists only what it acts on. */
@@ -55,6 +55,7 @@ typedef struct ImgOpen {
     const char *format, *cache;
     bool write, image_opts, force_share, no_backing, check, quiet, no_discard;
     bool in_workers;            /* nothing is done at once by this thread: to measure requests beside each other */
+    bool own_view;              /* we have it open already: no lock */
 } ImgOpen;
 
 BlockNode *img_open(const char *filename, const ImgOpen *o);    /* NULL: reported */

@@ -75,6 +75,7 @@ const char *block_filename(BlockNode *n);
 const char *block_format_name(BlockNode *n);
 bool block_format_known(const char *name);
 const BlockDriver *block_driver_find(const char *name);     /* a format, else a protocol; NULL */
+const BlockDriver *block_protocol_find(const char *filename);  /* what a file of that name stands on; NULL: nothing */
 /* Sorted names of all drivers, NULL at the end; g_free() the array only. */
 const char **block_driver_names(void);
 bool block_cache_parse(const char *text, BlockCache *cache);

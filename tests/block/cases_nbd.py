@@ -58,6 +58,11 @@ def test_an_export_reads_and_writes(seed):
         run(IMG, "convert", "-f", "raw", "-O", "qcow2", names[0], "copy.qcow2")
         same(contents("copy.qcow2", "qcow2"), bytes(model), "copied")
         assert "virtual size: 8 MiB (8388608 bytes)" in img("info", names[0])
+        img("convert", "-f", "qcow2", "-O", "raw", "copy.qcow2", names[0])     # what is there is large enough
+        with open("d.raw", "rb") as f:
+            same(f.read(), bytes(model), "copied back")
+        out = img("create", "-f", "raw", names[0], "9M", status=1)
+        assert "less than 9437184" in out, out
         out = img("info", f"nbd+unix:///other?socket={s.path}", status=1)
         assert "refuses export 'other'" in out, out
     with Server("d.raw", "-r") as s:

@@ -299,3 +299,31 @@ def test_options_of_the_file_go_to_the_file():
         assert not out or "has no effect on this file system" in out, out
         img("info", "-f", fmt, "a")
         img("create", "-q", "-f", fmt, "-o", "nocow=maybe", "a", "1M", status=1)
+
+
+def test_options_are_known_or_refused_by_name():
+    """What the distribution's tool takes: the same, or a message that names what is not there."""
+    chain()
+    for args in (["-f", "qcow2", "-o", "size=8M", "x", "4M"], ["-f", "qcow2", "-b", "", "x", "1M"], ["-f"],
+                 ["-f", "raw", "nbd://127.0.0.1:1/x", "1M"]):
+        both("create", *args, status=1)
+    for args in (["-f", "vpc", "-o", "force_size,subformat=fixed", "x", "4M"], ["-f", "vdi", "-o", "help"],
+                 ["-f", "vpc", "-o", "help"], ["-f", "raw", "-o", "help"], ["-f", "raw", "-o", "help,foo", "x"],
+                 ["-f", "qcow2", "-o", "extent_size_hint=0", "x", "4M"]):
+        both("create", *args)
+    for name, option in (("encryption", "encryption=on"), ("encryption", "encrypt.format=luks"),
+                         ("data files", "data_file=d"), ("data files", "data_file_raw=on")):
+        out = img("create", "-f", "qcow2", "-o", option, "x", "4M", status=1)
+        assert option.split("=", maxsplit=1)[0] in out and f"{name} " in out and "not supported" in out, out
+    assert "bitmaps are not supported" in img("convert", "--bitmaps", "base.raw", "x", status=1)
+    img("create", "-q", "-f", "file", "x", "4M")
+    assert os.path.getsize("x") == 4 << 20
+    both("measure", "-O", "qcow2", "-o", "foo=1", "-f", "raw", "base.raw", status=1)
+    for args in (["info", "--image-opts", "-f", "raw", "driver=raw,file.filename=base.raw"],
+                 ["check", "-r", "leaks", "-U", "mid.qcow2"], ["bench", "-w", "-U", "-f", "raw", "base.raw"],
+                 ["resize", "-f", "raw", "--preallocation=full", "--shrink", "base.raw", "64k"],
+                 ["convert", "--salvage", "-C", "-f", "raw", "base.raw", "x"],
+                 ["convert", "-n", "-o", "size=1", "-f", "raw", "base.raw", "x"],
+                 ["convert", "--target-image-opts", "-f", "raw", "base.raw", "driver=raw,file.filename=x"]):
+        both(*args, status=1)
+    assert img("convert", "-q", "-p", "-f", "raw", "base.raw", "y") == ""

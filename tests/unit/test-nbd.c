@@ -40,8 +40,9 @@ static void test_what_has_come_is_looked_at_first(void)
 static void test_addresses_are_written_as_they_are_read(void)
 {
     static const char *const pairs[][2] = {
-        { "nbd:h:1", "nbd://h:1" }, { "nbd://h/x", "nbd://h:10809/x" }, { "nbd:[::1]:7:exportname=a", "nbd://[::1]:7/a" },
-        { "nbd:unix:/s", "nbd+unix://?socket=/s" }, { "nbd+unix:///e?socket=/s", "nbd+unix:///e?socket=/s" },
+        { "nbd:h:1", "nbd://h:1" }, { "nbd://h/x", "nbd://h:10809/x" },
+        { "nbd:[::1]:7:exportname=a", "nbd://[::1]:7/a" }, { "nbd:unix:/s", "nbd+unix://?socket=/s" },
+        { "nbd+unix:///e?socket=/s", "nbd+unix:///e?socket=/s" },
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(pairs); i++) {
