@@ -2,7 +2,7 @@
 /*
  * Block nodes and their requests: opening, finding the driver, and the three ways a request can take.
  *
- *   block_submit ─► leaf runs in workers ──► (try_run answers at once) or worker_submit ─┐
+ *   block_submit ─► leaf runs ──► (try_run answers at once) or start or worker_submit ───┐
  *        │                                                                               ├─► callback, IO thread
  *        └────────► format in coroutines ─► bottom half ─► co_run ─► co_block_run(child) ┘
  *
@@ -260,6 +260,19 @@ bool block_cache_parse(const char *text, BlockCache *cache)
     return false;
 }
 
+bool block_aio_parse(const char *text, BlockAio *aio)
+{
+    static const char *const names[BLOCK_AIO__COUNT] = { "threads", "native", "io_uring" };
+
+    for (unsigned i = 0; i < BLOCK_AIO__COUNT; i++) {
+        if (g_str_equal(text, names[i])) {
+            *aio = i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void node_free(BlockNode *n)
 {
     g_free(n->state);
@@ -406,10 +419,10 @@ BlockNode *block_open(const char *filename, const BlockOpenOptions *o, Error **e
 static bool take_common(BlockDict *dict, BlockOpenOptions *o, Error **errp)
 {
     g_autofree char *discard = block_dict_take(dict, "discard"), *locking = block_dict_take(dict, "locking");
+    g_autofree char *aio = block_dict_take(dict, "aio");
     bool direct = o->cache == BLOCK_CACHE_NONE || o->cache == BLOCK_CACHE_DIRECTSYNC;
     bool no_flush = o->cache == BLOCK_CACHE_UNSAFE;
 
-    g_free(block_dict_take(dict, "aio"));               /* accepted: workers in any case */
     g_free(block_dict_take(dict, "detect-zeroes"));     /* accepted: advice */
     if (!block_dict_take_bool(dict, "read-only", &o->readonly, errp) ||
         !block_dict_take_bool(dict, "auto-read-only", &o->auto_readonly, errp) ||
@@ -427,6 +440,10 @@ static bool take_common(BlockDict *dict, BlockOpenOptions *o, Error **errp)
     }
     if (discard) {
         o->discard = g_str_equal(discard, "unmap") || g_str_equal(discard, "on");
+    }
+    if (aio && !block_aio_parse(aio, &o->aio)) {
+        error_set(errp, "Parameter 'aio' does not accept value '%s'", aio);
+        return false;
     }
     if (locking) {
         o->no_lock = g_str_equal(locking, "off");
@@ -565,7 +582,7 @@ bool block_open_backing(BlockNode *n, const BlockOpenOptions *o, Error **errp)
     g_autofree char *path = NULL;
     BlockOpenOptions below = {
         .format = n->backing_format, .readonly = true, .no_lock = o->no_lock, .share_write = o->share_write,
-        .cache = o->cache, .at_once = o->at_once,
+        .cache = o->cache, .aio = o->aio, .at_once = o->at_once,
     };
 
     if (!n->backing_file || n->backing) {
@@ -798,7 +815,9 @@ static void submit(BlockNode *n, const BlockOp *op, BlockDone *cb, void *opaque,
     if (ret != -EAGAIN) {
         worker_complete(&r->job, ret);
     } else if (drv->run) {
-        worker_submit(&r->job);
+        if (!drv->start || !drv->start(r->leaf, &r->op, &r->job)) {
+            worker_submit(&r->job);
+        }
     } else {
         queue_for_coroutine(r);
     }

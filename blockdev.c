@@ -45,7 +45,8 @@ const KeyDef drive_keys[] = {
     { "discard", KEY_STRING, .values = "ignore|off|unmap|on",
       .help = "unmap: give back to the host what the guest trims" },
     { "snapshot", KEY_BOOL, .help = "write to a temporary file instead; the image stays as it is (default: off)" },
-    { "aio", KEY_STRING, .values = "threads|native|io_uring", .help = "accepted: worker threads in any case" },
+    { "aio", KEY_STRING, .values = "threads|native|io_uring",
+      .help = "who waits for the host's file: threads of ours (default) or its kernel; native needs cache=none" },
     { "werror", KEY_STRING, .values = "report|ignore|stop|enospc",
       .help = "when writing fails: tell the guest, ignore it, stop the machine and try again when it goes on, or stop "
       "when there is no space and else tell the guest (default: enospc)" },
@@ -180,7 +181,7 @@ static BlkOnError read_on_error(const KeyList *l, const char *key, BlkOnError de
 
 static void read_open_options(DriveInfo *d, const KeyList *l)
 {
-    const char *cache = keylist_get(l, "cache"), *discard = keylist_get(l, "discard");
+    const char *cache = keylist_get(l, "cache"), *discard = keylist_get(l, "discard"), *aio = keylist_get(l, "aio");
 
     d->open.readonly = keylist_get_bool(l, "readonly", keylist_get_bool(l, "read-only", d->is_cdrom));
     d->snapshot = keylist_get_bool(l, "snapshot", false);
@@ -191,6 +192,9 @@ static void read_open_options(DriveInfo *d, const KeyList *l)
     d->open.discard = discard && (g_str_equal(discard, "unmap") || g_str_equal(discard, "on"));
     if (cache) {
         block_cache_parse(cache, &d->open.cache);       /* drive_keys has checked it */
+    }
+    if (aio) {
+        block_aio_parse(aio, &d->open.aio);
     }
 }
 

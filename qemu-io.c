@@ -73,7 +73,7 @@ int main(int argc, char **argv)
         { "force-share", no_argument, NULL, 'U' }, { "image-opts", no_argument, NULL, OPT_IMAGE_OPTS }, { 0 },
     };
     g_autoptr(GPtrArray) commands = g_ptr_array_new();
-    Io io = { .open = { .write = true } };
+    Io io = { .open = { .write = true, .in_workers = true } };
     Error *err = NULL;
     int c, status;
 
@@ -94,8 +94,7 @@ int main(int argc, char **argv)
             }
             break;
         case 'i':
-            if (strcmp(optarg, "threads")) {
-                error_report("Invalid aio option: %s (this version has 'threads' only)", optarg);
+            if (!img_parse_aio(optarg, &io.open.aio)) {
                 return 1;
             }
             break;

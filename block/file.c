@@ -2,10 +2,11 @@
 /*
  * The file protocol: a regular file or a block device of the host
  *
- * Everything that may block runs in worker threads. Reads that the page cache can answer are answered at once.
+ * Everything that may block runs in worker threads, or in the kernel with aio=io_uring and aio=native. Reads that the
+ * page cache can answer are answered at once.
  * cache=none and directsync bypass the page cache (O_DIRECT) where offset, length and memory are aligned for it; the
  * rest goes through a second, buffered descriptor, which the kernel keeps coherent with the first.
- * Left out: host CD-ROM drives with their trays, sockets, io_uring.
+ * Left out: host CD-ROM drives with their trays, sockets.
  */
 #include "qemu/osdep.h"
 #include <fcntl.h>
@@ -14,6 +15,8 @@
 #include <sys/stat.h>
 #include "block/block.h"
 #include "file-lock.h"
+#include "qemu/worker.h"
+#include "uring.h"
 
 #define DIRECT_ALIGN    4096u   /* enough for every disk there is */
 #define IOV_BATCH       256     /* at most IOV_MAX */
@@ -23,6 +26,7 @@ typedef struct FileState {
     int fd;
     int direct_fd;              /* -1: no cache=none */
     bool is_blockdev;
+    bool use_uring;
     bool no_nowait;             /* atomic: the file system does not know RWF_NOWAIT */
     bool no_punch, no_zero;     /* atomic: nor these kinds of fallocate() */
 } FileState;
@@ -88,11 +92,39 @@ static void file_close(BlockNode *n)
     }
 }
 
+static bool choose_aio(FileState *s, const BlockOpenOptions *o, Error **errp)
+{
+    bool direct = o->cache == BLOCK_CACHE_NONE || o->cache == BLOCK_CACHE_DIRECTSYNC;
+
+    switch (o->aio) {
+    case BLOCK_AIO_NATIVE:
+        if (!direct) {
+            error_set(errp, "aio=native was specified, but it requires cache.direct=on, which was not specified.");
+            return false;
+        }
+        s->use_uring = uring_init(NULL);
+        return true;
+    case BLOCK_AIO_IO_URING:
+        s->use_uring = uring_init(errp);
+        if (!s->use_uring) {
+            error_prepend(errp, "aio=io_uring is not possible: ");
+        }
+        return s->use_uring;
+    case BLOCK_AIO_THREADS:
+    case BLOCK_AIO__COUNT:
+        break;
+    }
+    return true;
+}
+
 static bool file_open(BlockNode *n, const BlockOpenOptions *o, Error **errp)
 {
     FileState *s = n->state;
 
     s->fd = s->direct_fd = -1;
+    if (!choose_aio(s, o, errp)) {
+        return false;
+    }
     if (!open_fd(s, n, o, errp) || !get_size(s, n, errp) ||
         (!o->no_lock && !file_lock(s->fd, n->filename, !n->readonly, o->share_write, errp))) {
         file_close(n);
@@ -122,9 +154,14 @@ static void note_growth(BlockNode *n, uint64_t end)
     }
 }
 
+static int fd_for(const FileState *s, const struct iovec *iov, int niov, uint64_t offset)
+{
+    return s->direct_fd >= 0 && is_aligned(iov, niov, offset) ? s->direct_fd : s->fd;
+}
+
 static ssize_t transfer(FileState *s, const BlockOp *op, const struct iovec *iov, int niov, uint64_t offset)
 {
-    int fd = s->direct_fd >= 0 && is_aligned(iov, niov, offset) ? s->direct_fd : s->fd;
+    int fd = fd_for(s, iov, niov, offset);
     ssize_t got;
 
     do {
@@ -321,6 +358,59 @@ static int file_try_run(BlockNode *n, const BlockOp *op)
     return -EAGAIN;
 }
 
+/* ---- reading and writing: the kernel ----------------------------------------------------------------------------- */
+
+typedef struct KernelRequest {
+    UringJob uring;
+    BlockNode *n;
+    const BlockOp *op;
+    WorkerJob *job;
+} KernelRequest;
+
+/* What is short (the end of the file, a full disk) or not possible this way is done again by a worker, all of it. */
+static void kernel_done(UringJob *uring, int res)
+{
+    KernelRequest *k = container_of(uring, KernelRequest, uring);
+    const BlockOp *op = k->op;
+    WorkerJob *job = k->job;
+
+    if (op->kind == BLOCK_WRITE && res == (int)op->bytes) {
+        note_growth(k->n, op->offset + op->bytes);
+    }
+    g_free(k);
+    if (op->kind == BLOCK_FLUSH ? !res : res == (int)op->bytes) {
+        job->done(job, 0);
+    } else if (res >= 0 || res == -EAGAIN || res == -EINTR || res == -EOPNOTSUPP || res == -EINVAL) {
+        worker_submit(job);
+    } else {
+        job->done(job, res);
+    }
+}
+
+static bool file_start(BlockNode *n, const BlockOp *op, WorkerJob *job)
+{
+    FileState *s = n->state;
+    KernelRequest *k;
+    bool begun;
+
+    if (!s->use_uring || (op->kind != BLOCK_READ && op->kind != BLOCK_WRITE && op->kind != BLOCK_FLUSH) ||
+        op->niov > IOV_BATCH || op->bytes > INT32_MAX) {
+        return false;
+    }
+    k = g_new(KernelRequest, 1);
+    *k = (KernelRequest){ .uring.done = kernel_done, .n = n, .op = op, .job = job };
+    if (op->kind == BLOCK_FLUSH) {
+        begun = uring_fdatasync(&k->uring, s->fd);
+    } else {
+        begun = uring_rw(&k->uring, fd_for(s, op->iov, op->niov, op->offset), op->kind == BLOCK_WRITE, op->iov,
+                         op->niov, op->offset, op->flags & BLOCK_FUA ? RWF_DSYNC : 0);
+    }
+    if (!begun) {
+        g_free(k);
+    }
+    return begun;
+}
+
 /* ---- for tools: IO thread ---------------------------------------------------------------------------------------- */
 
 static int file_status(BlockNode *n, uint64_t offset, uint64_t bytes, BlockStatus *st)
@@ -500,8 +590,9 @@ static bool file_create(const char *filename, BlockDict *options, Error **errp)
 
 #define FILE_MEMBERS                                                                                            \
     .is_protocol = true, .state_size = sizeof(FileState), .open = file_open, .close = file_close,               \
-    .run = file_run, .try_run = file_try_run, .copy_range = file_copy_range, .status = file_status,             \
-    .truncate = file_truncate, .allocated_size = file_allocated_size, .create = file_create
+    .run = file_run, .start = file_start, .try_run = file_try_run, .copy_range = file_copy_range,               \
+    .status = file_status, .truncate = file_truncate, .allocated_size = file_allocated_size,                    \
+    .create = file_create
 
 static const BlockDriver file_driver = { .name = "file", FILE_MEMBERS };
 BLOCK_DRIVER(file_driver)

@@ -436,6 +436,8 @@ int img_compare(int argc, char **argv)
 
 /* ---- bench ------------------------------------------------------------------------------------------------------- */
 
+#define BENCH_ALIGN 4096      /* past the page cache */
+
 typedef struct Bench {
     BlockNode *n;
     uint64_t count, depth, size, step, offset, flush_interval, pattern;
@@ -512,8 +514,7 @@ static int bench(Bench *b)
         error_report("the image is too small for that");
         return 1;
     }
-    b->buf = g_try_malloc(b->size);
-    if (!b->buf) {
+    if (posix_memalign((void **)&b->buf, BENCH_ALIGN, b->size)) {
         error_report("not enough memory for buffers of %" PRIu64 " bytes", b->size);
         return 1;
     }
@@ -529,7 +530,7 @@ static int bench(Bench *b)
     while (b->in_flight) {
         main_loop_wait(-1);
     }
-    g_free(b->buf);
+    free(b->buf);
     if (b->ret) {
         error_report("Failed request: %s", strerror(-b->ret));
         return 1;
@@ -572,11 +573,10 @@ int img_bench(int argc, char **argv)
         case OPT_FLUSH_INTERVAL: ok &= bench_number(optarg, "flush interval", INT32_MAX, &b.flush_interval); break;
         case OPT_PATTERN: ok &= bench_number(optarg, "pattern byte", 255, &b.pattern); break;
         case OPT_NO_DRAIN: b.no_drain = true; break;
-        case 'n': o.cache = o.cache ? o.cache : "none"; break;
+        case 'n': o.aio = BLOCK_AIO_NATIVE; break;
         case 'w': b.write = o.write = true; break;
         case 'i':
-            if (strcmp(optarg, "threads")) {
-                error_report("Invalid aio option: %s (this version has 'threads' only)", optarg);
+            if (!img_parse_aio(optarg, &o.aio)) {
                 return 1;
             }
             break;

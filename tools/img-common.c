@@ -24,6 +24,15 @@ int img_usage(const char *fmt, ...)
     return 1;
 }
 
+bool img_parse_aio(const char *text, BlockAio *aio)
+{
+    if (!block_aio_parse(text, aio)) {
+        error_report("Invalid aio option: %s", text);
+        return false;
+    }
+    return true;
+}
+
 bool img_open_option(ImgOpen *o, int c)
 {
     switch (c) {
@@ -136,7 +145,7 @@ BlockNode *img_open(const char *filename, const ImgOpen *o)
         .format = o->format, .readonly = !o->write, .no_lock = o->force_share || o->own_view,
         .no_backing = o->no_backing,
         .check = o->check, .warn_probed = o->write && !o->quiet, .discard = o->write && !o->no_discard,
-        .at_once = !o->in_workers,
+        .aio = o->aio, .at_once = !o->in_workers,
     };
     BlockNode *n = NULL;
     Error *err = NULL;

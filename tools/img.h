@@ -41,6 +41,7 @@ int img_next_option(int argc, char **argv, const char *shorts, const struct opti
                     int *status);
 bool img_open_option(struct ImgOpen *o, int c);         /* true: c was one of those */
 int img_usage(const char *fmt, ...) QEMU_PRINTF(1, 2);  /* reports and points to --help; 1 */
+bool img_parse_aio(const char *text, BlockAio *aio);        /* false: reported */
 bool img_parse_output(const char *text, bool *json);
 bool img_parse_size(const char *text, const char *what, uint64_t *out);
 extern const char *const img_params[][2];                  /* what parameters mean; NULL ends */
@@ -54,6 +55,7 @@ extern const ImgCommand img_commands[];
 typedef struct ImgOpen {
     const char *format, *cache;
     bool write, image_opts, force_share, no_backing, check, quiet, no_discard;
+    BlockAio aio;
     bool in_workers;            /* nothing is done at once by this thread: to measure requests beside each other */
     bool own_view;              /* we have it open already: no lock */
 } ImgOpen;

@@ -19,11 +19,15 @@
 
 typedef struct BlockNode BlockNode;
 typedef struct BlockDriver BlockDriver;
+typedef struct WorkerJob WorkerJob;
 
 /* -drive cache=: does the guest's flush reach the disk, does every write, is the host's page cache used. */
 typedef enum BlockCache {
     BLOCK_CACHE_WRITEBACK, BLOCK_CACHE_NONE, BLOCK_CACHE_WRITETHROUGH, BLOCK_CACHE_DIRECTSYNC, BLOCK_CACHE_UNSAFE,
 } BlockCache;
+
+/* aio=: who waits for the host's file. NATIVE: the kernel, for files past its page cache; workers where it cannot. */
+typedef enum BlockAio { BLOCK_AIO_THREADS, BLOCK_AIO_NATIVE, BLOCK_AIO_IO_URING, BLOCK_AIO__COUNT } BlockAio;
 
 typedef struct BlockOpenOptions {
     const char *format;         /* NULL: look at the contents */
@@ -37,6 +41,7 @@ typedef struct BlockOpenOptions {
     bool check;                 /* for check and info: neither refuse nor repair what is marked as damaged */
     bool at_once;               /* for tools: what the page cache takes or gives need not go through a worker */
     BlockCache cache;
+    BlockAio aio;
     BlockDict *dict;            /* options of the driver's own, borrowed: the driver takes out what it knows. Or NULL */
 } BlockOpenOptions;
 
@@ -79,6 +84,7 @@ const BlockDriver *block_protocol_find(const char *filename);  /* what a file of
 /* Sorted names of all drivers, NULL at the end; g_free() the array only. */
 const char **block_driver_names(void);
 bool block_cache_parse(const char *text, BlockCache *cache);
+bool block_aio_parse(const char *text, BlockAio *aio);
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
 
@@ -238,6 +244,8 @@ struct BlockDriver {
     bool (*open)(BlockNode *n, const BlockOpenOptions *o, Error **errp);    /* sets size; n->file is open */
     void (*close)(BlockNode *n);
     int (*run)(BlockNode *n, const BlockOp *op);
+    /* Begins what run would do, and has job->done() called in the IO thread. False: run it. Big lock. May be NULL. */
+    bool (*start)(BlockNode *n, const BlockOp *op, WorkerJob *job);
     int (*co_run)(BlockNode *n, const BlockOp *op);
     void (*event)(BlockNode *n, BlockEvent event);      /* see block_event() */
     int (*try_run)(BlockNode *n, const BlockOp *op);    /* as run, in any thread; -EAGAIN when it would block */

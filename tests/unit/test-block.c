@@ -3,6 +3,12 @@
 #include "qemu/osdep.h"
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include "block/backend.h"
 #include "qemu/coroutine.h"
 #include "qemu/main-loop.h"
@@ -329,6 +335,171 @@ static void test_tools_write_at_once(void)
     }
 }
 
+/* ---- aio=io_uring ---------------------------------------------------------------------------------------------- */
+
+/* NULL, and the test is skipped: this host has none. */
+static BlockNode *open_uring(const char *path, BlockCache cache)
+{
+    BlockOpenOptions o = { .format = "raw", .cache = cache, .aio = BLOCK_AIO_IO_URING };
+    Error *err = NULL;
+    BlockNode *n = block_open(path, &o, &err);
+
+    if (!n) {
+        g_assert_nonnull(strstr(error_get_message(err), "io_uring"));
+        g_test_skip(error_get_message(err));
+        error_free(err);
+    }
+    return n;
+}
+
+static int submit_and_wait(BlockNode *n, BlockOpKind kind, unsigned flags, uint64_t offset, void *buf, size_t len)
+{
+    struct iovec iov = { buf, len };
+    BlockOp op = { .kind = kind, .flags = flags, .offset = offset, .bytes = len, .iov = &iov, .niov = !!len };
+    Answer a = { 0 };
+
+    block_submit(n, &op, answered, &a);
+    g_assert_cmpuint(a.n, ==, 0);
+    block_drain(n);
+    g_assert_cmpuint(a.n, ==, 1);
+    return a.ret;
+}
+
+static void test_io_uring_reads_what_it_wrote(void)
+{
+    for (BlockCache c = BLOCK_CACHE_WRITEBACK; c <= BLOCK_CACHE_UNSAFE; c++) {
+        static uint8_t in[256 * KiB] QEMU_ALIGNED(4096), out[256 * KiB] QEMU_ALIGNED(4096);
+        g_autofree uint8_t *zero = g_malloc0(MiB);
+        g_autofree char *path = make_file("uring", zero, MiB);
+        BlockNode *n = block_open(path, &(BlockOpenOptions){ .format = "raw", .cache = c }, NULL);
+
+        if (!n) {
+            g_test_message("cache mode %d is not possible here", c);
+            continue;
+        }
+        block_unref(n);
+        n = open_uring(path, c);
+        if (!n) {
+            return;
+        }
+        for (unsigned i = 0; i < 256 * KiB; i++) {
+            out[i] = i * 31 + i / 4096;
+        }
+        g_assert_cmpint(submit_and_wait(n, BLOCK_WRITE, 0, 4096, out, 128 * KiB), ==, 0);
+        g_assert_cmpint(submit_and_wait(n, BLOCK_WRITE, BLOCK_FUA, 132 * KiB, out + 128 * KiB, 128 * KiB), ==, 0);
+        g_assert_cmpint(submit_and_wait(n, BLOCK_FLUSH, 0, 0, NULL, 0), ==, 0);
+        g_assert_cmpint(submit_and_wait(n, BLOCK_READ, 0, 4096, in, 256 * KiB), ==, 0);
+        g_assert_cmpmem(in, 256 * KiB, out, 256 * KiB);
+        block_unref(n);
+    }
+}
+
+/* What an answer of the kernel leaves open is done by a worker: the rest of the last sector reads as zeros. */
+static void test_io_uring_knows_the_end_of_the_file(void)
+{
+    g_autofree uint8_t *data = g_malloc(200 * KiB), *in = g_malloc(256 * KiB), *zero = g_malloc0(256 * KiB);
+    g_autofree char *path = NULL;
+    BlockNode *n;
+
+    memset(data, 0x77, 200 * KiB);
+    path = make_file("uring", data, 200 * KiB - 100);
+    n = open_uring(path, BLOCK_CACHE_WRITEBACK);
+    if (!n) {
+        return;
+    }
+    memset(in, 0xee, 256 * KiB);
+    g_assert_cmpuint(block_size(n), ==, 200 * KiB);
+    g_assert_cmpint(submit_and_wait(n, BLOCK_READ, 0, 0, in, 200 * KiB), ==, 0);
+    g_assert_cmpmem(in, 200 * KiB - 100, data, 200 * KiB - 100);
+    g_assert_cmpmem(in + 200 * KiB - 100, 100, zero, 100);
+    g_assert_cmpint(submit_and_wait(n, BLOCK_WRITE, 0, 200 * KiB - 512, data, 128 * KiB), ==, 0);   /* it grows */
+    g_assert_cmpuint(block_size(n->file), ==, 200 * KiB - 512 + 128 * KiB);
+    block_unref(n);
+}
+
+static void test_io_uring_tells_failures(void)
+{
+    g_autofree uint8_t *data = g_malloc0(256 * KiB);
+    g_autofree char *path = make_file("uring", data, 256 * KiB);
+    struct rlimit old, low = { .rlim_cur = 128 * KiB };
+    BlockNode *n = open_uring(path, BLOCK_CACHE_WRITEBACK);
+
+    if (!n) {
+        return;
+    }
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    low.rlim_max = old.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &low);
+    g_assert_cmpint(submit_and_wait(n, BLOCK_WRITE, 0, 192 * KiB, data, 4096), ==, -EFBIG);
+    /* Half of it fits. */
+    g_assert_cmpint(submit_and_wait(n, BLOCK_WRITE, 0, 96 * KiB, data, 64 * KiB), ==, -EFBIG);
+    setrlimit(RLIMIT_FSIZE, &old);
+    signal(SIGXFSZ, SIG_DFL);
+    g_assert_cmpint(submit_and_wait(n, BLOCK_WRITE, 0, 96 * KiB, data, 64 * KiB), ==, 0);
+    block_unref(n);
+}
+
+/* More than the ring has room for, all of them answered before the node is closed. */
+static void test_io_uring_takes_many_at_once(void)
+{
+    enum { N = 1500 };
+    g_autofree uint8_t *data = g_malloc0(MiB);
+    g_autofree char *path = make_file("uring", data, MiB);
+    struct iovec iov = { data, 4096 };
+    BlockNode *n = open_uring(path, BLOCK_CACHE_WRITEBACK);
+    Answer a = { 0 };
+
+    if (!n) {
+        return;
+    }
+    for (unsigned i = 0; i < N; i++) {
+        BlockOp op = { .kind = BLOCK_WRITE, .offset = i % 256 * 4096, .bytes = 4096, .iov = &iov, .niov = 1 };
+
+        block_submit(n, &op, answered, &a);
+    }
+    block_unref(n);
+    g_assert_cmpuint(a.n, ==, N);
+    g_assert_cmpint(a.ret, ==, 0);
+}
+
+/* As containers do it. In a process of its own: it cannot be undone. */
+static void test_a_kernel_that_refuses_io_uring(void)
+{
+    struct sock_filter no_uring[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog prog = { ARRAY_SIZE(no_uring), no_uring };
+    g_autofree char *path = NULL;
+
+    if (!g_test_subprocess()) {
+        g_test_trap_subprocess(NULL, 0, 0);
+        g_test_trap_assert_passed();
+        return;
+    }
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog)) {
+        return;     /* this kernel has no filters */
+    }
+    path = make_file("refused", "", 0);
+    assert_refused(path, &(BlockOpenOptions){ .format = "raw", .aio = BLOCK_AIO_IO_URING }, "aio=io_uring is not poss");
+    assert_refused(path, &(BlockOpenOptions){ .format = "raw", .aio = BLOCK_AIO_NATIVE }, "requires cache.direct=on");
+    for (BlockAio aio = BLOCK_AIO_THREADS; aio <= BLOCK_AIO_NATIVE; aio++) {
+        BlockOpenOptions o = { .format = "raw", .aio = aio, .cache = aio ? BLOCK_CACHE_NONE : BLOCK_CACHE_WRITEBACK };
+        g_autofree uint8_t *data = g_malloc0(8192);
+        BlockNode *n = block_open(path, &o, NULL);
+
+        g_assert_true(n || aio == BLOCK_AIO_NATIVE);    /* not every file system can do without the page cache */
+        if (n) {
+            g_assert_cmpint(submit_and_wait(n, BLOCK_WRITE, 0, 0, data, 8192), ==, 0);
+            block_unref(n);
+        }
+    }
+    g_unlink(path);
+}
+
 /* ---- workers --------------------------------------------------------------------------------------------------- */
 
 typedef struct SlowJob {
@@ -653,6 +824,11 @@ int main(int argc, char **argv)
     T(test_a_read_at_once_is_whole_or_nothing);
     T(test_a_long_read_at_once_in_another_thread);
     T(test_tools_write_at_once);
+    T(test_io_uring_reads_what_it_wrote);
+    T(test_io_uring_knows_the_end_of_the_file);
+    T(test_io_uring_tells_failures);
+    T(test_io_uring_takes_many_at_once);
+    T(test_a_kernel_that_refuses_io_uring);
     T(test_the_pool_is_bounded);
     T(test_only_good_results_are_told_in_a_worker);
     T(test_coroutines_go_on_where_they_gave_way);
@@ -664,7 +840,7 @@ int main(int argc, char **argv)
     blk_close_all();
     for (const char *const *f = (const char *const[]){ "short", "foreign", "lock", "cache", "discard", "scatter",
                                                        "later", "outside", "inverted", "at-once", "at-once-2",
-                                                       "tool", NULL }; *f; f++) {
+                                                       "tool", "uring", NULL }; *f; f++) {
         g_autofree char *path = g_build_filename(dir, *f, NULL);
 
         g_unlink(path);
