@@ -921,7 +921,7 @@ const OptionDef vm_option_table[] = {
     { .group = "Devices" },
     { "serial", .arg = "DEV",
       .help = "connect the next serial port (up to 4) to the host's DEV: stdio, mon:stdio, null, none, "
-      "file:PATH, pipe:PATH, pty, unix:PATH[,server=on|off][,wait=on|off], "
+      "file:PATH, pipe:PATH, pty, /dev/TTY (a port of the host), unix:PATH[,server=on|off][,wait=on|off], "
       "tcp:HOST:PORT[,server=on|off][,wait=on|off], udp:HOST:PORT[@HOST:PORT]",
       FN(opt_serial) },
     { "chardev", .arg = "TYPE,id=ID[,...]",

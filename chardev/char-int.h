@@ -14,7 +14,7 @@
 /* A back end's description, from either spelling of the command line. */
 typedef struct ChardevSpec {
     const char *label;
-    char *path;                 /* file, pipe, unix socket */
+    char *path;                 /* file, pipe, unix socket, serial port */
     char *host, *port;          /* tcp, udp */
     char *local_host, *local_port;      /* udp */
     char *logfile;              /* a copy of the output */
@@ -38,6 +38,11 @@ typedef struct ChardevType {
     void (*attach)(Chardev *chr, const ChardevFrontend *fe);    /* NULL: chr_attach_common() */
     void (*accept_input)(Chardev *chr);                         /* NULL: nothing to do, can_read is polled */
     void (*close)(Chardev *chr);        /* also after a failed open() */
+    /* Of a real line, see chardev_set_line() and its kin. May be NULL. */
+    void (*set_line)(Chardev *chr, const ChardevLine *line);
+    void (*set_break)(Chardev *chr, bool on);
+    void (*set_modem)(Chardev *chr, unsigned outputs);
+    bool (*get_modem)(Chardev *chr, unsigned *inputs);
     void (*emergency)(Chardev *chr);    /* the program ends: what must not stay behind. No allocation. May be NULL */
 } ChardevType;
 
@@ -54,7 +59,7 @@ struct Chardev {
 };
 
 extern const ChardevType chardev_null, chardev_vc, chardev_stdio, chardev_file, chardev_pipe, chardev_pty;
-extern const ChardevType chardev_socket, chardev_mux, chardev_ringbuf, chardev_udp;
+extern const ChardevType chardev_socket, chardev_mux, chardev_ringbuf, chardev_udp, chardev_serial;
 
 /* From back end to front end. */
 int chr_be_can_read(Chardev *chr);

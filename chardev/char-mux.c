@@ -355,8 +355,30 @@ Chardev *mux_new(const char *label, Chardev *be)
     return &m->parent;
 }
 
+/* The line belongs to whoever sets it; a monitor does not. */
+static void mux_set_line(Chardev *chr, const ChardevLine *line)
+{
+    chardev_set_line(container_of(chr, MuxChardev, parent)->be, line);
+}
+
+static void mux_set_break(Chardev *chr, bool on)
+{
+    chardev_set_break(container_of(chr, MuxChardev, parent)->be, on);
+}
+
+static void mux_set_modem(Chardev *chr, unsigned outputs)
+{
+    chardev_set_modem(container_of(chr, MuxChardev, parent)->be, outputs);
+}
+
+static bool mux_get_modem(Chardev *chr, unsigned *inputs)
+{
+    return chardev_get_modem(container_of(chr, MuxChardev, parent)->be, inputs);
+}
+
 const ChardevType chardev_mux = {
     .name = "mux", .instance_size = sizeof(MuxChardev),
     .write = mux_write, .wait_writable = mux_wait_writable, .attach = mux_attach, .accept_input = mux_accept_input,
     .close = mux_close,
+    .set_line = mux_set_line, .set_break = mux_set_break, .set_modem = mux_set_modem, .get_modem = mux_get_modem,
 };

@@ -196,7 +196,7 @@ static bool split_address_pair(ChardevSpec *spec, const char *text, Error **errp
            (!at || split_address(at + 1, &spec->local_host, &spec->local_port, errp));
 }
 
-typedef enum ArgKind { ARG_NONE, ARG_ANY, ARG_PATH, ARG_PATH_OPTS, ARG_ADDRESS_OPTS, ARG_PAIR } ArgKind;
+typedef enum ArgKind { ARG_NONE, ARG_ANY, ARG_PATH, ARG_WHOLE_PATH, ARG_PATH_OPTS, ARG_ADDRESS_OPTS, ARG_PAIR } ArgKind;
 
 /* The short spelling of -serial and friends. */
 static const struct ShortForm {
@@ -217,6 +217,7 @@ static const struct ShortForm {
     { "tcp:", &chardev_socket, ARG_ADDRESS_OPTS, false },
     { "telnet:", &chardev_socket, ARG_ADDRESS_OPTS, true },
     { "udp:", &chardev_udp, ARG_PAIR, false },
+    { "/dev/", &chardev_serial, ARG_WHOLE_PATH, false },
 };
 
 static bool parse_short_arg(ChardevSpec *spec, const struct ShortForm *form, const char *rest, Error **errp)
@@ -229,6 +230,9 @@ static bool parse_short_arg(ChardevSpec *spec, const struct ShortForm *form, con
         return true;
     case ARG_PATH:
         spec->path = g_strdup(rest);
+        return true;
+    case ARG_WHOLE_PATH:
+        spec->path = g_strconcat(form->prefix, rest, NULL);
         return true;
     case ARG_PAIR:
         return split_address_pair(spec, rest, errp);
@@ -398,9 +402,8 @@ Chardev *chardev_open(const char *label, const char *text, Error **errp)
     if (!form) {
         error_set(errp, "'%s' is not a valid character device", text);
         error_append_hint(errp, "Known are none, null, stdio, mon:stdio, pty, vc, ringbuf, file:PATH, pipe:PATH, "
-                          "unix:PATH[,server=on][,wait=off], tcp:HOST:PORT[,server=on][,wait=off], telnet:HOST:PORT, "
-                          "udp:HOST:PORT[@HOST:PORT], "
-                          "chardev:ID.");
+                          "/dev/TTY, unix:PATH[,server=on][,wait=off], tcp:HOST:PORT[,server=on][,wait=off], "
+                          "telnet:HOST:PORT, udp:HOST:PORT[@HOST:PORT], chardev:ID.");
         return NULL;
     }
     spec.telnet = form->telnet;
@@ -411,8 +414,8 @@ Chardev *chardev_open(const char *label, const char *text, Error **errp)
 }
 
 static const ChardevType *const types[] = {
-    &chardev_file, &chardev_null, &chardev_pipe, &chardev_pty, &chardev_ringbuf, &chardev_socket, &chardev_stdio,
-    &chardev_udp, &chardev_vc,
+    &chardev_file, &chardev_null, &chardev_pipe, &chardev_pty, &chardev_ringbuf, &chardev_serial,
+    &chardev_socket, &chardev_stdio, &chardev_udp, &chardev_vc,
 };
 
 void chardev_print_types(GString *out)
@@ -441,6 +444,9 @@ Chardev *chardev_open_option(const char *arg, Error **errp)
     if (!spec.label || !spec.label[0]) {
         error_set(errp, "character device needs an 'id'");
         return NULL;
+    }
+    if (!strcmp(backend, "tty")) {
+        backend = "serial";             /* its older name */
     }
     for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
         if (!strcmp(backend, types[i]->name)) {
@@ -551,6 +557,32 @@ void chardev_accept_input(Chardev *chr)
 void chardev_send_break(Chardev *chr)
 {
     chr_be_event(chr, CHR_EVENT_BREAK);
+}
+
+void chardev_set_line(Chardev *chr, const ChardevLine *line)
+{
+    if (chr->type->set_line) {
+        chr->type->set_line(chr, line);
+    }
+}
+
+void chardev_set_break(Chardev *chr, bool on)
+{
+    if (chr->type->set_break) {
+        chr->type->set_break(chr, on);
+    }
+}
+
+void chardev_set_modem(Chardev *chr, unsigned outputs)
+{
+    if (chr->type->set_modem) {
+        chr->type->set_modem(chr, outputs);
+    }
+}
+
+bool chardev_get_modem(Chardev *chr, unsigned *inputs)
+{
+    return chr->type->get_modem && chr->type->get_modem(chr, inputs);
 }
 
 void chardev_print(GString *out)

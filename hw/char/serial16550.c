@@ -10,7 +10,9 @@
  *     When the host is slow the bytes stay in the FIFO and THRE stays 0, so a guest that looks never loses one.
  *   - On a PC OUT2 gates the interrupt line. Here it does not: kernels that never set it (xv6) work on every other
  *     emulator, and none was found that needs the gate. A guest that relies on OUT2 = 0 would change our mind.
- * Left out: break towards the host, DMA mode signals.
+ *   - With a serial port of the host behind it, that port gets the line format, breaks, DTR and RTS; its modem inputs
+ *     are looked at every 10 ms while the guest's port is not in loop mode. Any other peer is always ready.
+ * Left out: DMA mode signals.
  */
 #include "qemu/osdep.h"
 #include "chardev/char.h"
@@ -45,8 +47,11 @@ enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_S
 #define FCR_CLEAR_TX    0x04u
 #define FCR_KEPT        0xc9u           /* trigger level, DMA mode, enable */
 
+#define MODEM_POLL_NS   (10 * 1000000LL)
+
 #define LCR_STOP2       0x04u
 #define LCR_PARITY      0x08u
+#define LCR_PARITY_SHIFT 4             /* even, stick */
 #define LCR_BREAK       0x40u
 #define LCR_DLAB        0x80u
 
@@ -81,6 +86,7 @@ typedef struct Serial {
     uint8_t rx[FIFO_SIZE], rx_errors[FIFO_SIZE], rx_head, rx_count;     /* without FIFOs one entry is used */
     uint8_t tx[FIFO_SIZE], tx_head, tx_count;
     Timer timeout_timer;
+    Timer modem_timer;                  /* looks at the lines of a real port; not saved */
 } Serial;
 
 static const uint8_t rx_trigger[4] = { 1, 4, 8, 14 };
@@ -295,7 +301,9 @@ static void tx_put(Serial *s, uint8_t byte)
 static uint8_t modem_inputs(const Serial *s)
 {
     if (!(s->mcr & MCR_LOOP)) {
-        return MSR_DCD | MSR_DSR | MSR_CTS;
+        unsigned real;
+
+        return s->chr && chardev_get_modem(s->chr, &real) ? real : MSR_DCD | MSR_DSR | MSR_CTS;
     }
     return (s->mcr & 0x01 ? MSR_DSR : 0) | (s->mcr & 0x02 ? MSR_CTS : 0) | (s->mcr & 0x0c) << 4;
 }
@@ -308,6 +316,61 @@ static void update_modem_status(Serial *s)
         deltas &= ~MSR_TERI;            /* only the trailing edge of RI counts */
     }
     s->msr = now | (s->msr & MSR_DELTAS) | deltas;
+}
+
+static void modem_poll(void *opaque)
+{
+    Serial *s = opaque;
+
+    update_modem_status(s);
+    serial_update_irq(s);
+    timer_arm(&s->modem_timer, clock_get_ns(CLOCK_VM) + MODEM_POLL_NS);
+}
+
+/* ---- the line of a real port ------------------------------------------------------------------------------ */
+
+static void tell_format(Serial *s)
+{
+    static const char parities[4] = { 'O', 'E', 'M', 'S' };
+    ChardevLine line = {
+        .baud = CLOCK_16X_HZ / (s->divisor ? s->divisor : 65536), .data_bits = 5 + (s->lcr & 3),
+        .stop_bits = s->lcr & LCR_STOP2 ? 2 : 1,
+        .parity = s->lcr & LCR_PARITY ? parities[extract64(s->lcr, LCR_PARITY_SHIFT, 2)] : 'N',
+    };
+
+    if (s->chr) {
+        chardev_set_line(s->chr, &line);
+    }
+}
+
+static void tell_modem(Serial *s)
+{
+    if (s->chr) {
+        chardev_set_modem(s->chr, s->mcr & MCR_LOOP ? 0 : s->mcr & CHR_MODEM_OUTPUTS);
+    }
+}
+
+/* All of it: after a reset or a load. */
+static void tell_line(Serial *s)
+{
+    tell_format(s);
+    tell_modem(s);
+    if (s->chr) {
+        chardev_set_break(s->chr, s->lcr & LCR_BREAK);
+    }
+}
+
+static void write_lcr(Serial *s, uint8_t val)
+{
+    uint8_t changed = s->lcr ^ val;
+
+    s->lcr = val;
+    if ((changed & LCR_BREAK) && s->chr) {
+        chardev_set_break(s->chr, val & LCR_BREAK);
+    }
+    if (changed & ~LCR_BREAK) {
+        tell_format(s);             /* also when DLAB falls: the divisor is complete */
+    }
 }
 
 /* ---- registers -------------------------------------------------------------------------------------------- */
@@ -420,6 +483,7 @@ static void write_mcr(Serial *s, uint8_t val)
     bool left_loop = (s->mcr & ~val) & MCR_LOOP;
 
     s->mcr = val & MCR_MASK;
+    tell_modem(s);
     update_modem_status(s);
     if (left_loop && s->chr) {
         chardev_accept_input(s->chr);
@@ -449,7 +513,7 @@ static void serial_reg_write(Serial *s, unsigned reg, uint8_t val)
         write_fcr(s, val);
         break;
     case REG_LCR:
-        s->lcr = val;
+        write_lcr(s, val);
         break;
     case REG_MCR:
         write_mcr(s, val);
@@ -523,6 +587,7 @@ static bool serial_choose_ports(Serial *s, Error **errp)
 static bool serial_realize(Device *dev, Error **errp)
 {
     Serial *s = container_of(dev, Serial, parent);
+    unsigned lines;
 
     if (!serial_choose_ports(s, errp)) {
         return false;
@@ -530,6 +595,7 @@ static bool serial_realize(Device *dev, Error **errp)
     s->irq = isa_irq(s->irq_num);
     device_add_irq_out(dev, &s->irq);
     timer_init(&s->timeout_timer, CLOCK_VM, serial_timeout_cb, s);
+    timer_init(&s->modem_timer, CLOCK_VM, modem_poll, s);
     memory_region_init_io(&s->io, dev, &serial_ops, s, "serial", PORTS);
     isa_map_port(dev, s->iobase, &s->io);
     if (s->chr) {
@@ -537,6 +603,9 @@ static bool serial_realize(Device *dev, Error **errp)
             .can_read = serial_can_receive, .read = serial_receive, .event = serial_event, .writable = serial_writable,
             .opaque = s,
         });
+        if (chardev_get_modem(s->chr, &lines)) {
+            timer_arm(&s->modem_timer, clock_get_ns(CLOCK_VM) + MODEM_POLL_NS);
+        }
     }
     return true;
 }
@@ -546,6 +615,7 @@ static void serial_unrealize(Device *dev)
     Serial *s = container_of(dev, Serial, parent);
 
     timer_disarm(&s->timeout_timer);
+    timer_disarm(&s->modem_timer);
     if (s->chr) {
         chardev_attach(s->chr, &(ChardevFrontend) { 0 });
     }
@@ -562,6 +632,7 @@ static void serial_reset(Device *dev)
     s->thre_pending = s->timeout_pending = false;
     s->rx_head = s->rx_count = s->tx_head = s->tx_count = 0;
     memset(s->rx, 0, sizeof(s->rx));
+    tell_line(s);
     s->msr = modem_inputs(s);
     timer_disarm(&s->timeout_timer);
     serial_update_irq(s);
@@ -579,6 +650,7 @@ static bool serial_post_load(void *opaque, int version, Error **errp)
         error_set(errp, "FIFO state of serial port %u is impossible", s->index);
         return false;
     }
+    tell_line(s);
     serial_update_irq(s);
     return true;
 }

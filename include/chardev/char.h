@@ -13,6 +13,22 @@ typedef enum ChardevEvent {
     CHR_EVENT_OPENED, CHR_EVENT_CLOSED, CHR_EVENT_BREAK, CHR_EVENT_MUX_IN, CHR_EVENT_MUX_OUT
 } ChardevEvent;
 
+/* What two ends of a serial line agree on. */
+typedef struct ChardevLine {
+    uint32_t baud;
+    uint8_t data_bits;          /* 5 to 8 */
+    uint8_t stop_bits;          /* 1 or 2 */
+    char parity;                /* N, E, O, M(ark), S(pace) */
+} ChardevLine;
+
+#define CHR_MODEM_DTR       0x01u
+#define CHR_MODEM_RTS       0x02u
+#define CHR_MODEM_OUTPUTS   0x03u
+#define CHR_MODEM_CTS       0x10u
+#define CHR_MODEM_DSR       0x20u
+#define CHR_MODEM_RI        0x40u
+#define CHR_MODEM_DCD       0x80u
+
 typedef struct ChardevFrontend {
     int (*can_read)(void *opaque);                              /* bytes it can take now */
     void (*read)(void *opaque, const uint8_t *buf, int len);
@@ -24,9 +40,15 @@ typedef struct ChardevFrontend {
 
 /*
  * Opens the back end a -serial/-debugcon/-monitor argument names: stdio, null, none (NULL result, no error), file:PATH,
+<<<<<<< Updated upstream
  * pipe:PATH, pty, unix:PATH[,server=on|off][,wait=on|off], tcp:HOST:PORT[,server][,nowait], udp:HOST:PORT[@HOST:PORT],
  * mon:stdio (mux), vc (a text console, ui/vc.h). Two users of stdio: refused with a message that names "mon:stdio" as
  * the way out.
+=======
+ * pipe:PATH, pty, /dev/TTY, unix:PATH[,server=on|off][,wait=on|off], tcp:HOST:PORT[,server][,nowait],
+ * udp:HOST:PORT[@HOST:PORT], mon:stdio (mux), vc (null for now). Two users of stdio: refused with a message that names
+ * "mon:stdio" as the way out.
+>>>>>>> Stashed changes
  */
 Chardev *chardev_open(const char *label, const char *spec, Error **errp);
 Chardev *chardev_find(const char *label);
@@ -46,6 +68,11 @@ int chardev_write(Chardev *chr, const uint8_t *buf, int len);
 int chardev_write_all(Chardev *chr, const uint8_t *buf, int len);   /* may block briefly; for debug consoles */
 void chardev_accept_input(Chardev *chr);                        /* the front end has room again */
 void chardev_send_break(Chardev *chr);                          /* as if the peer had sent a break */
+/* For back ends that end in a real line; the others take no notice. The outputs are those that are active. */
+void chardev_set_line(Chardev *chr, const ChardevLine *line);
+void chardev_set_break(Chardev *chr, bool on);
+void chardev_set_modem(Chardev *chr, unsigned outputs);
+bool chardev_get_modem(Chardev *chr, unsigned *inputs);         /* false: there are no such lines */
 bool chardev_is_busy(const Chardev *chr);                       /* somebody is connected, or a mux stands on it */
 /* closes it; the front end must have been disconnected */
 void chardev_free(Chardev *chr);

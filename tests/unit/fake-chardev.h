@@ -10,6 +10,10 @@ struct Chardev {
     GString *sent;
     int room;           /* bytes it takes before it blocks */
     unsigned accepts;
+    bool real;          /* ends in a line: the modem's inputs are these */
+    unsigned modem_in, modem_out;
+    ChardevLine line;
+    bool sends_break;
 };
 
 void chardev_attach(Chardev *c, const ChardevFrontend *fe)
@@ -34,6 +38,27 @@ int chardev_write_all(Chardev *c, const uint8_t *buf, int len)
 void chardev_accept_input(Chardev *c)
 {
     c->accepts++;
+}
+
+void chardev_set_line(Chardev *c, const ChardevLine *line)
+{
+    c->line = *line;
+}
+
+void chardev_set_break(Chardev *c, bool on)
+{
+    c->sends_break = on;
+}
+
+void chardev_set_modem(Chardev *c, unsigned outputs)
+{
+    c->modem_out = outputs;
+}
+
+bool chardev_get_modem(Chardev *c, unsigned *inputs)
+{
+    *inputs = c->modem_in;
+    return c->real;
 }
 
 Chardev *chardev_find(const char *label)

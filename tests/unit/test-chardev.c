@@ -138,6 +138,7 @@ static void test_wrong_arguments_are_refused(void)
         "tcp:h:1,reconnect=x", "tcp:127.0.0.1:0,server,reconnect=1", "chardev:none-such", "file:/nonexistent/x",
         "pipe:/nonexistent/x", "unix:/nonexistent/x", "mon:foo", "tcp:127.0.0.1:1", "tcp:999.1.1.1:5,server,nowait",
         "udp:", "udp:host", "udp:127.0.0.1:5@x", "udp:999.1.1.1:5", "udp:127.0.0.1:5@999.1.1.1:6",
+        "/dev/null", "/dev/nosuch",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -464,6 +465,44 @@ static void test_pty_visitors_come_and_go(void)
     finish(chr, &f);
 }
 
+/* A pseudo terminal stands for the port; it keeps speed and stop bits, but has no parity and no modem lines. */
+static void test_host_port_takes_bytes_breaks_and_format(void)
+{
+    Front f;
+    ChardevFrontend fe = front_init(&f);
+    int peer = posix_openpt(O_RDWR | O_NOCTTY);
+    struct termios before, t;
+    unsigned lines;
+    Chardev *chr;
+
+    g_assert_true(peer >= 0 && !grantpt(peer) && !unlockpt(peer) && !tcgetattr(peer, &before));
+    chr = open_ok("%s", ptsname(peer));
+    chardev_attach(chr, &fe);
+    g_assert_cmpstr(f.events->str, ==, "O");
+    g_assert_cmpint(write(peer, "\r\xff\x03", 3), ==, 3);
+    assert_gets(f.got, "\r\xff\x03");
+    put(chr, "a\nb");
+    assert_peer_reads(peer, "a\nb");
+    chardev_set_line(chr, &(ChardevLine) { .baud = 2400, .data_bits = 8, .stop_bits = 2, .parity = 'N' });
+    g_assert_false(tcgetattr(peer, &t));
+    g_assert_cmpint(cfgetospeed(&t), ==, B2400);
+    g_assert_true(t.c_cflag & CSTOPB);
+    g_assert_false(chardev_get_modem(chr, &lines));
+    chardev_set_modem(chr, CHR_MODEM_OUTPUTS);
+    chardev_set_break(chr, true);
+    t.c_iflag &= ~(tcflag_t)PARMRK;                 /* now the peer can write the marks itself */
+    tcsetattr(peer, TCSANOW, &t);
+    g_string_truncate(f.got, 0);
+    g_assert_cmpint(write(peer, "1\xff\0\0" "2\xff\0p\xff\xff", 10), ==, 10);
+    assert_gets(f.got, "12p\xff");
+    g_assert_cmpstr(f.events->str, ==, "OB");
+    finish(chr, &f);
+    g_assert_false(tcgetattr(peer, &t));
+    g_assert_cmpint(cfgetospeed(&t), ==, cfgetospeed(&before));
+    g_assert_cmphex(t.c_lflag, ==, before.c_lflag);
+    close(peer);
+}
+
 /* ---- the mux ---- */
 
 static void test_mux_escape_keys(void)
@@ -640,6 +679,7 @@ int main(int argc, char **argv)
     g_test_add_func("/chardev/output-is-logged", test_output_is_logged);
     g_test_add_func("/chardev/telnet_commands_are_no_data", test_telnet_commands_are_no_data);
     g_test_add_func("/chardev/pty_visitors_come_and_go", test_pty_visitors_come_and_go);
+    g_test_add_func("/chardev/host_port_takes_bytes_breaks_and_format", test_host_port_takes_bytes_breaks_and_format);
     g_test_add_func("/chardev/mux_escape_keys", test_mux_escape_keys);
     g_test_add_func("/chardev/terminal_restored_by_exit", test_terminal_is_raw_and_restored_by_exit);
     g_test_add_func("/chardev/terminal_restored_by_a_crash", test_terminal_is_restored_by_a_crash);

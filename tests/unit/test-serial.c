@@ -276,6 +276,51 @@ static void test_debugcon(void)
     g_string_free(log.sent, TRUE);
 }
 
+/* What a port of the host hears of it: format, breaks, DTR and RTS. */
+static void test_a_real_line_hears_what_the_guest_sets(void)
+{
+    fresh();
+    g_assert_cmpuint(chr.line.baud, ==, 9600);
+    set(LCR, 0x80);
+    set(DATA, 96);
+    set(IER, 0);
+    set(LCR, 0x1e);                             /* 7 bits, 2 stop bits, even */
+    g_assert_cmpuint(chr.line.baud, ==, 1200);
+    g_assert_cmpuint(chr.line.data_bits, ==, 7);
+    g_assert_cmpuint(chr.line.stop_bits, ==, 2);
+    g_assert_cmpint(chr.line.parity, ==, 'E');
+    set(LCR, 0x2b);
+    g_assert_cmpint(chr.line.parity, ==, 'M');
+    set(LCR, 0x43);
+    g_assert_true(chr.sends_break && chr.line.parity == 'N');
+    set(LCR, 0x03);
+    g_assert_false(chr.sends_break);
+    set(MCR, 0x03);
+    g_assert_cmphex(chr.modem_out, ==, CHR_MODEM_DTR | CHR_MODEM_RTS);
+    set(MCR, 0x13);
+    g_assert_cmphex(chr.modem_out, ==, 0);      /* a loop shows nothing outside */
+}
+
+static void test_modem_lines_of_a_real_port_are_looked_at(void)
+{
+    static Chardev real = { .real = true, .modem_in = CHR_MODEM_DSR | CHR_MODEM_RI };
+    Device *dev;
+
+    real.sent = g_string_new(NULL);
+    real.room = INT_MAX;
+    dev = isa_port_create("isa-serial", 1, &real, &error_abort);
+    dev->type->reset(dev);
+    g_assert_cmphex(in8(0x2f8 + MSR), ==, 0x60);
+    out8(0x2f8 + IER, 0x08);
+    real.modem_in = CHR_MODEM_DSR | CHR_MODEM_CTS | CHR_MODEM_DCD;
+    run_for(10 * 1000000);
+    g_assert_cmpint(line_level[3], ==, 1);
+    g_assert_cmphex(in8(0x2f8 + MSR), ==, 0xbd);        /* CTS and DCD came, RI went */
+    g_assert_cmphex(in8(0x2f8 + MSR), ==, 0xb0);
+    g_string_free(real.sent, TRUE);
+    device_unref(dev);
+}
+
 int main(int argc, char **argv)
 {
     harness_init(&argc, &argv);
@@ -290,6 +335,8 @@ int main(int argc, char **argv)
     g_test_add_func("/serial/fifo", test_fifo_takes_sixteen);
     g_test_add_func("/serial/loopback", test_loopback);
     g_test_add_func("/serial/modem", test_modem_deltas_interrupt);
+    g_test_add_func("/serial/line", test_a_real_line_hears_what_the_guest_sets);
+    g_test_add_func("/serial/real-modem", test_modem_lines_of_a_real_port_are_looked_at);
     g_test_add_func("/serial/break", test_break_is_a_zero_with_bi);
     g_test_add_func("/serial/priority", test_priority_of_interrupts);
     g_test_add_func("/serial/savevm", test_state_survives_savevm);
