@@ -40,15 +40,9 @@ typedef struct ChardevFrontend {
 
 /*
  * Opens the back end a -serial/-debugcon/-monitor argument names: stdio, null, none (NULL result, no error), file:PATH,
-<<<<<<< Updated upstream
- * pipe:PATH, pty, unix:PATH[,server=on|off][,wait=on|off], tcp:HOST:PORT[,server][,nowait], udp:HOST:PORT[@HOST:PORT],
- * mon:stdio (mux), vc (a text console, ui/vc.h). Two users of stdio: refused with a message that names "mon:stdio" as
- * the way out.
-=======
  * pipe:PATH, pty, /dev/TTY, unix:PATH[,server=on|off][,wait=on|off], tcp:HOST:PORT[,server][,nowait],
- * udp:HOST:PORT[@HOST:PORT], mon:stdio (mux), vc (null for now). Two users of stdio: refused with a message that names
- * "mon:stdio" as the way out.
->>>>>>> Stashed changes
+ * udp:HOST:PORT[@HOST:PORT], mon:stdio (mux), vc (a text console, ui/vc.h). Two users of stdio: refused with a message
+ * that names "mon:stdio" as the way out.
  */
 Chardev *chardev_open(const char *label, const char *spec, Error **errp);
 Chardev *chardev_find(const char *label);
