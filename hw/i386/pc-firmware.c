@@ -327,9 +327,14 @@ static void describe_devices(void *opaque)
 {
     static bool done;
     PcState *pc = opaque;
+    Error *err = NULL;
 
     if (!done) {
         done = true;
+        if (!smbios_build(pc, &err)) {
+            error_report_err(err);
+            exit(1);            /* a mistake on the command line, found as early as it can be */
+        }
         find_floppies(pc);
         cmos_set_equipment(pc);
         set_boot_order(pc);
@@ -346,7 +351,6 @@ bool pc_firmware_init(PcState *pc, Error **errp)
 {
     add_numbers(pc);
     add_e820(pc);
-    smbios_build(pc);
     if (!pc_load_kernel(pc, errp)) {
         return false;
     }

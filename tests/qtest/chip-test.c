@@ -345,7 +345,8 @@ static void test_smbios_says_what_the_user_says(void)
     QTest *q = qtest_start("-M pc -m 32 -smbios type=0,vendor=Me,version=1.2,release=3.4 "
                            "-smbios type=1,serial=S1,sku=K -smbios type=2,product=Board "
                            "-smbios type=11,value=one,value=two "
-                           "-smbios type=17,loc_pfx=Slot,serial=");
+                           "-smbios type=17,loc_pfx=Slot,serial= "
+                           "-smbios type=41,designation=Board,pcidev=e -device edu,id=e,addr=5");
     g_autoptr(GByteArray) t = fw_cfg_file(q, "etc/smbios/smbios-tables");
 
     check_string(t, 0, 1, "Me");
@@ -357,6 +358,7 @@ static void test_smbios_says_what_the_user_says(void)
     check_string(t, 11, 2, "two");
     check_string(t, 11, 3, NULL);
     check_string(t, 17, 1, "Slot 0");
+    check_string(t, 41, 1, "Board");
     check_string(t, 127, 1, NULL);
     qtest_quit(q);
 }

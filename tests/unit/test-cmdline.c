@@ -113,7 +113,7 @@ static void test_mistakes_get_one_message_and_status_1(void)
         { "nosuch.img", "could not open 'nosuch.img': No such file or directory" },
         { "-net user", "-net user: network 'user' is not supported by this version" },
         { "-vga foo", "-vga foo: graphics card 'foo' is not supported by this version" },
-        { "-smbios type=5", "-smbios type=5: type= must be" },
+        { "-smbios type=5", "-smbios type=5: no fields of SMBIOS type 5 are known" },
         { "-smbios type=1,vendor=x", "-smbios type=1,vendor=x: type 1 has no 'vendor'" },
         { "-smbios type=1,uuid=x", "-smbios type=1,uuid=x: 'x' is not a UUID" },
         { "-monitor foo -display none", "-monitor foo: " },

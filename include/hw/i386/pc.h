@@ -84,8 +84,9 @@ void fw_cfg_add_i64(Device *fw, uint16_t key, uint64_t v);
 void fw_cfg_add_file(Device *fw, const char *name, const void *data, size_t len);
 /* hw/i386/acpi-build.c, smbios.c, kernel.c: fill fw_cfg */
 void acpi_build(PcState *pc);
-void smbios_build(PcState *pc);
-/* One -smbios: type=N,field=text,... Kept for smbios_build(); start-up. */
+/* When all devices are there. False with an Error: one that -smbios names is not, or the tables are too large. */
+bool smbios_build(PcState *pc, Error **errp);
+/* One -smbios: type=N,field=text,... or file=PATH. Kept for smbios_build(); start-up. */
 extern const KeyDef smbios_keys[];
 bool smbios_option(const KeyList *l, Error **errp);
 bool pc_load_kernel(PcState *pc, Error **errp);     /* -kernel -initrd -append; bzImage, multiboot 1 */
