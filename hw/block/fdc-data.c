@@ -6,7 +6,8 @@
  *   piece ... ─► terminal count, end of track or error ─► ST0 ST1 ST2 C H R N, interrupt
  *
  * Follows: Intel 82078 datasheet, "Data Transfer Commands".
- * Left out: sectors of other sizes than 512 bytes, deleted data marks on disk (an image has none), gaps, SCAN.
+ * SCAN: Intel 82077AA datasheet. Left out: sectors of other sizes than 512 bytes, deleted data marks on disk (an image
+ * has none), gaps.
  */
 #include "qemu/osdep.h"
 #include "fdc-internal.h"
@@ -21,6 +22,25 @@
 enum { P_HDS = 1, P_C, P_H, P_R, P_N, P_EOT, P_GPL, P_DTL };
 enum { F_HDS = 1, F_N, F_SC, F_GPL, F_D };
 
+/* What is under way, by its opcode without MT, MFM and SK. */
+enum { OP_READ_TRACK = 0x02, OP_READ_DELETED = 0x0c, OP_SCAN_EQUAL = 0x11, OP_VERIFY = 0x16, OP_SCAN_LOW = 0x19,
+       OP_SCAN_HIGH = 0x1d };
+#define HDS_EC      0x80u       /* VERIFY: the last parameter counts sectors */
+#define OP_SKIP     0x20u
+#define OP_WITH_DATA 0x80u      /* FORMAT AND WRITE */
+
+static uint8_t operation(const Fdc *s)
+{
+    return s->fifo[0] & 0x1f;
+}
+
+static bool is_scan(const Fdc *s)
+{
+    uint8_t op = operation(s);
+
+    return op == OP_SCAN_EQUAL || op == OP_SCAN_LOW || op == OP_SCAN_HIGH;
+}
+
 static FloppyDrive *current(Fdc *s)
 {
     return fdc_unit(s, s->unit);
@@ -30,7 +50,7 @@ static FloppyDrive *current(Fdc *s)
 
 void fdc_data_result(Fdc *s)
 {
-    uint8_t failed = s->st1 || s->st2 & ~ST2_CONTROL ? ST0_ABNORMAL : 0;
+    uint8_t failed = s->st1 || s->st2 & ~ST2_NO_FAILURE ? ST0_ABNORMAL : 0;
     uint8_t r[7] = { failed | s->head << 2 | s->unit, s->st1, s->st2, s->cyl, s->head, s->sec, SIZE_512 };
 
     trace_fdc_result(r[0], r[1], r[2], r[3], r[4], r[5]);
@@ -185,17 +205,24 @@ void fdc_abort_transfer(Fdc *s)
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
+/* After next_side(): the command goes on there. */
+static bool has_other_side(const Fdc *s)
+{
+    return s->mt && s->head == 1 && s->sec == 1 && s->cyl == s->fifo[P_C] && s->drive[s->unit].disk.heads > 1;
+}
+
 /* A whole piece went over. Without terminal count the transfer goes on where MT leads, or has come to its end. */
 static bool piece_over(Fdc *s)
 {
-    bool more;
-
+    if (operation(s) == OP_READ_DELETED) {
+        fdc_data_result(s);     /* a sector with the wrong mark is the last one, and stays the address */
+        return false;
+    }
     advance(s, s->len / SECTOR);
     if (!s->tc && s->sec > 1) {
         return true;        /* EOT lies beyond the track: the next sector will not be found */
     }
-    more = s->mt && s->head == 1 && s->sec == 1 && s->cyl == s->fifo[P_C] && current(s)->disk.heads > 1;
-    if (!more || s->tc) {
+    if (!has_other_side(s) || s->tc) {
         s->st1 |= s->tc ? 0 : ST1_END_OF_CYL;
         fdc_data_result(s);
         return false;
@@ -212,10 +239,29 @@ static void read_piece(Fdc *s)
         return;
     }
     n = piece_sectors(s);
+    if (operation(s) == OP_READ_DELETED || is_scan(s)) {
+        n = MIN(n, 1);
+    } else if (operation(s) == OP_VERIFY) {
+        n = MIN(n, s->verify_left);
+    }
     if (n) {
         start_io(s, n, false);
     }
 }
+
+static void verified(Fdc *s)
+{
+    unsigned n = s->len / SECTOR;
+
+    s->verify_left -= n;
+    s->tc = !s->verify_left;
+    if (piece_over(s)) {
+        read_piece(s);
+    }
+}
+
+static void scan_sector(Fdc *s);
+static void ask_host(Fdc *s);
 
 static void read_by_dma(Fdc *s)
 {
@@ -223,7 +269,7 @@ static void read_by_dma(Fdc *s)
 
     s->pos += n;
     if (s->tc) {
-        advance(s, ROUND_UP(s->pos, SECTOR) / SECTOR);
+        advance(s, operation(s) == OP_READ_DELETED ? 0 : ROUND_UP(s->pos, SECTOR) / SECTOR);
         fdc_data_result(s);
     } else if (s->pos < s->len) {
         s->waiting_dma = true;
@@ -244,7 +290,11 @@ static void disk_read(void *opaque, int ret)
         return;
     }
     s->pos = 0;
-    if (s->pio) {
+    if (operation(s) == OP_VERIFY) {
+        verified(s);
+    } else if (is_scan(s)) {
+        scan_sector(s);
+    } else if (s->pio) {
         fdc_raise(s);
     } else {
         read_by_dma(s);
@@ -256,27 +306,44 @@ void fdc_read_data(Fdc *s)
     if (!open_transfer(s, false)) {
         return;
     }
-    if ((s->fifo[0] & 0x1f) == 0x02) {
-        s->sec = 1;                     /* READ TRACK starts at the index hole */
-    } else if ((s->fifo[0] & 0x1f) == 0x0c) {
-        s->st2 |= ST2_CONTROL;          /* READ DELETED DATA meets ordinary data */
+    if (operation(s) == OP_READ_TRACK) {
+        s->sec = 1;                     /* from the index hole */
     }
     read_piece(s);
 }
 
+/* 82078, "Read Deleted Data": ordinary sectors are skipped, or end the command as the first of them is read. */
+void fdc_read_deleted(Fdc *s)
+{
+    unsigned n;
+
+    if (!open_transfer(s, false)) {
+        return;
+    }
+    s->st2 |= ST2_CONTROL;
+    if (!(s->fifo[0] & OP_SKIP)) {
+        read_piece(s);
+        return;
+    }
+    n = piece_sectors(s);
+    if (n) {
+        advance(s, n);
+        fdc_after(s, TIMER_RESULT, RESULT_NS);
+    }
+}
+
+/* 82078, "Verify": so many sectors, or up to EOT, on both sides with MT; read, but not for the host. */
 void fdc_verify(Fdc *s)
 {
-    if (open_transfer(s, false)) {
-        unsigned n = piece_sectors(s);
+    unsigned to_eot;
 
-        if (n) {
-            s->pio = false;
-            s->len = n * SECTOR;
-            s->tc = true;
-            advance(s, n);
-            fdc_after(s, TIMER_RESULT, RESULT_NS);
-        }
+    if (!open_transfer(s, false)) {
+        return;
     }
+    s->pio = false;
+    to_eot = MAX(s->eot, s->sec) - s->sec + 1 + (s->mt && !s->head ? s->eot : 0);
+    s->verify_left = !(s->fifo[P_HDS] & HDS_EC) ? to_eot : s->fifo[P_DTL] ? s->fifo[P_DTL] : 256;
+    read_piece(s);
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
@@ -295,23 +362,6 @@ static void write_collected(Fdc *s)
     }
 }
 
-static void take_by_dma(Fdc *s)
-{
-    if (fdc_is_gated(s)) {
-        s->pos += i8257_read(s->dma, s->dma_nr, s->buf + s->pos, s->len - s->pos, &s->tc);
-    }
-}
-
-static void write_by_dma(Fdc *s)
-{
-    take_by_dma(s);
-    if (s->tc || s->pos == s->len) {
-        write_collected(s);
-    } else {
-        s->waiting_dma = true;
-    }
-}
-
 static void write_piece(Fdc *s)
 {
     unsigned n;
@@ -326,11 +376,7 @@ static void write_piece(Fdc *s)
     }
     s->pos = 0;
     s->len = n * SECTOR;
-    if (s->pio) {
-        fdc_raise(s);
-    } else {
-        write_by_dma(s);
-    }
+    ask_host(s);
 }
 
 static void disk_written(void *opaque, int ret)
@@ -359,26 +405,101 @@ void fdc_write_data(Fdc *s)
     }
 }
 
+/* ---- scanning ---------------------------------------------------------------------------------------------------- */
+
+/*
+ * The disk's sector is in the first half of what is used of buf, the host's bytes come behind it. 8272A, "Scan
+ * Commands": FFh of the host equals everything; SH says equal, SN that the condition is not met.
+ */
+static void scan_sector(Fdc *s)
+{
+    s->pos = SECTOR;
+    s->len = 2 * SECTOR;
+    ask_host(s);
+}
+
+/* Below 0: the disk's is less than the host's. */
+static int compare_scanned(const Fdc *s)
+{
+    for (unsigned i = 0; i < s->pos - SECTOR; i++) {
+        uint8_t host = s->buf[SECTOR + i];
+
+        if (host != 0xff && s->buf[i] != host) {
+            return s->buf[i] - host;
+        }
+    }
+    return 0;
+}
+
+/* STP, in the place of DTL: each sector, or every other one. False: that was the last. */
+static bool scan_on(Fdc *s)
+{
+    unsigned step = s->fifo[P_DTL] == 2 ? 2 : 1;
+
+    if (s->sec + step <= s->eot) {
+        s->sec += step;
+        return true;
+    }
+    next_side(s);
+    return has_other_side(s);
+}
+
+bool fdc_data_fits(const Fdc *s)
+{
+    return !is_scan(s) || (s->pos >= SECTOR && s->len == 2 * SECTOR);
+}
+
+static void scan_compare(Fdc *s)
+{
+    int order = compare_scanned(s);
+
+    if (!order || (order < 0 && operation(s) == OP_SCAN_LOW) || (order > 0 && operation(s) == OP_SCAN_HIGH)) {
+        s->st2 |= order ? 0 : ST2_SCAN_HIT;
+        fdc_data_result(s);
+    } else if (s->tc || !scan_on(s)) {
+        s->st2 |= ST2_SCAN_MISS;
+        fdc_data_result(s);
+    } else {
+        read_piece(s);
+    }
+}
+
+void fdc_scan(Fdc *s)
+{
+    if (open_transfer(s, false)) {
+        s->write = true;        /* as seen from the host */
+        read_piece(s);
+    }
+}
+
 /* ---- formatting -------------------------------------------------------------------------------------------------- */
 
 /*
  * C H R N of each sector comes from the host; only where the disk already has such sectors can an image follow. The
- * whole side becomes the filler byte.
+ * whole side becomes the filler byte, or, with FORMAT AND WRITE, the 512 bytes behind each C H R N.
  */
-static void format_next(Fdc *s)
+static unsigned format_entry(const Fdc *s)
+{
+    return s->fifo[0] & OP_WITH_DATA ? 4 + SECTOR : 4;
+}
+
+static void format_collected(Fdc *s)
 {
     const FloppyGeometry *g = &current(s)->disk;
+    unsigned size = format_entry(s), bytes = g->secs * SECTOR;
+    g_autofree uint8_t *side = g_malloc(bytes);
 
-    if (!s->pio) {
-        take_by_dma(s);
-        if (s->pos < s->len && !s->tc) {
-            s->waiting_dma = true;
-            return;
+    memset(side, s->fill_byte, bytes);
+    for (unsigned at = 0; size > 4 && at + size <= s->pos; at += size) {
+        uint8_t sec = s->buf[at + 2];
+
+        if (sec && sec <= g->secs) {
+            memcpy(side + (sec - 1) * SECTOR, s->buf + at + 4, SECTOR);
         }
     }
+    memcpy(s->buf, side, bytes);
     s->sec = 1;
     s->cyl = current(s)->track;
-    memset(s->buf, s->fill_byte, g->secs * SECTOR);
     start_io(s, g->secs, true);
 }
 
@@ -394,8 +515,7 @@ void fdc_format(Fdc *s)
     s->write = s->is_format = true;
     s->pio = s->hlt_nd & 1;
     s->fill_byte = s->fifo[F_D];
-    s->pos = 0;
-    s->len = 4 * s->fifo[F_SC];
+    s->pos = s->len = 0;
     if (!find_track(s, s->cyl)) {
         return;
     }
@@ -403,10 +523,43 @@ void fdc_format(Fdc *s)
         fail(s, ST1_PROTECTED, 0);
     } else if (s->fifo[F_N] != SIZE_512 || s->fifo[F_SC] != current(s)->disk.secs || s->io_busy) {
         fail(s, ST1_NO_DATA, 0);
-    } else if (s->pio) {
+    } else {
+        s->len = format_entry(s) * s->fifo[F_SC];
+        ask_host(s);
+    }
+}
+
+/* ---- bytes from the host ----------------------------------------------------------------------------------------- */
+
+static void collected(Fdc *s)
+{
+    if (s->is_format) {
+        format_collected(s);
+    } else if (is_scan(s)) {
+        scan_compare(s);
+    } else {
+        write_collected(s);
+    }
+}
+
+static void collect_by_dma(Fdc *s)
+{
+    if (fdc_is_gated(s)) {
+        s->pos += i8257_read(s->dma, s->dma_nr, s->buf + s->pos, s->len - s->pos, &s->tc);
+    }
+    if (s->tc || s->pos == s->len) {
+        collected(s);
+    } else {
+        s->waiting_dma = true;
+    }
+}
+
+static void ask_host(Fdc *s)
+{
+    if (s->pio) {
         fdc_raise(s);
     } else {
-        format_next(s);
+        collect_by_dma(s);
     }
 }
 
@@ -452,11 +605,7 @@ void fdc_pio_write(Fdc *s, uint8_t val)
     s->buf[s->pos++] = val;
     if (s->pos == s->len) {
         fdc_lower(s);
-        if (s->is_format) {
-            format_next(s);
-        } else {
-            write_collected(s);
-        }
+        collected(s);
     }
 }
 
@@ -467,10 +616,8 @@ void fdc_dma_ready(Fdc *s)
         return;
     }
     s->waiting_dma = false;
-    if (s->is_format) {
-        format_next(s);
-    } else if (s->write) {
-        write_by_dma(s);
+    if (s->write) {
+        collect_by_dma(s);
     } else {
         read_by_dma(s);
     }

@@ -35,6 +35,9 @@
 /* 2 */
 #define ST2_CONTROL     0x40u
 #define ST2_WRONG_CYL   0x10u
+#define ST2_SCAN_HIT    0x08u
+#define ST2_SCAN_MISS   0x04u
+#define ST2_NO_FAILURE  (ST2_CONTROL | ST2_SCAN_HIT | ST2_SCAN_MISS)
 
 /* Configuration byte */
 #define CONF_EIS        0x40u       /* implied seek */
@@ -89,7 +92,9 @@ struct Fdc {
     uint32_t pos, len;              /* in buf */
     bool tc;                        /* the DMA controller said that this was all */
     bool waiting_dma;               /* for the channel to be programmed */
-    bool io_busy, abandoned;        /* a block request; its result is not wanted. Never when state is saved */
+    /* never when state is saved: */
+    bool io_busy, abandoned;        /* a block request; its result is not wanted */
+    unsigned verify_left;           /* sectors */
     struct iovec iov;
     uint8_t buf[FDC_BUF];
 };
@@ -112,7 +117,9 @@ static inline FloppyDrive *fdc_unit(Fdc *s, unsigned n) { return &s->drive[n % F
 /* fdc-data.c */
 void fdc_read_data(Fdc *s);
 void fdc_write_data(Fdc *s);
+void fdc_read_deleted(Fdc *s);
 void fdc_verify(Fdc *s);
+void fdc_scan(Fdc *s);
 void fdc_read_id(Fdc *s);
 void fdc_format(Fdc *s);
 void fdc_data_result(Fdc *s);                   /* TIMER_RESULT: seven bytes, interrupt */
@@ -120,6 +127,7 @@ uint8_t fdc_pio_read(Fdc *s);
 void fdc_pio_write(Fdc *s, uint8_t val);
 void fdc_dma_ready(Fdc *s);
 void fdc_abort_transfer(Fdc *s);
+bool fdc_data_fits(const Fdc *s);               /* pos and len are what the command may have, after loading */
 
 Fdc *fdc_of_bus(const char *bus);               /* "floppy-bus.0", "ID.0", NULL: the first; NULL when there is none */
 

@@ -32,7 +32,6 @@ static const struct {
     { { 82, 2, 10, RATE_250K }, FLOPPY_1440K },
     { { 80, 2, 10, RATE_250K }, FLOPPY_1440K },
     { { 80, 2, 11, RATE_250K }, FLOPPY_1440K },
-    { { 80, 1, 9, RATE_250K }, FLOPPY_1440K },
     { { 80, 2, 39, RATE_1M }, FLOPPY_2880K },
     { { 80, 2, 40, RATE_1M }, FLOPPY_2880K },
     { { 80, 2, 44, RATE_1M }, FLOPPY_2880K },

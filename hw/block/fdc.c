@@ -8,7 +8,7 @@
  *      └───────────────────────────────────────────────────────────────────┘
  *
  * Follows: Intel 82078 datasheet (64-pin part in AT mode), and what drivers for the 82077AA expect of it.
- * Left out: real speed (a seek takes 0.1 ms, a track is read at once), SCAN commands, tape, automatic power down.
+ * Left out: real speed (a seek takes 0.1 ms, a track is read at once), tape, automatic power down.
  */
 #include "qemu/osdep.h"
 #include "fdc-internal.h"
@@ -109,12 +109,6 @@ void fdc_result(Fdc *s, const uint8_t *bytes, unsigned n)
     s->phase = PHASE_RESULT;
 }
 
-void fdc_after(Fdc *s, FdcTimer what, int64_t ns)
-{
-    s->timer_for = what;
-    timer_arm(&s->timer, clock_get_ns(CLOCK_VM) + ns);
-}
-
 static bool is_polling(const Fdc *s)
 {
     return !(s->config & CONF_POLL_OFF);
@@ -141,6 +135,15 @@ static void seek_over(Fdc *s)
         }
     }
     fdc_raise(s);
+}
+
+void fdc_after(Fdc *s, FdcTimer what, int64_t ns)
+{
+    if (s->timer_for == TIMER_SEEK && what != TIMER_SEEK) {
+        seek_over(s);           /* what the command of now would have waited for */
+    }
+    s->timer_for = what;
+    timer_arm(&s->timer, clock_get_ns(CLOCK_VM) + ns);
 }
 
 static void timer_over(void *opaque)
@@ -358,10 +361,14 @@ static const FdcCommand commands[] = {
     { 0xff, 0x04, 1, "sense drive", cmd_sense_drive },
     { 0xbf, 0x0a, 1, "read id", fdc_read_id },
     { 0xbf, 0x0d, 5, "format track", fdc_format },
-    { 0x1f, 0x0c, 8, "read deleted data", fdc_read_data },
+    { 0xbf, 0xad, 5, "format and write", fdc_format },
+    { 0x1f, 0x0c, 8, "read deleted data", fdc_read_deleted },
     { 0x3f, 0x09, 8, "write deleted data", fdc_write_data },
     { 0x9f, 0x02, 8, "read track", fdc_read_data },
     { 0x1f, 0x16, 8, "verify", fdc_verify },
+    { 0x1f, 0x11, 8, "scan equal", fdc_scan },
+    { 0x1f, 0x19, 8, "scan low or equal", fdc_scan },
+    { 0x1f, 0x1d, 8, "scan high or equal", fdc_scan },
     { 0xbf, 0x8f, 2, "relative seek", cmd_relative_seek },
     { 0xff, 0x10, 0, "version", cmd_version },
     { 0xff, 0x18, 0, "part id", cmd_part_id },
@@ -719,7 +726,7 @@ static bool fdc_post_load(void *opaque, int version, Error **errp)
         s->fifo_len > FDC_PARAMS_MAX || s->len > FDC_BUF || s->pos > s->len || s->unit >= FDC_DRIVES || s->head > 1 ||
         (s->phase == PHASE_RESULT && s->fifo_pos >= s->fifo_len) ||
         (s->phase == PHASE_COMMAND && s->fifo_pos && s->fifo_pos > command_of(s->fifo[0])->params) ||
-        (moving && (s->pos >= s->len || !s->drive[s->unit].blk))) {
+        (moving && (s->pos >= s->len || !s->drive[s->unit].blk)) || (moving && !fdc_data_fits(s))) {
         error_set(errp, "state of the floppy controller is impossible");
         return false;
     }

@@ -5,7 +5,7 @@
  * Follows: ATA/ATAPI-6 (T13/1410D), "Command descriptions"; DATA SET MANAGEMENT of ATA8-ACS.
  * A PIO read fetches as much of the command as the buffer holds at once, and a PIO write collects as much: the host's
  * blocks are cut out of that. An error therefore stops the command at the piece it happened in.
- * Left out: READ/WRITE LONG, queued commands, HPA (SET MAX), security (never locked, commands abort), download of
+ * Left out: READ/WRITE LONG, queued commands, HPA (SET MAX), security (frozen: all but FREEZE LOCK abort), download of
  * microcode, streaming, general purpose logs.
  */
 #include "qemu/osdep.h"
@@ -509,6 +509,7 @@ static const AtaCommand commands[] = {
     { 0x34, 0x34, F_WRITE | F_EXT, cmd_write_pio },
     { 0x35, 0x35, F_WRITE | F_EXT | F_DMA, cmd_dma },
     { 0x39, 0x39, F_WRITE | F_EXT | F_MULTI, cmd_write_pio },
+    { 0x3c, 0x3c, F_WRITE, cmd_write_pio },             /* WRITE VERIFY of old disks */
     { 0x3d, 0x3d, F_WRITE | F_EXT | F_DMA | F_FUA, cmd_dma },
     { 0x40, 0x41, 0, cmd_verify },
     { 0x42, 0x42, F_EXT, cmd_verify },
@@ -532,6 +533,7 @@ static const AtaCommand commands[] = {
     { 0xea, 0xea, F_EXT, cmd_flush },
     { 0xec, 0xec, 0, cmd_identify },
     { 0xef, 0xef, 0, cmd_set_features },
+    { 0xf5, 0xf5, 0, cmd_ok },                          /* SECURITY FREEZE LOCK: it is frozen from the start */
     { 0xf8, 0xf8, 0, cmd_native_max },
 };
 

@@ -60,11 +60,12 @@ static const Word disk_words[] = {
     { 64, 0x0003 },                         /* PIO 3, 4 */
     { 65, 120 }, { 66, 120 }, { 67, 120 }, { 68, 120 },     /* ns of a cycle */
     { 80, 0x00f0 }, { 81, 0x0016 },         /* ATA-4 to ATA/ATAPI-7 */
-    { 82, 0x4021 },                         /* NOP, write cache, SMART */
+    { 82, 0x4023 },                         /* NOP, write cache, security, SMART */
     { 83, 0x7400 },                         /* FLUSH CACHE (EXT), 48-bit addresses */
     { 84, 0x4000 }, { 87, 0x4000 },
     { 93, 0x6001 },                         /* 80-wire cable, device 0 */
     { 106, 0x6000 },
+    { 128, 0x0009 },                        /* security: supported, not enabled, frozen */
 };
 
 static const Word trim_words[] = {

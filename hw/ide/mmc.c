@@ -185,14 +185,15 @@ static uint8_t medium_type(const IdeDrive *d)
     return d->tray_open ? 0x71 : !cd_has_medium(d) ? 0x70 : 0x01;
 }
 
-static void do_mode_sense(IdeDrive *d)
+/* The pages asked for, behind a header; 0: there is none, and the command has failed. */
+static unsigned put_mode_pages(IdeDrive *d, uint8_t *p, unsigned header)
 {
-    uint8_t code = d->packet[2] & 0x3f, control = d->packet[2] >> 6, *p = cleared(d, 128);
-    unsigned len = 8;
+    uint8_t code = d->packet[2] & 0x3f, control = d->packet[2] >> 6;
+    unsigned len = header;
 
     if (control == 3) {
         packet_check(d, SENSE_ILLEGAL, ASC_SAVED_PARAMS, 0);
-        return;
+        return 0;
     }
     for (unsigned i = 0; i < ARRAY_SIZE(mode_pages); i++) {
         uint8_t *at = p + len;
@@ -208,18 +209,73 @@ static void do_mode_sense(IdeDrive *d)
         }
         len += mode_pages[i].len;
     }
-    if (len == 8) {
+    if (len == header) {
+        bad_field(d);
+        return 0;
+    }
+    return len;
+}
+
+static void do_mode_sense10(IdeDrive *d)
+{
+    uint8_t *p = cleared(d, 128);
+    unsigned len = put_mode_pages(d, p, 8);
+
+    if (len) {
+        store_be16(p, len - 2);
+        p[2] = medium_type(d);
+        packet_reply(d, len, load_be16(d->packet + 7));
+    }
+}
+
+static void do_mode_sense6(IdeDrive *d)
+{
+    uint8_t *p = cleared(d, 128);
+    unsigned len = put_mode_pages(d, p, 4);
+
+    if (len) {
+        p[0] = len - 1;
+        p[1] = medium_type(d);
+        packet_reply(d, len, d->packet[4]);
+    }
+}
+
+static void do_mode_select6(IdeDrive *d)
+{
+    packet_collect(d, d->packet[4]);
+}
+
+static void do_mode_select10(IdeDrive *d)
+{
+    packet_collect(d, load_be16(d->packet + 7));
+}
+
+/* One logical unit, number 0 (SPC-3, "REPORT LUNS"). */
+static void do_report_luns(IdeDrive *d)
+{
+    uint8_t *p = cleared(d, 16);
+
+    if (d->packet[2] > 2 || load_be32(d->packet + 6) < 16) {
         bad_field(d);
         return;
     }
-    store_be16(p, len - 2);
-    p[2] = medium_type(d);
-    packet_reply(d, len, load_be16(d->packet + 7));
+    p[3] = d->packet[2] == 1 ? 0 : 8;           /* 1: well known units only, of which there are none */
+    packet_reply(d, 8 + p[3], load_be32(d->packet + 6));
 }
 
-static void do_mode_select(IdeDrive *d)
+/* MMC-3, "READ BUFFER CAPACITY": all of the buffer is free, as nothing is written. */
+static void do_buffer_capacity(IdeDrive *d)
 {
-    packet_collect(d, load_be16(d->packet + 7));
+    uint8_t *p = cleared(d, 12);
+
+    if (d->packet[1] & 1) {                     /* in blocks, which only writers have */
+        bad_field(d);
+        return;
+    }
+    p[1] = 10;
+    store_be32(p + 4, XFER_BUF);
+    store_be32(p + 8, XFER_BUF);
+    packet_reply(d, 12, load_be16(d->packet + 7));
 }
 
 /* ---- configuration, events --------------------------------------------------------------------------------------- */
@@ -664,6 +720,8 @@ static const MmcCommand commands[] = {
     { 0x00, NEEDS_MEDIUM, do_good },                    /* TEST UNIT READY */
     { 0x03, IGNORES_ATTENTION, do_request_sense },
     { 0x12, IGNORES_ATTENTION, do_inquiry },
+    { 0x15, 0, do_mode_select6 },
+    { 0x1a, 0, do_mode_sense6 },
     { 0x1b, 0, do_start_stop },
     { 0x1e, 0, do_prevent_allow },
     { 0x23, NEEDS_MEDIUM, do_format_capacities },
@@ -681,8 +739,10 @@ static const MmcCommand commands[] = {
     { 0x4e, NEEDS_MEDIUM, do_good },                    /* STOP PLAY/SCAN */
     { 0x51, NEEDS_MEDIUM, do_disc_information },
     { 0x52, NEEDS_MEDIUM, do_track_information },
-    { 0x55, 0, do_mode_select },
-    { 0x5a, 0, do_mode_sense },
+    { 0x55, 0, do_mode_select10 },
+    { 0x5a, 0, do_mode_sense10 },
+    { 0x5c, 0, do_buffer_capacity },
+    { 0xa0, IGNORES_ATTENTION, do_report_luns },
     { 0xa8, NEEDS_MEDIUM, do_read12 },
     { 0xad, NEEDS_MEDIUM, do_dvd_structure },
     { 0xb9, NEEDS_MEDIUM, do_read_cd_msf },

@@ -204,6 +204,38 @@ static void test_raw_sectors_have_sync_header_and_edc(void)
     assert_pattern(reply, 80 * 2048, 2048);
 }
 
+static void test_mode_pages_come_behind_either_header(void)
+{
+    uint8_t page[22];
+
+    setup();
+    g_assert_cmphex(PACKET(0x5a, 0, 0x2a, 0, 0, 0, 0, 0, 128), ==, 0x50);
+    g_assert_cmpuint(reply_len, ==, 8 + sizeof(page));
+    memcpy(page, reply + 8, sizeof(page));
+    g_assert_cmphex(PACKET(0x1a, 0, 0x2a, 0, 128), ==, 0x50);
+    g_assert_cmpuint(reply_len, ==, 4 + sizeof(page));
+    g_assert_cmphex(reply[0], ==, reply_len - 1);
+    g_assert_cmpmem(reply + 4, sizeof(page), page, sizeof(page));
+    g_assert_cmphex(PACKET(0x1a, 0, 0x05, 0, 128), ==, CHECK);
+    assert_sense(5, 0x24, 0);
+    g_assert_cmphex(PACKET(0x1a, 0, 0xea, 0, 128), ==, CHECK);  /* saved values */
+    assert_sense(5, 0x39, 0);
+}
+
+static void test_there_is_one_logical_unit(void)
+{
+    static const uint8_t luns[16] = { 0, 0, 0, 8 };
+
+    setup();
+    g_assert_cmphex(PACKET(0xa0, 0, 0, 0, 0, 0, 0, 0, 1, 0), ==, 0x50);
+    g_assert_cmpmem(reply, reply_len, luns, 16);
+    g_assert_cmphex(PACKET(0xa0, 0, 0, 0, 0, 0, 0, 0, 0, 8), ==, CHECK);
+    assert_sense(5, 0x24, 0);
+    g_assert_cmphex(PACKET(0x5c, 0, 0, 0, 0, 0, 0, 0, 12), ==, 0x50);
+    g_assert_cmpuint(reply_len, ==, 12);
+    g_assert_cmpuint(load_be32(reply + 4), ==, load_be32(reply + 8));
+}
+
 static void test_toc_has_one_data_track(void)
 {
     static const uint8_t lba_form[20] = {
@@ -454,6 +486,8 @@ int main(int argc, char **argv)
     T(test_dma_interrupts_once);
     T(test_short_answers_by_dma_leave_the_engine_active);
     T(test_raw_sectors_have_sync_header_and_edc);
+    T(test_mode_pages_come_behind_either_header);
+    T(test_there_is_one_logical_unit);
     T(test_toc_has_one_data_track);
     T(test_unknown_packets_are_illegal);
     T(test_mode_sense_and_select);

@@ -347,6 +347,288 @@ static void test_a_new_disk_is_noticed(void)
     g_assert_cmphex(in8(0x3f7) & 0x80, ==, 0);
 }
 
+/* ---- formats ----------------------------------------------------------------------------------------------------- */
+
+typedef struct Format {
+    unsigned kib;
+    uint8_t cyls, heads, secs, rate;    /* as a 1.44 MB drive has it; rate as in CCR */
+} Format;
+
+static const Format all_formats[] = {
+    { 160, 40, 1, 8, 2 }, { 180, 40, 1, 9, 2 }, { 320, 40, 2, 8, 2 }, { 360, 40, 2, 9, 2 }, { 720, 80, 2, 9, 2 },
+    { 800, 80, 2, 10, 2 }, { 820, 82, 2, 10, 2 }, { 880, 80, 2, 11, 2 }, { 1200, 80, 2, 15, 0 }, { 1440, 80, 2, 18, 0 },
+    { 1600, 80, 2, 20, 0 }, { 1680, 80, 2, 21, 0 }, { 1722, 82, 2, 21, 0 }, { 1743, 83, 2, 21, 0 },
+    { 1760, 80, 2, 22, 0 }, { 1840, 80, 2, 23, 0 }, { 1920, 80, 2, 24, 0 }, { 2880, 80, 2, 36, 3 },
+    { 3120, 80, 2, 39, 3 }, { 3200, 80, 2, 40, 3 }, { 3520, 80, 2, 44, 3 }, { 3840, 80, 2, 48, 3 },
+    { 1, 80, 2, 18, 0 }, { 1000, 80, 2, 18, 0 }, { 1500, 80, 2, 20, 0 },    /* the start of a disk */
+};
+
+/* A sector: its first byte is the low byte of its number, its last the high byte. */
+static char *new_image(unsigned sectors)
+{
+    g_autofree uint8_t *data = g_malloc0(sectors * 512);
+    char *name;
+    int fd = g_file_open_tmp("fdc-test-XXXXXX", &name, NULL);
+
+    for (unsigned i = 0; i < sectors; i++) {
+        data[i * 512] = i;
+        data[i * 512 + 511] = i >> 8;
+    }
+    g_assert_cmpint(write(fd, data, sectors * 512), ==, sectors * 512);
+    close(fd);
+    return name;
+}
+
+static void read_id_at(uint8_t rate, bool found)
+{
+    out8(0x3f7, rate);
+    COMMAND(0x4a, 0x00);
+    wait_irq();
+    g_assert_cmphex(get(), ==, found ? 0x00 : 0x40);
+    g_assert_cmphex(get(), ==, found ? 0x00 : 0x01);
+    for (unsigned i = 0; i < 5; i++) {
+        get();
+    }
+}
+
+static void check_last_side(const Format *f)
+{
+    uint8_t head = f->heads - 1, c = f->cyls - 1;
+    unsigned first = (c * f->heads + head) * f->secs, n = f->kib * 2;
+    g_autofree uint8_t *buf = g_malloc(f->secs * 512);
+
+    program_dma(0x46, f->secs * 512);
+    COMMAND(0x66, head << 2, c, head, 1, 2, f->secs, 0x1b, 0xff);
+    wait_irq();
+    g_assert_cmphex(get(), ==, head << 2);
+    for (unsigned i = 0; i < 6; i++) {
+        get();
+    }
+    address_space_read(address_space_memory, DMA_ADDR, buf, f->secs * 512);
+    for (unsigned i = 0; i < f->secs; i++) {
+        unsigned nr = first + i < n ? first + i : 0;    /* zeros behind the image's end */
+
+        g_assert_cmphex(buf[i * 512] | buf[i * 512 + 511] << 8, ==, nr & 0xffff);
+    }
+    COMMAND(0x66, head << 2, c, head, f->secs + 1, 2, f->secs + 1, 0x1b, 0xff);
+    wait_irq();
+    g_assert_cmphex(get(), ==, 0x40 | head << 2);
+    g_assert_cmphex(get(), ==, 0x04);
+    for (unsigned i = 0; i < 5; i++) {
+        get();
+    }
+}
+
+static void test_every_format_is_read_at_its_rate(void)
+{
+    BlockOpenOptions o = { .format = "raw" };
+    BlockNode *node = blk_node(blk);
+
+    block_ref(node);
+    for (unsigned i = 0; i < ARRAY_SIZE(all_formats); i++) {
+        const Format *f = &all_formats[i];
+        g_autofree char *name = new_image(f->kib * 2);
+
+        g_test_message("%u KiB", f->kib);
+        blk_eject(blk);
+        blk_insert(blk, block_open(name, &o, &error_abort));
+        setup();
+        for (unsigned rate = 0; rate < 4; rate++) {
+            read_id_at(rate, rate == f->rate);
+        }
+        out8(0x3f7, f->rate);
+        check_last_side(f);
+        g_unlink(name);
+    }
+    blk_eject(blk);
+    blk_insert(blk, node);
+}
+
+/* ---- more commands ----------------------------------------------------------------------------------------------- */
+
+static void test_read_track_starts_at_the_index(void)
+{
+    setup();
+    program_dma(0x46, 18 * 512);
+    COMMAND(0x42, 0x00, 2, 0, 7, 2, 18, 0x1b, 0xff);
+    wait_irq();
+    assert_result("00 00 00 03 00 01 02");
+    assert_memory(lba(2, 0, 1) * 512, 18 * 512);
+}
+
+static void test_ordinary_sectors_are_no_deleted_ones(void)
+{
+    setup();
+    program_dma(0x46, 4 * 512);
+    COMMAND(0x4c, 0x00, 2, 0, 7, 2, 18, 0x1b, 0xff);    /* the first is read, and it ends there */
+    wait_irq();
+    assert_result("00 00 40 02 00 07 02");
+    assert_memory(lba(2, 0, 7) * 512, 512);
+    COMMAND(0x6c, 0x00, 2, 0, 7, 2, 18, 0x1b, 0xff);    /* all are skipped */
+    wait_irq();
+    assert_result("00 00 40 03 00 01 02");
+}
+
+static void test_verify_counts_or_goes_to_eot(void)
+{
+    setup();
+    COMMAND(0x56, 0x00, 2, 0, 5, 2, 18, 0x1b, 0xff);
+    wait_irq();
+    assert_result("00 00 00 03 00 01 02");
+    COMMAND(0x56, 0x00, 2, 0, 5, 2, 19, 0x1b, 0xff);    /* there is no sector 19 */
+    wait_irq();
+    assert_result("40 04 00 02 00 13 02");
+    COMMAND(0x56, 0x80, 2, 0, 5, 2, 18, 0x1b, 4);       /* EC: four sectors */
+    wait_irq();
+    assert_result("00 00 00 02 00 09 02");
+    COMMAND(0x56, 0x80, 2, 0, 5, 2, 18, 0x1b, 15);
+    wait_irq();
+    assert_result("40 80 00 03 00 01 02");
+    COMMAND(0xd6, 0x80, 2, 0, 5, 2, 18, 0x1b, 32);      /* MT: the other side too */
+    wait_irq();
+    assert_result("00 00 00 03 00 01 02");
+    COMMAND(0xd6, 0x00, 2, 0, 1, 2, 18, 0x1b, 0xff);
+    wait_irq();
+    assert_result("00 00 00 03 00 01 02");
+    g_assert_cmpint(line_level[6], ==, 0);
+}
+
+/* Sectors of cylinder 60 hold their numbers. */
+static void put_sectors(void)
+{
+    uint8_t out[36 * 512];
+
+    for (unsigned i = 0; i < sizeof(out); i++) {
+        out[i] = i / 512 + 1;
+    }
+    address_space_write(address_space_memory, DMA_ADDR, out, sizeof(out));
+    program_dma(0x4a, sizeof(out));
+    COMMAND(0xc5, 0x00, 60, 0, 1, 2, 18, 0x1b, 0xff);
+    wait_irq();
+    assert_result("00 00 00 3d 00 01 02");
+}
+
+static void scan(uint8_t op, uint8_t host, unsigned sectors, uint8_t first, uint8_t step, const char *result)
+{
+    g_autofree uint8_t *data = g_malloc(sectors * 512);
+
+    memset(data, host, sectors * 512);
+    data[3] = 0xff;                                     /* equals everything */
+    address_space_write(address_space_memory, DMA_ADDR, data, sectors * 512);
+    program_dma(0x4a, sectors * 512);
+    COMMAND(op, 0x00, 60, 0, first, 2, 18, 0x1b, step);
+    wait_irq();
+    assert_result(result);
+}
+
+static void test_scan_compares_with_what_the_host_sends(void)
+{
+    setup();
+    put_sectors();
+    scan(0x51, 7, 18, 1, 1, "00 00 08 3c 00 07 02");
+    scan(0x51, 7, 18, 1, 2, "00 00 08 3c 00 07 02");
+    scan(0x51, 8, 18, 1, 2, "00 00 04 3d 00 01 02");    /* odd sectors only */
+    scan(0x51, 7, 3, 1, 1, "00 00 04 3c 00 03 02");     /* terminal count comes first */
+    scan(0x51, 20, 36, 1, 1, "00 00 04 3d 00 01 02");
+    scan(0xd1, 20, 36, 1, 1, "04 00 08 3c 01 02 02");   /* MT: on the other side */
+    scan(0xd1, 99, 40, 1, 1, "00 00 04 3d 00 01 02");
+    scan(0x59, 4, 18, 2, 1, "00 00 00 3c 00 02 02");    /* the disk's is lower */
+    scan(0x59, 4, 18, 4, 1, "00 00 08 3c 00 04 02");
+    scan(0x59, 4, 18, 5, 1, "00 00 04 3d 00 01 02");
+    scan(0x5d, 4, 18, 1, 1, "00 00 08 3c 00 04 02");
+    scan(0x5d, 4, 18, 5, 1, "00 00 00 3c 00 05 02");
+    COMMAND(0x03, 0xdf, 0x03);                          /* without DMA */
+    COMMAND(0x51, 0x00, 60, 0, 2, 2, 18, 0x1b, 1);
+    let_pass();
+    for (unsigned i = 0; i < 512; i++) {
+        g_assert_cmphex(in8(0x3f4), ==, 0xb0);
+        out8(0x3f5, 2);
+    }
+    wait_irq();
+    assert_result("00 00 08 3c 00 02 02");
+}
+
+static void test_format_and_write_brings_its_data(void)
+{
+    uint8_t out[18 * 516], in[512];
+
+    setup();
+    for (unsigned i = 0; i < 18; i++) {
+        memcpy(out + 516 * i, (uint8_t[]){ 62, 1, 18 - i, 2 }, 4);
+        memset(out + 516 * i + 4, 0x80 + i, 512);
+    }
+    address_space_write(address_space_memory, DMA_ADDR, out, sizeof(out));
+    COMMAND(0x0f, 0x04, 62);
+    wait_irq();
+    sense("24 3e");
+    program_dma(0x4a, sizeof(out));
+    COMMAND(0xed, 0x04, 2, 18, 0x6c, 0xf6);
+    wait_irq();
+    g_assert_cmphex(get(), ==, 0x04);
+    for (unsigned i = 0; i < 6; i++) {
+        get();
+    }
+    for (unsigned i = 0; i < 18; i++) {
+        g_assert_cmpint(blk_pread_sync(blk, lba(62, 1, 18 - i) * 512, in, 512), ==, 0);
+        g_assert_cmphex(in[0], ==, 0x80 + i);
+        g_assert_cmphex(in[511], ==, 0x80 + i);
+    }
+}
+
+static void test_formatting_takes_the_ids_through_the_fifo(void)
+{
+    uint8_t in[512];
+
+    setup();
+    COMMAND(0x03, 0xdf, 0x03);
+    COMMAND(0x0f, 0x04, 64);
+    wait_irq();
+    sense("24 40");
+    COMMAND(0x4d, 0x04, 2, 18, 0x6c, 0xe5);
+    for (unsigned i = 0; i < 72; i++) {
+        g_assert_cmphex(in8(0x3f4), ==, 0xb0);
+        out8(0x3f5, i % 4 == 2 ? i / 4 + 1 : 2);
+    }
+    wait_irq();
+    g_assert_cmphex(get(), ==, 0x04);
+    for (unsigned i = 0; i < 6; i++) {
+        get();
+    }
+    g_assert_cmpint(blk_pread_sync(blk, lba(64, 1, 1) * 512, in, 512), ==, 0);
+    g_assert_cmphex(in[0], ==, 0xe5);
+    COMMAND(0x4d, 0x04, 2, 9, 0x50, 0xe5);              /* not the disk's format */
+    wait_irq();
+    assert_result("44 04 00 40 01 01 02");
+}
+
+static void test_a_seek_is_over_before_the_next_command(void)
+{
+    setup();
+    COMMAND(0x0f, 0x00, 9);
+    COMMAND(0x4a, 0x00);
+    wait_irq();
+    g_assert_cmphex(get(), ==, 0x00);
+    for (unsigned i = 0; i < 6; i++) {
+        get();
+    }
+    sense("20 09");
+    sense("80");
+}
+
+static void test_the_gate_holds_dma_back(void)
+{
+    setup();
+    out8(0x3f2, 0x14);
+    program_dma(0x46, 512);
+    COMMAND(0xe6, 0x00, 0, 0, 3, 2, 18, 0x1b, 0xff);
+    let_pass();
+    g_assert_cmphex(in8(0x3f4), ==, 0x10);
+    out8(0x3f2, 0x1c);
+    wait_irq();
+    assert_result("00 00 00 00 00 04 02");
+    assert_memory(2 * 512, 512);
+}
+
 static void test_a_command_survives_a_snapshot(void)
 {
     setup();
@@ -440,6 +722,15 @@ int main(int argc, char **argv)
     T(test_without_dma_bytes_come_through_the_fifo);
     T(test_the_gate_holds_the_interrupt_back);
     T(test_a_new_disk_is_noticed);
+    T(test_every_format_is_read_at_its_rate);
+    T(test_read_track_starts_at_the_index);
+    T(test_ordinary_sectors_are_no_deleted_ones);
+    T(test_verify_counts_or_goes_to_eot);
+    T(test_scan_compares_with_what_the_host_sends);
+    T(test_format_and_write_brings_its_data);
+    T(test_formatting_takes_the_ids_through_the_fifo);
+    T(test_a_seek_is_over_before_the_next_command);
+    T(test_the_gate_holds_dma_back);
     T(test_a_command_survives_a_snapshot);
     T(test_random_register_traffic_does_no_harm);
     status = g_test_run();

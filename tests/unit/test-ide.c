@@ -252,6 +252,24 @@ static void test_unknown_commands_abort_with_an_interrupt(void)
     }
 }
 
+/* As a BIOS leaves it: to be frozen once more is fine, everything else is refused. */
+static void test_security_is_frozen(void)
+{
+    static const uint8_t refused[] = { 0xf1, 0xf2, 0xf3, 0xf4, 0xf6 };
+    uint8_t page[512];
+
+    setup();
+    identify(page);
+    g_assert_cmphex(word(page, 82) & 2, ==, 2);
+    g_assert_cmphex(word(page, 85) & 2, ==, 0);
+    g_assert_cmphex(word(page, 128), ==, 0x0009);
+    g_assert_cmphex(command(0xf5), ==, 0x50);
+    for (unsigned i = 0; i < ARRAY_SIZE(refused); i++) {
+        g_assert_cmphex(command(refused[i]), ==, 0x51);
+        g_assert_cmphex(in8(PRI + 1), ==, 0x04);
+    }
+}
+
 static void test_the_interrupt_comes_after_the_command_write(void)
 {
     setup();
@@ -642,6 +660,7 @@ int main(int argc, char **argv)
     T(test_chs_goes_by_the_current_translation);
     T(test_the_end_of_the_disk_is_not_found);
     T(test_unknown_commands_abort_with_an_interrupt);
+    T(test_security_is_frozen);
     T(test_the_interrupt_comes_after_the_command_write);
     T(test_nien_holds_the_interrupt_back);
     T(test_set_features_shows_in_identify);
