@@ -391,42 +391,51 @@ static bool opt_name(void *dest, const char *arg, Error **errp)
 
 /* ---- boot -------------------------------------------------------------------------------------------------------- */
 
+#define BOOT_WAIT_MAX   65535u
+
 static const KeyDef boot_keys[] = {
     { "order", KEY_STRING,
       .help = "drives to try: a, b floppy; c hard disk; d CD-ROM; n network (this key's name may be left out)" },
     { "once", KEY_STRING, .help = "the order of the first boot only" },
     { "menu", KEY_BOOL, .help = "let the firmware ask where to boot from" },
     { "strict", KEY_BOOL, .help = "fail rather than boot from a device without a boot index" },
-    { "splash-time", KEY_UINT, .help = "how long the menu waits for a key, in ms" },
-    { "reboot-timeout", KEY_UINT, .help = "start anew so many ms after nothing could be booted (default: stay there)" },
+    { "splash", KEY_STRING, .help = "a picture (JPEG or BMP of 24 bits) that the firmware shows with menu=on" },
+    { "splash-time", KEY_UINT, .help = "how long picture and menu wait for a key, in ms" },
+    { "reboot-timeout", KEY_STRING,
+      .help = "start anew so many ms after nothing could be booted (default: -1, stay there)" },
     { .name = NULL },
 };
 
-static bool boot_order_check(const char *order, Error **errp)
+/* Plus 1, so that 0 is "not given", or for ever. */
+static bool boot_splash_time(const KeyList *l, uint32_t *ms, Error **errp)
 {
-    for (const char *c = order; *c; c++) {
-        if (*c < 'a' || *c > 'p') {
-            error_set(errp, "invalid boot device '%c'", *c);
-            return false;
-        }
-        if (strchr(c + 1, *c)) {
-            error_set(errp, "boot device '%c' was given twice", *c);
-            return false;
-        }
-    }
-    return true;
-}
+    uint64_t v = keylist_get_uint(l, "splash-time", UINT64_MAX);
 
-/* Plus 1, so that 0 is "not given". */
-static bool boot_wait(const KeyList *l, const char *key, uint32_t *ms, Error **errp)
-{
-    uint64_t v = keylist_get_uint(l, key, UINT64_MAX);
-
-    if (v != UINT64_MAX && v > 0xffff) {
-        error_set(errp, "%s is at most 65535", key);
+    if (v != UINT64_MAX && v > BOOT_WAIT_MAX) {
+        error_set(errp, "splash-time is invalid, it should be a value between 0 and %u", BOOT_WAIT_MAX);
         return false;
     }
     *ms = v == UINT64_MAX ? *ms : (uint32_t)v + 1;
+    return true;
+}
+
+static bool boot_reboot_timeout(const KeyList *l, uint32_t *ms, Error **errp)
+{
+    const char *text = keylist_get(l, "reboot-timeout");
+    uint64_t v;
+
+    if (!text) {
+        return true;
+    }
+    if (g_str_equal(text, "-1")) {
+        *ms = 0;
+        return true;
+    }
+    if (!parse_uint(text, 0, BOOT_WAIT_MAX, &v, NULL)) {
+        error_set(errp, "reboot timeout is invalid, it should be a value between -1 and %u", BOOT_WAIT_MAX);
+        return false;
+    }
+    *ms = (uint32_t)v + 1;
     return true;
 }
 
@@ -434,18 +443,20 @@ static bool opt_boot(void *dest, const char *arg, Error **errp)
 {
     VmOptions *o = dest;
     g_autoptr(KeyList) l = keylist_parse(arg, "order", boot_keys, errp);
-    const char *order, *once;
+    const char *order, *once, *splash;
 
     if (!l) {
         return false;
     }
+    splash = keylist_get(l, "splash");
     order = keylist_get(l, "order");
     once = keylist_get(l, "once");
-    if ((order && !boot_order_check(order, errp)) || (once && !boot_order_check(once, errp))) {
+    if ((order && !pc_check_boot_order(order, errp)) || (once && !pc_check_boot_order(once, errp))) {
         return false;
     }
-    if (!boot_wait(l, "splash-time", &o->board.splash_time, errp) ||
-        !boot_wait(l, "reboot-timeout", &o->board.reboot_timeout, errp)) {
+    if (!boot_splash_time(l, &o->board.splash_time, errp) ||
+        !boot_reboot_timeout(l, &o->board.reboot_timeout, errp) ||
+        (splash && !fw_cfg_option_splash(splash, errp))) {
         return false;
     }
     o->board.boot_order = order ? g_intern_string(order) : o->board.boot_order;

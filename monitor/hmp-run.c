@@ -50,6 +50,17 @@ void hmp_system_wakeup(Monitor *m, const Arg *a)
     }
 }
 
+void hmp_boot_set(Monitor *m, const Arg *a)
+{
+    Error *err = NULL;
+
+    pc_check_boot_order(a[0].s, &err);
+    if (!hmp_handle_error(m, err)) {
+        pc_set_boot_order(a[0].s);
+        monitor_printf(m, "boot device list now set to %s\n", a[0].s);
+    }
+}
+
 void hmp_watchdog_action(Monitor *m, const Arg *a)
 {
     Error *err = NULL;

@@ -13,6 +13,8 @@ const HmpCommand hmp_commands[] = {
       .params = "device bps bps_rd bps_wr iops iops_rd iops_wr",
       .help = "limit the rates of a drive: bytes and requests a second, 0 for no limit",
       .fn = hmp_block_set_io_throttle },
+    { "boot_set", .args = { ARG(ARG_STRING) }, .params = "bootdevice",
+      .help = "drives the firmware tries from the next reset on, as -boot order=", .fn = hmp_boot_set },
     { "change", .args = { ARG(ARG_BLOCK), FLAG_ARG('f'), ARG(ARG_FILENAME), OPTIONAL(ARG_STRING),
       OPTIONAL(ARG_STRING) },
       .params = "device [-f] filename [format [read-only-mode]]",

@@ -98,6 +98,7 @@ void hmp_system_reset(Monitor *m, const Arg *a);
 void hmp_system_powerdown(Monitor *m, const Arg *a);
 void hmp_system_wakeup(Monitor *m, const Arg *a);
 void hmp_watchdog_action(Monitor *m, const Arg *a);
+void hmp_boot_set(Monitor *m, const Arg *a);
 void hmp_quit(Monitor *m, const Arg *a);
 void hmp_nmi(Monitor *m, const Arg *a);
 void hmp_ringbuf_read(Monitor *m, const Arg *a);

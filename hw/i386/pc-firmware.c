@@ -295,6 +295,29 @@ static void cmos_set_boot_order(PcState *pc, const char *order)
     rtc_set_cmos(pc->rtc, CMOS_BOOT_THIRD, codes[2] << 4 | (pc->opts->no_fd_bootchk ? BOOT_NO_FD_CHECK : 0));
 }
 
+bool pc_check_boot_order(const char *order, Error **errp)
+{
+    for (const char *c = order; *c; c++) {
+        if (*c < 'a' || *c > 'p') {
+            error_set(errp, "invalid boot device '%c'", *c);
+            return false;
+        }
+        if (strchr(c + 1, *c)) {
+            error_set(errp, "boot device '%c' was given twice", *c);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool boot_order_set;     /* big lock: by pc_set_boot_order() */
+
+void pc_set_boot_order(const char *order)
+{
+    boot_order_set = true;
+    cmos_set_boot_order(&pc_state, order);
+}
+
 void pc_set_cmos(PcState *pc)
 {
     cmos_set_memory(pc);
@@ -309,7 +332,7 @@ static void end_boot_once(void *opaque)
     static unsigned resets;
     PcState *pc = opaque;
 
-    if (++resets == 2) {
+    if (++resets == 2 && !boot_order_set) {
         cmos_set_boot_order(pc, pc->opts->boot_order ? pc->opts->boot_order : BOOT_ORDER_DEFAULT);
     }
 }

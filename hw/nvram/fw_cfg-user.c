@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Files of the firmware configuration device that users bring: -fw_cfg and -option-rom
+ * Files of the firmware configuration device that users bring: -fw_cfg, -option-rom and -boot splash=
  *
  * They are read while options are parsed, so that a mistake is told before there is a machine.
  */
@@ -100,6 +100,39 @@ bool fw_cfg_option_rom(const char *file, Error **errp)
     }
     data = firmware_load(file, ROM_MAX, &len, errp);
     return data && add(name, data, len, errp);
+}
+
+/* What SeaBIOS can show: a JPEG, or a BMP of 24 bits per pixel (field biBitCount of its header). NULL: neither. */
+static const char *splash_name(const uint8_t *data, size_t len)
+{
+    if (len >= 2 && data[0] == 0xff && data[1] == 0xd8) {
+        return "bootsplash.jpg";
+    }
+    return len >= 54 && data[0] == 'B' && data[1] == 'M' && data[28] == 24 && !data[29] ? "bootsplash.bmp" : NULL;
+}
+
+bool fw_cfg_option_splash(const char *file, Error **errp)
+{
+    g_autofree char *path = firmware_find(file);
+    const char *name;
+    uint8_t *data;
+    size_t len;
+
+    if (!path) {
+        error_set(errp, "failed to find file '%s'", file);
+        return false;
+    }
+    data = firmware_load(path, ITEM_MAX, &len, errp);
+    if (!data) {
+        return false;
+    }
+    name = splash_name(data, len);
+    if (!name) {
+        error_set(errp, "splash file '%s' format not recognized; must be JPEG or 24 bit BMP", file);
+        g_free(data);
+        return false;
+    }
+    return add(name, data, len, errp);
 }
 
 void fw_cfg_add_user_files(Device *fw)

@@ -317,6 +317,70 @@ static void test_fw_cfg_has_the_users_files(void)
     qtest_quit(q);
 }
 
+static void test_boot_splash_is_told_by_its_bytes(void)
+{
+    static const uint8_t jpeg[4] = { 0xff, 0xd8, 0xff, 0xe0 };
+    uint8_t bmp[60] = { 'B', 'M' };
+    QTest *q;
+
+    q = qtest_start("-M pc -m 8 -boot menu=on,splash=%s,reboot-timeout=-1", qtest_temp_file(jpeg, sizeof(jpeg)));
+    check_file(q, "bootsplash.jpg", jpeg, sizeof(jpeg));
+    check_file(q, "etc/boot-fail-wait", "\xff\xff\xff\xff", 4);
+    qtest_quit(q);
+    bmp[28] = 24;
+    q = qtest_start("-M pc -m 8 -boot splash=%s", qtest_temp_file(bmp, sizeof(bmp)));
+    check_file(q, "bootsplash.bmp", bmp, sizeof(bmp));
+    qtest_quit(q);
+}
+
+static uint8_t cmos_cell(QTest *q, uint8_t index)
+{
+    qtest_outb(q, 0x70, index);
+    return qtest_inb(q, 0x71);
+}
+
+static uint16_t boot_cells(QTest *q)
+{
+    uint8_t first = cmos_cell(q, 0x3d);
+
+    return (uint16_t)(first << 8 | cmos_cell(q, 0x38));
+}
+
+/* A reset is carried out between two requests: the graphics card's interrupt line tells that it was. */
+static void reset_and_wait(QTest *q)
+{
+    qtest_pci_writel(q, 2 << 3, 0x3c, 5);
+    qtest_outb(q, 0xcf9, 6);
+    qtest_until(q, !(qtest_pci_readl(q, 2 << 3, 0x3c) & 0xff));
+}
+
+static void check_boot_set(QMonitor *m, const char *command, const char *answer)
+{
+    g_autofree char *got = qmonitor_ask(m, command);
+
+    g_assert_cmpstr(got, ==, answer);
+}
+
+/* CMOS 3Dh: second and first drive, 38h: third; 1 floppy, 2 disk, 3 CD-ROM, 4 network. */
+static void test_boot_order_is_once_then_order_unless_the_monitor_says_otherwise(void)
+{
+    QMonitor *m = qmonitor_place();
+    QTest *q = qtest_start("-M pc -m 8 -boot order=adn,once=dc " QMONITOR_ARGS, qmonitor_path(m));
+
+    qmonitor_connect(m);
+    g_assert_cmphex(boot_cells(q), ==, 0x2300);
+    reset_and_wait(q);
+    g_assert_cmphex(boot_cells(q), ==, 0x3140);
+    check_boot_set(m, "boot_set z", "Error: invalid boot device 'z'\n");
+    check_boot_set(m, "boot_set cc", "Error: boot device 'c' was given twice\n");
+    g_assert_cmphex(boot_cells(q), ==, 0x3140);
+    check_boot_set(m, "boot_set ca", "boot device list now set to ca\n");
+    reset_and_wait(q);
+    g_assert_cmphex(boot_cells(q), ==, 0x1200);
+    qtest_quit(q);
+    qmonitor_free(m);
+}
+
 /* String number n (1 is the first) of the first structure of a type; NULL: none. Caller frees. */
 static char *smbios_string(const GByteArray *t, uint8_t type, unsigned n)
 {
@@ -598,6 +662,8 @@ int main(int argc, char **argv)
     g_test_add_func("/fw-cfg/has-signature-and-memory-size", test_fw_cfg_has_signature_and_memory_size);
     g_test_add_func("/fw-cfg/dma-reads-the-same", test_fw_cfg_dma_reads_the_same);
     g_test_add_func("/fw-cfg/has-the-users-files", test_fw_cfg_has_the_users_files);
+    g_test_add_func("/fw_cfg/splash", test_boot_splash_is_told_by_its_bytes);
+    g_test_add_func("/fw_cfg/boot-order", test_boot_order_is_once_then_order_unless_the_monitor_says_otherwise);
     g_test_add_func("/smbios/says-what-the-user-says", test_smbios_says_what_the_user_says);
     g_test_add_func("/vga/planes-latch-and-mask", test_vga_planes_latch_and_mask);
     g_test_add_func("/vga/dispi-has-its-id-and-a-framebuffer", test_vga_dispi_has_its_id_and_a_framebuffer);

@@ -91,5 +91,8 @@ extern const KeyDef smbios_keys[];
 bool smbios_option(const KeyList *l, Error **errp);
 bool pc_load_kernel(PcState *pc, Error **errp);     /* -kernel -initrd -append; bzImage, multiboot 1 */
 void pc_set_cmos(PcState *pc);
+/* Letters of drives, each at most once: -boot order=, boot_set. */
+bool pc_check_boot_order(const char *order, Error **errp);
+void pc_set_boot_order(const char *order);          /* from the next reset on, in the place of -boot's order=, once= */
 
 #endif

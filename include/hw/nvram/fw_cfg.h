@@ -50,6 +50,7 @@ void fw_cfg_item_read(Device *dev, uint16_t key, uint64_t offset, void *buf, siz
 extern const KeyDef fw_cfg_keys[];
 bool fw_cfg_option(const KeyList *l, Error **errp);
 bool fw_cfg_option_rom(const char *file, Error **errp);
+bool fw_cfg_option_splash(const char *file, Error **errp);      /* -boot splash= */
 void fw_cfg_add_user_files(Device *fw);
 
 #endif
