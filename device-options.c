@@ -130,3 +130,14 @@ bool device_option_create(const KeyList *l, Error **errp)
     }
     return true;
 }
+
+bool device_option_plug(const KeyList *l, Error **errp)
+{
+    Device *dev = device_new(keylist_get(l, "driver"));
+
+    if (!set_props(dev, l, errp) || !device_plug(dev, errp)) {
+        device_unref(dev);
+        return false;
+    }
+    return true;
+}

@@ -213,23 +213,6 @@ void complete_device_type(Monitor *m, const char *prefix, GPtrArray *list)
     device_type_foreach(add_type, &p);
 }
 
-/*
- * The board has no controller that would tell a guest of a new card, so what sits on a bus of cards cannot come or go
- * while it runs; before it has run nobody minds.
- */
-static bool check_hotplug(const DeviceType *t, Error **errp)
-{
-    static const char *const buses[BUS__COUNT] = {
-        [BUS_SYSTEM] = "main-system-bus", [BUS_ISA] = "isa.0", [BUS_PCI] = "pci.0", [BUS_IDE] = "ide.0",
-        [BUS_FLOPPY] = "floppy-bus.0",
-    };
-
-    if (buses[t->bus]) {
-        error_set(errp, "Bus '%s' does not support hotplugging", buses[t->bus]);
-    }
-    return !buses[t->bus];
-}
-
 static bool check_device_add(const KeyList *l, Error **errp)
 {
     const char *driver = keylist_get(l, "driver"), *id = keylist_get(l, "id");
@@ -243,8 +226,10 @@ static bool check_device_add(const KeyList *l, Error **errp)
         return false;
     } else if (id && device_find(id)) {
         error_set(errp, "Duplicate device ID '%s'", id);
+    } else if (t->no_hotplug) {
+        error_set(errp, "Parameter 'driver' expects a pluggable device type");
     } else {
-        return check_hotplug(t, errp);
+        return device_type_can_hotplug(t, errp);
     }
     return false;
 }
@@ -258,7 +243,7 @@ void hmp_device_add(Monitor *m, const Arg *a)
     if (l && device_option_help(l, help)) {
         monitor_put_gstring(m, help);
     } else if (l && check_device_add(l, &err)) {
-        device_option_create(l, &err);
+        device_option_plug(l, &err);
     }
     hmp_handle_error(m, err);
 }
@@ -272,8 +257,8 @@ void hmp_device_del(Monitor *m, const Arg *a)
     dev = device_find(a[0].s);
     if (!dev) {
         error_set(&err, "Device '%s' not found", a[0].s);
-    } else if (check_hotplug(dev->type, &err)) {
-        device_unref(dev);
+    } else {
+        device_unplug(dev, &err);
     }
     exclusive_end();
     hmp_handle_error(m, err);

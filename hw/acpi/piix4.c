@@ -3,7 +3,7 @@
  * PIIX4 power management (82371AB function 3), here at 01.3 beside a PIIX3
  *
  * ACPI fixed registers and PM timer, the SCI, soft-off and suspend, the SMI command port (B2/B3), general purpose
- * events (AFE0), and the SMBus host controller.
+ * events (AFE0), PCI hot plug (AE00), and the SMBus host controller.
  * Follows: Intel 82371AB datasheet, "Power Management"; ACPI 1.0, "ACPI Hardware Specification".
  * Left out: the global and device-monitor registers at PM base + 0C and up are not decoded (they read as ones), as on
  * the reference board, whose firmware copes with that; RTC alarm as a wake event. SMI_CMD values F1 and F0 switch
@@ -11,8 +11,10 @@
  */
 #include "qemu/osdep.h"
 #include "hw/acpi/piix4.h"
+#include "hw/i386/acpi-dsdt.h"
 #include "hw/i386/x86-board.h"
 #include "hw/isa/piix3.h"
+#include "pci-hotplug.h"
 #include "qemu/bitops.h"
 #include "qemu/log.h"
 #include "smbus-host.h"
@@ -62,6 +64,7 @@ typedef struct Piix4Pm {
     MemoryRegion evt, cnt, tmr;     /* within pm_io */
     MemoryRegion apm, gpe;
     SmbusHost smbus;
+    AcpiPciHotplug hotplug;
     PcState *pc;
     Irq sci;
     Timer carry_timer;              /* armed while TMR_EN waits for the next carry */
@@ -237,6 +240,11 @@ void piix4_pm_gpe(Device *pm, unsigned n)
     update_sci(s);
 }
 
+static void pci_hotplug_event(void *opaque)
+{
+    piix4_pm_gpe(opaque, ACPI_PCI_HOTPLUG_GPE);
+}
+
 /* ---- SMI command port ------------------------------------------------------------------------------------------- */
 
 static uint64_t apm_read(void *opaque, hwaddr addr, unsigned size)
@@ -363,6 +371,7 @@ static void add_registers(Piix4Pm *s)
     smbus_host_init(&s->smbus, owner, s->pc->opts ? s->pc->opts->ram_size : 0, smbus_irq_cb, s);
     memory_region_set_enabled(&s->smbus.io, false);
     memory_region_add(io, 0, &s->smbus.io, 0);
+    acpi_pci_hotplug_init(&s->hotplug, owner, s->parent.bus, pci_hotplug_event, owner);
 }
 
 static bool piix4_realize(PciDevice *dev, Error **errp)
@@ -381,7 +390,8 @@ static bool piix4_realize(PciDevice *dev, Error **errp)
 static void piix4_unrealize(Device *d)
 {
     Piix4Pm *s = container_of(d, Piix4Pm, parent.parent);
-    MemoryRegion *const regions[] = { &s->evt, &s->cnt, &s->tmr, &s->pm_io, &s->apm, &s->gpe, &s->smbus.io };
+    MemoryRegion *const regions[] = { &s->evt, &s->cnt, &s->tmr, &s->pm_io, &s->apm, &s->gpe, &s->smbus.io,
+                                      &s->hotplug.io };
 
     timer_disarm(&s->carry_timer);
     for (unsigned i = 0; i < ARRAY_SIZE(regions); i++) {
@@ -429,13 +439,16 @@ static void piix4_reset(PciDevice *dev)
 
 static bool piix4_post_load(void *opaque, int version, Error **errp)
 {
+    if (version < 2) {
+        acpi_pci_hotplug_clear(&((Piix4Pm *)opaque)->hotplug);
+    }
     update_ports(opaque);
     update_sci(opaque);
     return true;
 }
 
 static const VMStateDescription piix4_vmstate = {
-    .name = "piix4-pm", .version = 1, .min_version = 1,
+    .name = "piix4-pm", .version = 2, .min_version = 1,
     .fields = (const VMStateField[]) {
         VMSTATE_STRUCT(parent, Piix4Pm, vmstate_pci_device),
         VMSTATE_INT64(carry_ns, Piix4Pm),
@@ -448,9 +461,19 @@ static const VMStateDescription piix4_vmstate = {
         VMSTATE_UINT8(apm_status, Piix4Pm),
         VMSTATE_BOOL(smbus_irq, Piix4Pm),
         VMSTATE_STRUCT(smbus, Piix4Pm, vmstate_smbus_host),
+        VMS_FIELD(VMS_STRUCT, hotplug, Piix4Pm, 1, 0, .size = sizeof(AcpiPciHotplug), .sub = &vmstate_acpi_pci_hotplug,
+                  .version = 2),
         VMSTATE_END
     },
     .post_load = piix4_post_load,
+};
+
+static const Property piix4_props[] = {
+    { .name = "acpi-root-pci-hotplug", .kind = PROPK_BOOL, .offset = offsetof(Piix4Pm, hotplug.on_root), .def = true,
+      .help = "cards on pci.0 come and go while a guest runs" },
+    { .name = "acpi-pci-hotplug-with-bridge-support", .kind = PROPK_BOOL,
+      .offset = offsetof(Piix4Pm, hotplug.behind_bridges), .def = true, .help = "so do those behind bridges" },
+    PROP_END
 };
 
 static const PciDeviceClass piix4_class = {
@@ -460,7 +483,7 @@ static const PciDeviceClass piix4_class = {
 
 static const DeviceType piix4_type = {
     .name = "PIIX4_PM", .desc = "PIIX4 power management and SMBus", .bus = BUS_PCI,
-    .instance_size = sizeof(Piix4Pm), .vmstate = &piix4_vmstate, .unrealize = piix4_unrealize,
+    .instance_size = sizeof(Piix4Pm), .props = piix4_props, .vmstate = &piix4_vmstate, .unrealize = piix4_unrealize,
     .class_data = &piix4_class,
 };
 DEVICE_TYPE(piix4_type)

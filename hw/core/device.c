@@ -121,12 +121,13 @@ static void link_into_tree(Device *dev, Device *parent)
     *list = g_list_append(*list, dev);
 }
 
-static void unlink_from_tree(Device *dev)
+void device_unlink(Device *dev)
 {
     GList **list = dev->parent_dev ? &dev->parent_dev->children : &root_devices;
 
     *list = g_list_remove(*list, dev);
     dev->parent_dev = NULL;
+    unrealized_devices = g_list_remove(unrealized_devices, dev);    /* where a retired one is already */
     unrealized_devices = g_list_append(unrealized_devices, dev);
 }
 
@@ -154,7 +155,7 @@ bool device_realize(Device *dev, Device *parent, Error **errp)
     ok = call_realize(dev, errp);
     memory_transaction_commit();
     if (!ok) {
-        unlink_from_tree(dev);
+        device_unlink(dev);
         return false;
     }
     dev->realized = true;
@@ -180,7 +181,7 @@ static void device_unrealize(Device *dev)
     }
     memory_transaction_commit();
     dev->realized = false;
-    unlink_from_tree(dev);
+    device_unlink(dev);
 }
 
 void device_unref(Device *dev)

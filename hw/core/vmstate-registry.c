@@ -39,6 +39,16 @@ void vmstate_register(const VMStateDescription *d, int instance, void *opaque)
     entries = g_list_append(entries, e);
 }
 
+/* A machine that was started with what is left counts from 0 again: the later ones move up. */
+static void close_gap(const char *name, int instance)
+{
+    for (GList *l = entries; l; l = l->next) {
+        VMStateEntry *e = l->data;
+
+        e->instance -= e->instance > instance && !strcmp(e->desc->name, name);
+    }
+}
+
 void vmstate_unregister(const VMStateDescription *d, void *opaque)
 {
     for (GList *l = entries; l; l = l->next) {
@@ -46,6 +56,7 @@ void vmstate_unregister(const VMStateDescription *d, void *opaque)
 
         if (e->desc == d && e->obj == opaque) {
             entries = g_list_delete_link(entries, l);
+            close_gap(d->name, e->instance);
             g_free(e);
             return;
         }

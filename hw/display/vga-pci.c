@@ -131,7 +131,10 @@ static bool vga_pci_realize(PciDevice *dev, Error **errp)
 
 static void vga_pci_unrealize(Device *dev)
 {
-    vga_unrealize(&container_of(dev, VgaPci, parent.parent)->vga);
+    VgaPci *s = container_of(dev, VgaPci, parent.parent);
+
+    vga_unrealize(&s->vga);
+    memory_region_destroy(&s->mmio);
 }
 
 static void vga_pci_reset(PciDevice *dev)
@@ -161,6 +164,7 @@ static const PciDeviceClass vga_pci_class = {
 
 static const DeviceType vga_pci_type = {
     .name = "VGA", .desc = "standard VGA with Bochs display interface", .bus = BUS_PCI, .user_creatable = true,
+    .no_hotplug = true,
     .instance_size = sizeof(VgaPci), .props = vga_pci_props, .unrealize = vga_pci_unrealize,
     .vmstate = &vga_pci_vmstate, .class_data = &vga_pci_class,
 };

@@ -401,6 +401,7 @@ void vga_unrealize(VgaState *s)
     for (unsigned i = 0; i < ARRAY_SIZE(s->ports); i++) {
         unmap(&s->ports[i]);
     }
+    unmap(&s->vram);
     g_free(s->dirty);
     g_free(s->cells);
 }

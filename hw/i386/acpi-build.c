@@ -6,7 +6,7 @@
  * firmware where to put both, which fields are addresses to be completed and which bytes are checksums.
  * Follows: ACPI specification 1.0b for the forms of FADT and RSDP (old systems expect them), 6.4 for the rest;
  * docs/firmware.md describes the script.
- * Left out: hot-plug of CPUs and cards, NUMA tables, \_S1 and \_S2.
+ * Left out: hot-plug of CPUs, NUMA tables, \_S1 and \_S2.
  */
 #include "qemu/osdep.h"
 #include "qemu/put.h"

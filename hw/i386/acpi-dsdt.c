@@ -180,6 +180,165 @@ static void add_links(Aml *a)
     aml_end(a);
 }
 
+/* ---- cards that come and go -------------------------------------------------------------------------------------- */
+
+/*
+ * Devices are called S and their address on the bus. PCEJ(bus, slot) ejects; on each bus PCNT() looks at the slots with
+ * news and at the buses behind it, and DVNT(slots, event) hands them on: 1: look again, 3: the user wants it back.
+ */
+#define NOTIFY_CHECK    1
+#define NOTIFY_EJECT    3
+
+static void add_hotplug_ports(Aml *a)
+{
+    static const AmlField fields[] = {
+        { "PCIU", 32 }, { "PCID", 32 }, { "B0EJ", 32 }, { NULL, 32 }, { "BNUM", 32 },
+    };
+
+    aml_region(a, "PCST", AML_SYSTEM_IO, ACPI_PCI_HOTPLUG_BASE, 5 * 4);
+    aml_field(a, "PCST", AML_DWORD_ACC, fields, ARRAY_SIZE(fields));
+    aml_mutex(a, "BLCK");
+    aml_method(a, "PCEJ", 2, true);
+    aml_acquire(a, "BLCK");
+    aml_op(a, AML_STORE);
+    aml_arg(a, 0);
+    aml_path(a, "BNUM");
+    aml_op(a, AML_SHIFT_LEFT);
+    aml_int(a, 1);
+    aml_arg(a, 1);
+    aml_path(a, "B0EJ");
+    aml_release(a, "BLCK");
+    aml_end(a);
+}
+
+static void slot_name(char name[5], unsigned devfn)
+{
+    g_snprintf(name, 5, "S%02X_", devfn);
+}
+
+static void add_slot(Aml *a, int bus_nr, unsigned slot)
+{
+    char name[5];
+
+    slot_name(name, slot << 3);
+    aml_device(a, name);
+    aml_name_int(a, "_ADR", slot << 16);
+    aml_name_int(a, "_SUN", slot);
+    aml_method(a, "_EJ0", 1, false);
+    aml_path(a, "PCEJ");
+    aml_int(a, bus_nr);
+    aml_int(a, slot);
+    aml_end(a);
+    aml_end(a);
+}
+
+/* A slot is for cards unless something that stays is in it. */
+static bool is_card_slot(const PciBus *bus, unsigned slot)
+{
+    bool stays = false;
+
+    for (unsigned fn = 0; fn < 8; fn++) {
+        const PciDevice *dev = pci_bus_device(bus, slot << 3 | fn);
+
+        stays |= dev && !pci_is_pluggable(dev);
+    }
+    return !stays;
+}
+
+static void add_slot_events(Aml *a, const PciBus *bus)
+{
+    aml_method(a, "DVNT", 2, false);
+    for (unsigned slot = 0; slot < PCI_SLOTS; slot++) {
+        char name[5];
+
+        if (is_card_slot(bus, slot)) {
+            slot_name(name, slot << 3);
+            aml_if(a);
+            aml_op(a, AML_AND);
+            aml_arg(a, 0);
+            aml_int(a, 1u << slot);
+            aml_op(a, AML_NO_TARGET);
+            aml_op(a, AML_NOTIFY);
+            aml_path(a, name);
+            aml_arg(a, 1);
+            aml_end(a);
+        }
+    }
+    aml_end(a);
+}
+
+static void call_slot_events(Aml *a, const char *slots, unsigned event)
+{
+    aml_path(a, "DVNT");
+    aml_path(a, slots);
+    aml_int(a, event);
+}
+
+static bool is_described_bridge(const PciDevice *dev)
+{
+    return dev && dev->secondary && !dev->parent.hotplugged;
+}
+
+/* The method that looks for news here, and then behind each bridge. */
+static void add_scan(Aml *a, const PciBus *bus, bool has_slots)
+{
+    aml_method(a, "PCNT", 0, false);
+    if (has_slots) {
+        aml_op(a, AML_STORE);
+        aml_int(a, pci_bus_hotplug_nr(bus));
+        aml_path(a, "BNUM");
+        call_slot_events(a, "PCIU", NOTIFY_CHECK);
+        call_slot_events(a, "PCID", NOTIFY_EJECT);
+    }
+    for (unsigned devfn = 0; devfn < PCI_SLOTS << 3; devfn++) {
+        if (is_described_bridge(pci_bus_device(bus, devfn))) {
+            g_autofree char *path = g_strdup_printf("^S%02X_.PCNT", devfn);
+
+            aml_path(a, path);
+        }
+    }
+    aml_end(a);
+}
+
+static void add_slots(Aml *a, const PciBus *bus)
+{
+    bool has_slots = pci_bus_takes_part(bus);
+
+    for (unsigned slot = 0; has_slots && slot < PCI_SLOTS; slot++) {
+        if (is_card_slot(bus, slot)) {
+            add_slot(a, pci_bus_hotplug_nr(bus), slot);
+        }
+    }
+    if (has_slots) {
+        add_slot_events(a, bus);
+    }
+    for (unsigned devfn = 0; devfn < PCI_SLOTS << 3; devfn++) {
+        const PciDevice *dev = pci_bus_device(bus, devfn);
+        char name[5];
+
+        if (is_described_bridge(dev)) {
+            slot_name(name, devfn);
+            aml_device(a, name);
+            aml_name_int(a, "_ADR", (devfn >> 3) << 16 | (devfn & 7));
+            add_slots(a, dev->secondary);
+            aml_end(a);
+        }
+    }
+    add_scan(a, bus, has_slots);
+}
+
+/* General purpose event 1: its method is called when the bit of that number is set. */
+static void add_hotplug_event(Aml *a)
+{
+    aml_scope(a, "\\_GPE");
+    aml_method(a, "_E01", 0, false);
+    aml_acquire(a, "\\_SB.PCI0.BLCK");
+    aml_path(a, "\\_SB.PCI0.PCNT");
+    aml_release(a, "\\_SB.PCI0.BLCK");
+    aml_end(a);
+    aml_end(a);
+}
+
 /* ---- ISA -------------------------------------------------------------------------------------------------------- */
 
 typedef struct IsaResource {
@@ -346,15 +505,15 @@ static void add_fw_cfg(Aml *a)
 }
 
 /* Ports no device's driver claims but that must not be handed out. */
-static void add_reserved_ports(Aml *a)
+static void add_reserved_ports(Aml *a, const char *name, const char *uid, uint16_t base, uint8_t len)
 {
-    aml_device(a, "GPE0");
+    aml_device(a, name);
     aml_name_eisaid(a, "_HID", "PNP0A06");
-    aml_name_string(a, "_UID", "GPE0 resources");
+    aml_name_string(a, "_UID", uid);
     aml_name_int(a, "_STA", STA_HIDDEN);
     aml_name(a, "_CRS");
     aml_resource_template(a);
-    aml_res_io(a, ACPI_GPE0_BASE, ACPI_GPE0_BASE, 1, ACPI_GPE0_LEN);
+    aml_res_io(a, base, base, 1, len);
     aml_end(a);
     aml_end(a);
 }
@@ -384,7 +543,10 @@ static void add_pci(Aml *a, PcState *pc)
     add_prt(a);
     add_isa_bridge(a, pc);
     add_fw_cfg(a);
-    add_reserved_ports(a);
+    add_reserved_ports(a, "GPE0", "GPE0 resources", ACPI_GPE0_BASE, ACPI_GPE0_LEN);
+    add_reserved_ports(a, "PHPR", "PCI Hotplug resources", ACPI_PCI_HOTPLUG_BASE, ACPI_PCI_HOTPLUG_LEN);
+    add_hotplug_ports(a);
+    add_slots(a, pc->bus);
     aml_end(a);
     aml_end(a);
 }
@@ -413,6 +575,7 @@ GByteArray *acpi_dsdt_build(PcState *pc)
     Aml *a = aml_new();
 
     add_pci(a, pc);
+    add_hotplug_event(a);
     add_links(a);
     add_cpus(a);
     if (pc->has_hpet) {

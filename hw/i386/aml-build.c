@@ -30,6 +30,9 @@
 #define OP_IF           0xa0
 #define OP_ELSE         0xa1
 #define OP_WHILE        0xa2
+#define EXT_MUTEX       0x01
+#define EXT_ACQUIRE     0x23
+#define EXT_RELEASE     0x27
 #define EXT_REGION      0x80
 #define EXT_FIELD       0x81
 #define EXT_DEVICE      0x82
@@ -38,6 +41,7 @@
 #define NAME_SEG_LEN    4
 #define METHOD_SERIALIZED (1u << 3)
 #define FIELD_PRESERVE  0x00            /* no lock, preserve the other bits */
+#define WAIT_FOR_EVER   0xffff
 #define END_TAG         0x79
 
 typedef struct AmlOpen {
@@ -330,6 +334,29 @@ void aml_method_return_int(Aml *a, const char *name, uint64_t v)
     aml_op(a, AML_RETURN);
     aml_int(a, v);
     aml_end(a);
+}
+
+void aml_mutex(Aml *a, const char *name)
+{
+    put8(a->out, OP_EXT);
+    put8(a->out, EXT_MUTEX);
+    aml_path(a, name);
+    put8(a->out, 0);            /* sync level */
+}
+
+void aml_acquire(Aml *a, const char *mutex)
+{
+    put8(a->out, OP_EXT);
+    put8(a->out, EXT_ACQUIRE);
+    aml_path(a, mutex);
+    put16(a->out, WAIT_FOR_EVER);
+}
+
+void aml_release(Aml *a, const char *mutex)
+{
+    put8(a->out, OP_EXT);
+    put8(a->out, EXT_RELEASE);
+    aml_path(a, mutex);
 }
 
 void aml_region(Aml *a, const char *name, enum AmlSpace space, uint64_t offset, uint64_t len)

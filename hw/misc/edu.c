@@ -246,6 +246,7 @@ static void edu_unrealize(Device *dev)
 
     timer_disarm(&s->factorial_timer);
     timer_disarm(&s->dma_timer);
+    memory_region_destroy(&s->bar);
 }
 
 static void edu_reset(PciDevice *dev)

@@ -159,6 +159,17 @@ static bool testdev_realize(PciDevice *dev, Error **errp)
     return true;
 }
 
+static void testdev_unrealize(Device *dev)
+{
+    PciTestdev *s = container_of(dev, PciTestdev, parent.parent);
+
+    memory_region_destroy(&s->mem);
+    memory_region_destroy(&s->io);
+    if (s->membar) {
+        memory_region_destroy(&s->extra);
+    }
+}
+
 static void testdev_reset(PciDevice *dev)
 {
     PciTestdev *s = container_of(dev, PciTestdev, parent);
@@ -199,6 +210,6 @@ static const DeviceType testdev_type = {
     .name = "pci-testdev", .desc = "PCI Test Device", .bus = BUS_PCI, .user_creatable = true,
     .instance_size = sizeof(PciTestdev),
     .props = (const Property[]) { PROP_SIZE("membar", PciTestdev, membar, 0), PROP_END },
-    .vmstate = &testdev_vmstate, .class_data = &testdev_class,
+    .unrealize = testdev_unrealize, .vmstate = &testdev_vmstate, .class_data = &testdev_class,
 };
 DEVICE_TYPE(testdev_type)

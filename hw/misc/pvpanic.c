@@ -94,6 +94,11 @@ static bool pvpanic_pci_realize(PciDevice *dev, Error **errp)
     return true;
 }
 
+static void pvpanic_pci_unrealize(Device *dev)
+{
+    memory_region_destroy(&container_of(dev, PvpanicPci, parent.parent)->bar);
+}
+
 static const PciDeviceClass pvpanic_pci_class = {
     .vendor = 0x1b36, .device = 0x0011, .class_id = 0x0880, .revision = 1, .realize = pvpanic_pci_realize,
 };
@@ -107,6 +112,6 @@ static const DeviceType pvpanic_pci_type = {
     .name = "pvpanic-pci", .desc = "PCI function by which a guest reports a panic", .bus = BUS_PCI,
     .user_creatable = true, .instance_size = sizeof(PvpanicPci),
     .props = (const Property[]) { PROP_UINT8("events", PvpanicPci, events, EVENTS_ALL), PROP_END },
-    .vmstate = &pvpanic_pci_vmstate, .class_data = &pvpanic_pci_class,
+    .unrealize = pvpanic_pci_unrealize, .vmstate = &pvpanic_pci_vmstate, .class_data = &pvpanic_pci_class,
 };
 DEVICE_TYPE(pvpanic_pci_type)

@@ -264,6 +264,7 @@ static bool bridge_realize(PciDevice *dev, Error **errp)
     memory_region_init(&s->mem, &dev->parent, "pci_bridge_pci", 0);
     memory_region_init(&s->io, &dev->parent, "pci_bridge_io", 0x10000);
     s->bus = (PciBus) { .name = bus_name(s), .bridge = dev, .mem = &s->mem, .io = &s->io };
+    pci_bus_number_for_hotplug(&s->bus);
     dev->secondary = &s->bus;
     return true;
 }

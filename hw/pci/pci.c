@@ -379,6 +379,11 @@ static bool check_multifunction(const PciDevice *dev, Error **errp)
     PciDevice *const *card = &dev->bus->devices[dev->devfn & ~7u];
     unsigned slot = dev->devfn >> 3, fn = dev->devfn & 7;
 
+    if (fn && card[0] && dev->parent.hotplugged) {      /* a guest looks at a card when its function 0 comes */
+        error_set(errp, "PCI: slot %u function 0 already occupied by %s, new func %s cannot be exposed to guest.", slot,
+                  card[0]->parent.type->name, dev->parent.type->name);
+        return false;
+    }
     if (fn && card[0] && !(card[0]->config[PCI_HEADER_TYPE] & PCI_HEADER_MULTIFUNCTION)) {
         error_set(errp, "PCI: single function device can't be populated in function %x.%x", slot, fn);
         return false;
@@ -626,6 +631,9 @@ static const BusOps pci_bus_ops = {
     .unrealize = pci_bus_unrealize,
     .reset = pci_bus_reset,
     .print = pci_print_device,
+    .hotplug_check = pci_hotplug_check,
+    .plugged = pci_plugged,
+    .unplug_request = pci_unplug_request,
 };
 
 __attribute__((constructor)) static void register_pci_bus(void)

@@ -159,7 +159,10 @@ static bool wdt_realize(PciDevice *dev, Error **errp)
 
 static void wdt_unrealize(Device *dev)
 {
-    timer_disarm(&container_of(dev, Watchdog, parent.parent)->timer);
+    Watchdog *s = container_of(dev, Watchdog, parent.parent);
+
+    timer_disarm(&s->timer);
+    memory_region_destroy(&s->bar);
 }
 
 static void wdt_reset(PciDevice *dev)

@@ -49,6 +49,7 @@ extern const OptionDef vm_option_table[];
 /* -device: device-options.c */
 bool device_option_check(const KeyList *l, Error **errp);   /* the driver exists and users may create it */
 bool device_option_create(const KeyList *l, Error **errp);  /* after the board */
+bool device_option_plug(const KeyList *l, Error **errp);    /* device_add: when the machine exists */
 bool device_option_help(const KeyList *l, GString *out);    /* help text when asked for: true */
 
 #endif

@@ -10,6 +10,7 @@
 #define PORT(lo, hi)    { (lo), (hi) - (lo) + 1 }
 #define BMDMA           0xc000u
 #define PM_BASE         0xb000u
+#define HOT_PLUG        0xae00u
 #define EDU             0xe1000000u
 #define I6300ESB        0xe2000000u
 #define VGA_REGS        0xe3000000u
@@ -25,6 +26,7 @@
 #define PCI_TESTDEV_IO  0xd000u
 #define BRIDGE          (8u << 3)       /* an edu is behind it, in slot 1 of bus 1 */
 #define BRIDGED_EDU     (0x100u | 1 << 3)
+#define HOT_EDU         (0x100u | 2 << 3)   /* when the user has added it */
 #define BRIDGED         0xe6000000u
 #define DMA_AREA        0x10000u        /* descriptors are written here */
 
@@ -52,6 +54,7 @@ static const Range mem_ranges[] = {
 
 static const uint16_t pci_functions[] = {       /* bus << 8 | slot << 3 | function */
     0, 1 << 3, 1 << 3 | 1, 1 << 3 | 2, 1 << 3 | 3, 2 << 3, 3 << 3, 4 << 3, 5 << 3, 6 << 3, 7 << 3, BRIDGE, BRIDGED_EDU,
+    HOT_EDU,
 };
 
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */
@@ -248,7 +251,7 @@ void fuzz_setup(Fuzz *f)
         { 6 << 3, 0x10, VGA2_FB }, { 6 << 3, 0x18, VGA2_REGS }, { 6 << 3, 0x04, 7 },
         { 7 << 3, 0x10, PCI_TESTDEV }, { 7 << 3, 0x14, PCI_TESTDEV_IO }, { 7 << 3, 0x04, 7 },
         { BRIDGE, 0x18, 0x00010100 }, { BRIDGE, 0x20, BRIDGED >> 16 | BRIDGED }, { BRIDGE, 0x04, 7 },
-        { BRIDGED_EDU, 0x10, BRIDGED }, { BRIDGED_EDU, 0x04, 7 },
+        { BRIDGED_EDU, 0x10, BRIDGED }, { BRIDGED_EDU, 0x04, 7 }, { HOT_EDU, 0x10, BRIDGED }, { HOT_EDU, 0x04, 7 },
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
@@ -616,6 +619,16 @@ static void smbus(Fuzz *f)
     }
 }
 
+/* On the bus behind the bridge; of the cards there only the one that the user has added is given back. */
+static void hot_plug(Fuzz *f)
+{
+    for (unsigned n = 1 + fuzz_below(f, 6); n; n--) {
+        outl(f, HOT_PLUG + 0x10, one_in(f, 4) ? fuzz_below(f, 300) : 1);
+        ask(f, one_in(f, 4) ? "inb" : "inl", HOT_PLUG + fuzz_below(f, 6) * 4);
+        outl(f, HOT_PLUG + 0x08, FUZZ_HOT_SLOTS);
+    }
+}
+
 static void watchdog(Fuzz *f)
 {
     for (unsigned n = fuzz_below(f, 5); n; n--) {
@@ -661,7 +674,7 @@ static const struct {
     { fw_cfg_dma, 15 }, { fw_cfg_select, 5 }, { hpet_timers, 15 }, { ioapic_entry, 10 }, { send_msi, 5 },
     { pic_init, 8 }, { pit_counter, 10 }, { rtc_register, 10 }, { pass_time, 50 }, { vga_registers, 20 },
     { vbe_mode, 15 }, { keyboard_command, 15 }, { edu_dma, 10 }, { edu_message, 5 },
-    { serial_port, 15 }, { smbus, 8 }, { watchdog, 6 },
+    { serial_port, 15 }, { smbus, 8 }, { hot_plug, 4 }, { watchdog, 6 },
     { power, 2 }, { reset, 2 },
 };
 

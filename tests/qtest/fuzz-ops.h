@@ -13,7 +13,11 @@
 #define FUZZ_DEVICES    "-device edu,addr=3 -device i6300esb,addr=4 -device pvpanic-pci,addr=5 " \
                         "-device secondary-vga,addr=6 -device pvpanic -device pc-testdev " \
                         "-device pci-testdev,addr=7,membar=64k " \
-                        "-device pci-bridge,chassis_nr=1,id=br,addr=8 -device edu,bus=br,addr=1"
+                        "-device pci-bridge,chassis_nr=1,id=br,addr=8 -device edu,bus=br,addr=1 " \
+                        "-global PIIX4_PM.acpi-root-pci-hotplug=off"
+/* Cards that the user may add and take back; nothing else goes, so that the machine stays the one above. */
+#define FUZZ_HOT_CARD   "edu,id=hot,bus=br,addr=2"
+#define FUZZ_HOT_SLOTS  (1u << 2)
 
 typedef struct Fuzz {
     uint64_t state;         /* of the generator of numbers */

@@ -41,6 +41,7 @@ static void act_of_the_user(Fuzz *f, QMonitor *m, const char *picture)
         NULL, NULL, NULL, "info pic", "info ioapic", "info pci", "info mtree", "info qtree", "info irq", "info lapic",
         "sendkey ctrl-alt-delete", "mouse_move 10 -300", "mouse_button 5", "system_powerdown", "nmi", "info registers",
         "eject -f ide1-cd0", "eject -f floppy0", "stop", "cont", "system_reset", "cont", "xp /40xb 0xfffe0",
+        "device_add " FUZZ_HOT_CARD, "device_del hot",
     };
     const char *command = commands[fuzz_below(f, G_N_ELEMENTS(commands))];
     g_autofree char *screendump = g_strdup_printf("screendump %s", picture);
@@ -134,6 +135,8 @@ static void check_state_loads(Session *s)
 
     g_free(qmonitor_ask(s->monitor, "system_wakeup"));      /* a sleeping machine cannot be saved */
     g_free(qmonitor_ask(s->monitor, "stop"));
+    g_free(qtest_ask(s->q, "outl 0xae10 1"));               /* the machine that loads has no added cards */
+    g_free(qtest_ask(s->q, "outl 0xae08 0x%x", FUZZ_HOT_SLOTS));
     g_free(qtest_ask(s->q, "vmstate_save %s", state));
     qtest_quit(s->q);
     s->q = qtest_start("%s -S -incoming file:%s", s->machine, state);

@@ -161,6 +161,26 @@ static void test_madt_lists_cpus_and_overrides(void)
     g_assert_null(find_table("HPET"));
 }
 
+/* Slots of the root bus (0) and behind the bridge in slot 4 (1): all but the bridge's own. */
+static void check_slots(const char *dsdt)
+{
+    g_autoptr(GString) slots = g_string_new(NULL);
+    const char *bridge = strstr(dsdt, "Device (S20)");
+
+    g_assert_nonnull(strstr(dsdt, "Method (_E01, 0, NotSerialized)"));
+    for (const char *p = dsdt; (p = strstr(p, "PCEJ (")); p++) {
+        g_string_append_printf(slots, "%.*s;", (int)strcspn(p, ")"), p);
+    }
+    g_assert_nonnull(bridge);
+    g_assert_null(strstr(slots->str, "PCEJ (Zero, 0x04;"));
+    g_assert_nonnull(strstr(slots->str, "PCEJ (Zero, Zero;PCEJ (Zero, One;PCEJ (Zero, 0x02;PCEJ (Zero, 0x03;"
+                            "PCEJ (Zero, 0x05;"));
+    g_assert_nonnull(strstr(slots->str, "PCEJ (Zero, 0x1F;PCEJ (One, Zero;PCEJ (One, One;"));
+    g_assert_true(g_str_has_suffix(slots->str, "PCEJ (One, 0x1F;"));
+    g_assert_nonnull(strstr(bridge, "Notify (S20, Arg1)"));     /* a slot behind the bridge, not the bridge */
+    g_assert_nonnull(strstr(bridge, "^S20.PCNT ()"));
+}
+
 /*
  * iasl takes the byte code apart and must compile what it wrote without an error or warning. Processor() (3168) is
  * what systems of the age of ACPI 1.0 understand.
@@ -191,6 +211,7 @@ static void test_iasl_reads_and_recompiles_the_dsdt(void)
     g_assert_nonnull(strstr(out, "0 Errors, 0 Warnings"));
     g_assert_nonnull(strstr(out, "LNKS"));
     g_assert_nonnull(strstr(out, "QEMU0001"));
+    check_slots(out);
     for (unsigned i = 0; i < 3; i++) {
         static const char *const names[] = { "dsdt.aml", "dsdt.dsl", NULL };
         g_autofree char *file = names[i] ? g_build_filename(dir, names[i], NULL) : g_strdup(dir);
@@ -232,6 +253,24 @@ static void test_eisa_ids(void)
     g_assert_cmpmem(out->data, out->len, "\x0c\x41\xd0\x0a\x03", 5);
 }
 
+static bool takes_part(void *opaque, const PciBus *bus)
+{
+    return true;
+}
+
+static void create_buses(void)
+{
+    static const PciHotplug hotplug = { .takes_part = takes_part };
+    PciDevice *bridge;
+
+    memory_init();
+    pc.bus = pci_root_bus_new(get_system_memory(), get_system_io(), NULL, NULL, NULL, 0);
+    pci_bus_set_hotplug(pc.bus, &hotplug, NULL);
+    bridge = pci_new("pci-bridge", 4 << 3);
+    device_set_prop_uint(&bridge->parent, "chassis_nr", 1);
+    pci_realize(bridge, pc.bus, &error_abort);
+}
+
 int main(int argc, char **argv)
 {
     static const MachineOptions opts = { .ram_size = 1 * GiB };
@@ -245,6 +284,7 @@ int main(int argc, char **argv)
     pc.has_fdc = pc.has_parallel = true;
     pc.floppy_type[0] = 4;
     pc.pvpanic_port = 0x505;
+    create_buses();
     pc.fw_cfg = fw_cfg_create();
     acpi_build(&pc);
     g_test_add_func("/acpi/script", test_script_yields_valid_tables);

@@ -275,7 +275,7 @@ static void test_registry_numbers_instances(void)
     vmstate_register(&vmstate_inner, -1, &a);
     g_string_truncate(out, 0);
     vmstate_foreach(count_entry, out);
-    g_assert_cmpstr(out->str, ==, "state:4 inner:1 inner:0 ");
+    g_assert_cmpstr(out->str, ==, "state:4 inner:0 inner:1 ");
 }
 
 int main(int argc, char **argv)

@@ -59,6 +59,9 @@ void aml_name_string(Aml *a, const char *name, const char *text);
 void aml_method_return_int(Aml *a, const char *name, uint64_t v);
 enum AmlSpace { AML_SYSTEM_MEMORY = 0, AML_SYSTEM_IO = 1, AML_PCI_CONFIG = 2 };
 void aml_region(Aml *a, const char *name, enum AmlSpace space, uint64_t offset, uint64_t len);
+void aml_mutex(Aml *a, const char *name);
+void aml_acquire(Aml *a, const char *mutex);        /* however long it takes */
+void aml_release(Aml *a, const char *mutex);
 typedef struct AmlField { const char *name; unsigned bits; } AmlField;  /* name NULL: reserved bits */
 enum AmlAccess { AML_ANY_ACC = 0, AML_BYTE_ACC = 1, AML_WORD_ACC = 2, AML_DWORD_ACC = 3 };
 void aml_field(Aml *a, const char *region, enum AmlAccess access, const AmlField *fields, unsigned count);

@@ -47,6 +47,7 @@ struct Device {
     Device *parent_dev;
     GList *children;            /* Device * */
     bool realized;
+    bool hotplugged;            /* came while the machine existed */
     Irq *irq_in;                /* lines others drive into this device: device_init_irqs() */
     int n_irq_in;
     Irq **irq_out;              /* where it keeps the lines it drives, as far as it says: device_add_irq_out() */
@@ -57,6 +58,7 @@ struct DeviceType {
     const char *name, *desc;
     BusKind bus;
     bool user_creatable;        /* -device may name it */
+    bool no_hotplug;            /* but device_add and device_del may not */
     size_t instance_size;
     const Property *props;
     bool (*realize)(Device *dev, Error **errp);
@@ -87,6 +89,10 @@ struct BusOps {
     void (*unrealize)(Device *dev);                 /* before DeviceType.unrealize */
     void (*reset)(Device *dev);                     /* before DeviceType.reset */
     void (*print)(Device *dev, GString *out, int indent);
+    /* hot plug */
+    bool (*hotplug_check)(Device *dev, Error **errp);   /* can the bus that it is on, or is to be on, tell the guest? */
+    void (*plugged)(Device *dev);                       /* it is there: the guest is to be told */
+    void (*unplug_request)(Device *dev);                /* the guest is to be asked; later, if ever, device_retire() */
 };
 void bus_ops_register(BusKind kind, const BusOps *ops);
 const char *bus_kind_name(BusKind kind);
@@ -122,10 +128,19 @@ void device_global_add(const char *driver, const char *name, const char *value);
 bool device_globals_check(Error **errp);
 void device_globals_warn_unused(void);
 void device_globals_clear(void);
+/* Hot plug: hw/core/hotplug.c. Of a kind that may come and go? */
+bool device_type_can_hotplug(const DeviceType *t, Error **errp);
+bool device_plug(Device *dev, Error **errp);        /* device_realize() and what follows from the machine's running */
+bool device_unplug(Device *dev, Error **errp);      /* asks the guest; true says no more than that */
+/* The bus has let go of it: out of the tree with all of its children, freed soon. Not while the tree is walked. */
+void device_retire(Device *dev);
 /* Anything else that must be reset with the machine (CPUs, ROM images). */
 void reset_handler_add(void (*fn)(void *opaque), void *opaque);
 
-/* vmstate of things that are no devices (CPUs, timers). */
+/*
+ * vmstate of things that are no devices (CPUs, timers). When one goes, those of its name with a higher instance move up
+ * by one, as in a machine that never had it.
+ */
 void vmstate_register(const VMStateDescription *d, int instance, void *opaque);    /* instance -1: next free one */
 void vmstate_unregister(const VMStateDescription *d, void *opaque);
 /* In order of registration: what a snapshot consists of. Devices are registered by device_realize(). */

@@ -12,6 +12,9 @@
 #define ACPI_PM_BASE        0x600       /* where SeaBIOS puts the block when it finds our tables */
 #define ACPI_GPE0_BASE      0xafe0
 #define ACPI_GPE0_LEN       4
+#define ACPI_PCI_HOTPLUG_BASE 0xae00
+#define ACPI_PCI_HOTPLUG_LEN 0x18
+#define ACPI_PCI_HOTPLUG_GPE 1
 #define ACPI_HPET_BASE      0xfed00000u
 
 GByteArray *acpi_dsdt_build(PcState *pc);   /* byte code only, without the table header */

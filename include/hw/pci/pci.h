@@ -127,6 +127,22 @@ MemTxResult pci_dma_write(PciDevice *dev, hwaddr addr, const void *buf, uint64_t
 void pci_device_reset_common(PciDevice *dev);
 void pci_update_mappings(PciDevice *dev);   /* after config was changed other than by pci_config_write() */
 extern const VMStateDescription vmstate_pci_device;     /* VMSTATE_STRUCT(parent, S, vmstate_pci_device) */
+
+/* ---- hot plug: hw/pci/pci-hotplug.c ------------------------------------------------------------------------------ */
+
+typedef struct PciHotplug {         /* the board's controller, which talks to the guest */
+    bool (*takes_part)(void *opaque, const PciBus *bus);
+    void (*plugged)(void *opaque, PciDevice *dev);
+    void (*unplug_request)(void *opaque, PciDevice *dev);   /* it calls pci_eject() when the guest agrees */
+} PciHotplug;
+void pci_bus_set_hotplug(PciBus *root, const PciHotplug *ops, void *opaque);
+bool pci_bus_takes_part(const PciBus *bus);
+int pci_bus_hotplug_nr(const PciBus *bus);                  /* -1: none */
+PciBus *pci_bus_by_hotplug_nr(PciBus *root, int nr);        /* NULL: no such bus */
+PciDevice *pci_bus_device(const PciBus *bus, uint8_t devfn);
+bool pci_is_pluggable(const PciDevice *dev);                /* neither of the board nor a bridge that tables describe */
+void pci_eject(PciDevice *dev);     /* from the guest's sight at once, with all behind it; freed soon */
+
 void pci_print(GString *out);                           /* info pci */
 
 #endif

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""PCI as Debian's kernel sees it: bridges, and cards that come and go while it runs."""
+import re
+
+import build
+from cases_linux import BOOT
+from cases_snapshots import LINUX, machine
+from vm import PROMPT, Failure, shell
+
+DEVICES = '/sys/bus/pci/devices'
+BRIDGE = ['-device', 'pci-bridge,chassis_nr=1,id=br1,addr=5', '-device', 'edu,bus=br1,addr=2,id=old']
+
+
+def linux_with_bridge(ctx, more=()):
+    kernel, initrd = build.demo_guest(ctx.build)
+    return LINUX + BRIDGE + ['-kernel', kernel, '-initrd', initrd, '-append', 'console=ttyS0 quiet', *more]
+
+
+def wait_for(vm, path):
+    shell(vm, f'until test -e {path}; do :; done')
+
+
+def wait_for_end(vm, path):
+    shell(vm, f'while test -e {path}; do :; done')
+
+
+def check(vm, command, pattern):
+    out = shell(vm, command)
+    if not re.search(pattern, out, re.S | re.M):
+        raise Failure(f'{command}: wanted /{pattern}/ in\n{out}')
+
+
+def nothing(hmp, line):
+    """A command that has nothing to say."""
+    hmp.expect(line, r'\A\s*\Z')
+
+
+def check_gone(hmp, name):
+    """Neither the bus nor the memory map nor the tree has a trace of it."""
+    hmp.expect(f'device_del {name}', f"^Error: Device '{name}' not found")
+    for command in 'info pci', 'info qtree':
+        if f'"{name}"' in hmp.command(command):
+            raise Failure(f'{command} still shows {name}')
+
+
+def check_mapped(hmp, n):
+    """So many edu cards answer in the memory map."""
+    found = set(re.findall(r'^  [0-9a-f]{16}-[0-9a-f]{16} .*edu-mmio', hmp.command('info mtree -f'), re.M))
+    if len(found) != n:
+        raise Failure(f'wanted {n} edu cards in the memory map, got {found}')
+
+
+def test_linux_finds_what_is_behind_a_bridge(ctx):
+    with machine(ctx, linux_with_bridge(ctx)) as (vm, hmp):
+        vm.expect(PROMPT, BOOT)
+        check(vm, f'cat {DEVICES}/0000:00:05.0/class', '^0x060400$')
+        check(vm, f'cat {DEVICES}/0000:01:02.0/vendor', '^0x1234$')
+        check(vm, f'head -1 {DEVICES}/0000:01:02.0/resource', r'^0x0000[0-9a-f]{8}[0-9a-f]{4} 0x')
+        check(vm, 'dmesg', r'acpiphp: Slot \[3\] registered.*pci 0000:01:02.0: \[1234:11e8\]')
+        hmp.expect('info pci', r'^  Bus  1, device   2, function 0:.*id "old"')
+        check_mapped(hmp, 1)
+
+
+def test_cards_come_and_go_while_linux_runs(ctx):
+    with machine(ctx, linux_with_bridge(ctx, ['-smp', '2'])) as (vm, hmp):
+        vm.expect(PROMPT, BOOT)
+        for props, path in ('id=new,addr=7', '0000:00:07.0'), ('id=new,bus=br1,addr=4', '0000:01:04.0'):
+            for _ in range(2):
+                nothing(hmp, f'device_add edu,{props}')
+                wait_for(vm, f'{DEVICES}/{path}')
+                check(vm, f'cat {DEVICES}/{path}/device; head -1 {DEVICES}/{path}/resource',
+                      r'^0x11e8\n0x00000000[1-9a-f]')
+                nothing(hmp, 'device_del new')
+                wait_for_end(vm, f'{DEVICES}/{path}')
+                check_gone(hmp, 'new')
+                check_mapped(hmp, 1)
+        nothing(hmp, 'device_del old')      # was there from the start
+        wait_for_end(vm, f'{DEVICES}/0000:01:02.0')
+        check_gone(hmp, 'old')
+        check_mapped(hmp, 0)
+
+
+def test_a_guest_may_switch_a_slot_off(ctx):
+    with machine(ctx, linux_with_bridge(ctx)) as (vm, hmp):
+        vm.expect(PROMPT, BOOT)
+        nothing(hmp, 'device_add edu,id=new,addr=7')
+        wait_for(vm, f'{DEVICES}/0000:00:07.0')
+        shell(vm, 'echo 0 > /sys/bus/pci/slots/7/power')
+        check_gone(hmp, 'new')
+
