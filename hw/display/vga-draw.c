@@ -3,7 +3,8 @@
  * VGA: from memory to picture
  *
  * Follows: IBM PS/2 Hardware Interface Technical Reference, "Video Subsystem": CRTC addressing, attribute controller.
- * Left out: what a guest changes in the middle of a frame, the overscan border, interlace, skews.
+ * Left out: what a guest changes in the middle of a frame, the overscan border, interlace, skews other than
+ * the cursor's.
  *
  * update() collects everything the picture depends on into a VgaPicture. When that differs from what the surface
  * holds, all is drawn; else only lines whose memory pages are dirty (graphics) or whose cells differ (text).
@@ -109,7 +110,7 @@ static void picture_of_text(const VgaState *s, VgaPicture *p)
     p->fonts[1] = font_offset((map >> 2 & 3) | (map >> 3 & 4));
     p->fonts[0] = font_offset((map & 3) | (map >> 2 & 4));
     p->underline = s->crtc[CRTC_UNDERLINE] & 0x1f;
-    p->cursor = s->crtc[CRTC_CURSOR_HIGH] << 8 | s->crtc[CRTC_CURSOR_LOW];
+    p->cursor = (s->crtc[CRTC_CURSOR_HIGH] << 8 | s->crtc[CRTC_CURSOR_LOW]) + (s->crtc[CRTC_CURSOR_END] >> 5 & 3);
     p->cursor_start = s->crtc[CRTC_CURSOR_START] & 0x3f;
     p->cursor_end = s->crtc[CRTC_CURSOR_END] & 0x1f;
     if (p->char_width == 9) {       /* 8: no shift, 0: one dot, ... 7: eight dots */

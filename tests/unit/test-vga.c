@@ -512,6 +512,107 @@ static void test_cursor_and_blinking(void)
     check_row(0, 0, 9, 0x1fe, 7, 8);
 }
 
+static void test_cursor_skew_moves_it_right(void)
+{
+    set_mode(&mode_text);
+    reg(0x3d4, 0x0f, 1);
+    reg(0x3d4, 0x0b, 0x4e);                     /* two characters */
+    g_assert_cmphex(get(0x3d4, 0x0b), ==, 0x4e);
+    for (unsigned i = 0; i < 4; i++) {
+        put_char(i, ' ', 0x07);
+    }
+    wind_to_period(32);
+    console_update(con);
+    check_row(9, 13, 9, 0x000, 7, 0);
+    check_row(27, 13, 9, 0x1ff, 7, 0);
+}
+
+/* Dots to the left (attribute controller), characters to the left and rows upwards (preset row scan). */
+static void test_text_moves_by_dots_bytes_and_rows(void)
+{
+    set_mode(&mode_text);
+    reg(0x3d4, 0x0a, 0x20);
+    put_glyph('A', 0, 0x80, 0);
+    put_glyph('A', 5, 0x01, 0);
+    for (unsigned i = 0; i < 81; i++) {
+        put_char(i, ' ', 0x17);
+    }
+    put_char(1, 'A', 0x17);
+    console_update(con);
+    check_row(9, 0, 9, 0x80 << 1, 7, 1);
+    attr(0x13, 2);                              /* 9 dots wide: 8 is no shift, 2 is three dots */
+    console_update(con);
+    check_row(6, 0, 9, 0x80 << 1, 7, 1);
+    check_row(6, 5, 9, 0x01 << 1, 7, 1);
+    attr(0x13, 8);
+    reg(0x3d4, 0x08, 0x20);
+    console_update(con);
+    check_row(0, 0, 9, 0x80 << 1, 7, 1);
+    reg(0x3d4, 0x08, 0x05);
+    console_update(con);
+    check_row(9, 0, 9, 0x01 << 1, 7, 1);
+    reg(0x3c4, 1, 0x01);                        /* 8 dots wide: as many as it says */
+    reg(0x3d4, 0x08, 0x00);
+    attr(0x13, 3);
+    console_update(con);
+    check_row(5, 0, 8, 0x80, 7, 1);
+}
+
+static void test_text_takes_its_colours_through_planes_and_selects(void)
+{
+    set_mode(&mode_text);
+    reg(0x3d4, 0x0a, 0x20);
+    put_glyph('A', 0, 0xf0, 0);
+    put_char(0, 'A', 0x2f);
+    attr(0x12, 0x05);                           /* colour planes */
+    console_update(con);
+    check_row(0, 0, 9, 0xf0 << 1, 5, 0);
+    attr(0x12, 0x0f);
+    attr(0x14, 0x0c);                           /* bits 6 and 7 of the DAC's index */
+    console_update(con);
+    check_row(0, 0, 9, 0xf0 << 1, 0xcf, 0xc2);
+    attr(0x10, 0x8c);                           /* and bits 4 and 5 */
+    attr(0x14, 0x0e);
+    console_update(con);
+    check_row(0, 0, 9, 0xf0 << 1, 0xef, 0xe2);
+}
+
+/* What a terminal is shown: cells where the picture has them, a size when it is no text. */
+static void test_text_screens_are_told_as_text(void)
+{
+    TextScreen t = { 0 };
+
+    set_mode(&mode_text);
+    put_char(0, 'H', 0x1e);
+    put_char(80 + 79, 'i', 0x07);
+    reg(0x3d4, 0x0f, 81);
+    g_assert_true(console_text(con, &t));
+    g_assert_cmpuint(t.columns, ==, 80);
+    g_assert_cmpuint(t.rows, ==, 25);
+    g_assert_cmphex(t.cells[0], ==, 0x1e00 | 'H');
+    g_assert_cmphex(t.cells[159], ==, 0x0700 | 'i');
+    g_assert_cmpint(t.cursor, ==, 81);
+    g_assert_true(t.blinks);
+    reg(0x3d4, 0x0a, 0x20);
+    reg(0x3d4, 0x0d, 80);                       /* scrolled by a line */
+    reg(0x3d4, 0x18, 0x7f);                     /* and split after eight lines of text */
+    reg(0x3d4, 0x07, 0x0f);
+    reg(0x3d4, 0x09, 0x0f);
+    g_assert_true(console_text(con, &t));
+    g_assert_cmpuint(t.rows, ==, 25);
+    g_assert_cmphex(t.cells[79], ==, 0x0700 | 'i');
+    g_assert_cmphex(t.cells[8 * 80], ==, 0x1e00 | 'H');
+    g_assert_cmpint(t.cursor, ==, -1);
+    reg(0x3c4, 1, 0x20);                        /* switched off */
+    g_assert_true(console_text(con, &t));
+    g_assert_cmphex(t.cells[0], ==, 0);
+    set_mode(&mode_13);
+    g_assert_false(console_text(con, &t));
+    g_assert_cmpuint(t.width, ==, 640);
+    g_assert_cmpuint(t.height, ==, 400);
+    g_free(t.cells);
+}
+
 static void test_mode_13_doubles_dots_and_lines(void)
 {
     set_mode(&mode_13);
@@ -582,6 +683,43 @@ static void test_cga_graphics_interleave_banks(void)
         g_assert_cmphex(pixel(2 * i + 1, 1), ==, color_of(i));
         g_assert_cmphex(pixel(2 * i, 2), ==, color_of(3 - i));
     }
+}
+
+/* Mode 6: a bit a dot. Mode 0Dh: four planes, each dot twice. */
+static void test_cga_2_colours_and_ega_320(void)
+{
+    Mode mode_06 = mode_04, mode_0d = mode_12;
+
+    mode_06.seq[0] = 0x01;
+    mode_06.seq[1] = 0x01;
+    mode_06.seq[3] = 0x06;
+    mode_06.gc[5] = 0x00;
+    mode_06.gc[6] = 0x0d;
+    memcpy(mode_06.crtc, (uint8_t[]) { 0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80 }, 6);
+    mode_06.crtc[0x13] = 0x28;
+    mode_06.crtc[0x17] = 0xc2;
+    set_mode(&mode_06);
+    attr(0x12, 0x01);
+    poke(0xb8000, 0xa0);
+    poke(0xba000, 0x01);
+    console_update(con);
+    check_size(640, 400);
+    g_assert_cmphex(pixel(0, 0), ==, color_of(1));
+    g_assert_cmphex(pixel(1, 0), ==, 0);
+    g_assert_cmphex(pixel(2, 1), ==, color_of(1));
+    g_assert_cmphex(pixel(7, 2), ==, color_of(1));
+
+    mode_0d.seq[0] = 0x09;
+    mode_0d.crtc[1] = 0x27;
+    mode_0d.crtc[0x13] = 0x14;
+    set_mode(&mode_0d);
+    reg(0x3c4, 2, 0x09);
+    poke(WINDOW + 39, 0x01);
+    console_update(con);
+    check_size(640, 480);
+    g_assert_cmphex(pixel(637, 0), ==, 0);
+    g_assert_cmphex(pixel(638, 0), ==, color_of(9));
+    g_assert_cmphex(pixel(639, 0), ==, color_of(9));
 }
 
 static void test_blank_screens(void)
@@ -911,6 +1049,11 @@ int main(int argc, char **argv)
     g_test_add_func("/vga/text", test_text_cells);
     g_test_add_func("/vga/fonts", test_second_font_and_underline);
     g_test_add_func("/vga/blinking", test_cursor_and_blinking);
+    g_test_add_func("/vga/cursor-skew", test_cursor_skew_moves_it_right);
+    g_test_add_func("/vga/text-moves", test_text_moves_by_dots_bytes_and_rows);
+    g_test_add_func("/vga/text-colours", test_text_takes_its_colours_through_planes_and_selects);
+    g_test_add_func("/vga/text-as-text", test_text_screens_are_told_as_text);
+    g_test_add_func("/vga/modes-06-0d", test_cga_2_colours_and_ega_320);
     g_test_add_func("/vga/mode-13", test_mode_13_doubles_dots_and_lines);
     g_test_add_func("/vga/mode-x", test_mode_x_pages_and_pans);
     g_test_add_func("/vga/split", test_split_screen);
