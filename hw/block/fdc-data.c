@@ -104,7 +104,7 @@ static bool find_track(Fdc *s, uint8_t cyl)
     if (s->config & CONF_EIS && cyl < d->disk.cyls) {
         fdc_step(d, cyl);
     }
-    if (d->track != cyl || cyl >= d->disk.cyls) {
+    if (!fdc_is_over(d, cyl) || cyl >= d->disk.cyls) {
         fail(s, ST1_NO_DATA, ST2_WRONG_CYL);
         return false;
     }
@@ -489,6 +489,9 @@ static void format_collected(Fdc *s)
     unsigned size = format_entry(s), bytes = g->secs * SECTOR;
     g_autofree uint8_t *side = g_malloc(bytes);
 
+    if (s->pos && fdc_is_over(current(s), s->buf[0]) && s->buf[0] < g->cyls) {
+        s->cyl = s->buf[0];     /* as the host counts, by single or double steps */
+    }
     memset(side, s->fill_byte, bytes);
     for (unsigned at = 0; size > 4 && at + size <= s->pos; at += size) {
         uint8_t sec = s->buf[at + 2];
@@ -499,7 +502,6 @@ static void format_collected(Fdc *s)
     }
     memcpy(s->buf, side, bytes);
     s->sec = 1;
-    s->cyl = current(s)->track;
     start_io(s, g->secs, true);
 }
 
@@ -508,7 +510,7 @@ void fdc_format(Fdc *s)
     s->phase = PHASE_EXECUTION;
     s->unit = s->fifo[F_HDS] & 3;
     s->head = s->fifo[F_HDS] >> 2 & 1;
-    s->cyl = current(s)->track;
+    s->cyl = fdc_cylinder(current(s));
     s->sec = 1;
     s->st1 = s->st2 = 0;
     s->mt = s->tc = false;
@@ -575,9 +577,9 @@ void fdc_read_id(Fdc *s)
     s->head = s->fifo[P_HDS] >> 2 & 1;
     s->st1 = s->st2 = 0;
     d = current(s);
-    s->cyl = d->track;
+    s->cyl = fdc_cylinder(d);
     s->sec = 1;
-    if (!fdc_has_disk(d) || s->head >= d->disk.heads || d->track >= d->disk.cyls) {
+    if (!fdc_has_disk(d) || s->head >= d->disk.heads || s->cyl >= d->disk.cyls) {
         fail(s, ST1_NO_MARK, 0);
         return;
     }

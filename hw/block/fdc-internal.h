@@ -139,6 +139,12 @@ bool floppy_create(Fdc *fdc, unsigned unit, const char *drive, Error **errp);   
 bool fdc_attach(Fdc *s, unsigned n, BlockBackend *blk, FloppyType type, Error **errp);
 void fdc_detach(FloppyDrive *d);
 bool fdc_has_disk(const FloppyDrive *d);        /* ... that can be read at the selected rate */
+/*
+ * Disks of 40 cylinders may be stepped over one by one or, as drives of 80 need it, by two: drivers do either. The
+ * cylinder under the head, as far as it is certain, and whether it can be this one.
+ */
+uint8_t fdc_cylinder(const FloppyDrive *d);
+bool fdc_is_over(const FloppyDrive *d, uint8_t cyl);
 /* Moves the head; a step clears the change line of a drive with a disk. */
 void fdc_step(FloppyDrive *d, uint8_t track);
 bool fdc_is_protected(const FloppyDrive *d);

@@ -157,6 +157,16 @@ bool fdc_is_protected(const FloppyDrive *d)
     return d->blk && blk_is_readonly(d->blk);
 }
 
+uint8_t fdc_cylinder(const FloppyDrive *d)
+{
+    return d->disk.cyls == 40 && d->track >= 40 ? d->track / 2 : d->track;
+}
+
+bool fdc_is_over(const FloppyDrive *d, uint8_t cyl)
+{
+    return d->track == cyl || (d->disk.cyls == 40 && d->track == 2 * cyl);
+}
+
 void fdc_step(FloppyDrive *d, uint8_t track)
 {
     if (track != d->track && d->blk && d->disk.secs) {

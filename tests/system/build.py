@@ -146,6 +146,16 @@ def torture_program(build):
     return out
 
 
+def fdtool_program(build):
+    """drives/fdtool.c as a static program for the guest."""
+    src, out = os.path.join(HERE, 'drives', 'fdtool.c'), os.path.join(build, 'tests', 'system', 'fdtool')
+    if not os.path.exists(out) or os.stat(src).st_mtime > os.stat(out).st_mtime:
+        os.makedirs(os.path.dirname(out), exist_ok=True)
+        run_tool(os.environ.get('CC', 'gcc').split() + [
+            '-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-static', '-o', out, src], RuntimeError)
+    return out
+
+
 def packaged(build, package, path):
     """A file out of a Debian package, which is downloaded when it has not been; Skip when that cannot be."""
     folder = os.path.join(build, 'packages', package)

@@ -419,6 +419,47 @@ static void check_last_side(const Format *f)
     }
 }
 
+/* A driver for a drive of 80 cylinders steps twice from one to the next of a disk that has 40. */
+static void test_forty_cylinders_by_single_and_double_steps(void)
+{
+    BlockOpenOptions o = { .format = "raw" };
+    BlockNode *node = blk_node(blk);
+    g_autofree char *name = new_image(720);
+
+    block_ref(node);
+    blk_eject(blk);
+    blk_insert(blk, block_open(name, &o, &error_abort));
+    setup();
+    COMMAND(0x13, 0x00, 0x10, 0x00);                    /* no implied seek, no polling */
+    out8(0x3f7, 2);
+    for (unsigned step = 1; step <= 2; step++) {
+        COMMAND(0x0f, 0x00, 38 * step);
+        wait_irq();
+        put(0x08);
+        get();
+        get();
+        program_dma(0x46, 512);
+        COMMAND(0x66, 0x00, 38, 0, 1, 2, 1, 0x2a, 0xff);
+        wait_irq();
+        assert_result("00 00 00 27 00 01 02");
+        COMMAND(0x66, 0x00, 37, 0, 1, 2, 1, 0x2a, 0xff);
+        wait_irq();
+        assert_result("40 04 10 25 00 01 02");
+    }
+    COMMAND(0x4a, 0x00);
+    wait_irq();
+    get();
+    g_assert_cmphex(get(), ==, 0x00);
+    get();
+    g_assert_cmphex(get(), ==, 38);
+    for (unsigned i = 0; i < 3; i++) {
+        get();
+    }
+    g_unlink(name);
+    blk_eject(blk);
+    blk_insert(blk, node);
+}
+
 static void test_every_format_is_read_at_its_rate(void)
 {
     BlockOpenOptions o = { .format = "raw" };
@@ -723,6 +764,7 @@ int main(int argc, char **argv)
     T(test_the_gate_holds_the_interrupt_back);
     T(test_a_new_disk_is_noticed);
     T(test_every_format_is_read_at_its_rate);
+    T(test_forty_cylinders_by_single_and_double_steps);
     T(test_read_track_starts_at_the_index);
     T(test_ordinary_sectors_are_no_deleted_ones);
     T(test_verify_counts_or_goes_to_eot);
