@@ -2,6 +2,7 @@
 """What the system tests need built: the probe kernel, and the demo guest. Made once, kept in the build folder."""
 import gzip
 import os
+import shutil
 import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -100,6 +101,37 @@ def kernel_modules(build, names):
                                  'tar -x -C "$f" --wildcards --transform="s,.*/,," "$@"', os.path.join(build, 'demo'),
                                  folder, *(f'*/{name}.ko' for name in names)])
     return paths
+
+
+def kernel_headers(build):
+    """The folder in which modules for the demo guest's kernel are built: Debian's packages, unpacked below build."""
+    demo_guest(build)
+    folder = os.path.join(build, 'demo', 'headers')
+    made = os.path.join(folder, 'made')
+    if not os.path.exists(made):
+        os.makedirs(folder, exist_ok=True)
+        # What the packages put below /usr/src is elsewhere here; only one Makefile says so.
+        fetch('kernel headers', ['sh', '-ec', 'cd "$0"; v=$(ls ../packages/linux-image-[0-9]*.deb); '
+                                 'v=${v##*/linux-image-}; v=${v%%-amd64_*}; '
+                                 'apt-get -q download "linux-headers-$v-amd64" "linux-headers-$v-common" '
+                                 '"linux-kbuild-${v%.*}"; for p in ./*.deb; do dpkg-deb -x "$p" .; done; '
+                                 'echo "include $0/usr/src/linux-headers-$v-common/Makefile" > '
+                                 '"usr/src/linux-headers-$v-amd64/Makefile"; '
+                                 'ln -sfn "usr/src/linux-headers-$v-amd64" made', folder])
+    return made
+
+
+def kernel_module(build, name, folder):
+    """drivers/NAME.c as a module for the demo guest's kernel, made in folder."""
+    shutil.copy(os.path.join(HERE, 'drivers', f'{name}.c'), folder)
+    with open(os.path.join(folder, 'Makefile'), 'w', encoding='ascii') as f:
+        f.write(f'obj-m := {name}.o\n')
+    if not shutil.which('gcc-12'):
+        raise Skip('no gcc-12, which Debian 12 builds its kernel with')
+    # Without what a make that runs the tests has put into the environment.
+    run_tool(['env', '-i', f'PATH={os.environ["PATH"]}', 'make', '-s', '-C', kernel_headers(build), f'M={folder}',
+              'modules'], RuntimeError)
+    return os.path.join(folder, f'{name}.ko')
 
 
 def initrd_with_files(build, files, name, folder):
