@@ -10,6 +10,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/block.h"
+#include "block/throttle-group.h"
 #include "qemu/coroutine.h"
 #include "qemu/main-loop.h"
 #include "qemu/worker.h"
@@ -972,7 +973,9 @@ int block_copy_range(BlockNode *from, uint64_t from_offset, BlockNode *to, uint6
 
 void block_drain(BlockNode *n)
 {
+    throttle_release_all();
     while (n->in_flight) {
         worker_wait();
+        throttle_release_all();
     }
 }

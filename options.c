@@ -15,6 +15,7 @@
 #include "hw/nvram/firmware.h"
 #include "monitor/monitor.h"
 #include "qemu/log.h"
+#include "qemu/user-object.h"
 #include "sysemu/blockdev.h"
 #include "sysemu/options.h"
 #include "sysemu/runstate.h"
@@ -558,6 +559,22 @@ static bool opt_parallel(void *dest, const char *arg, Error **errp)
     return add_port(&o->parallel, ARRAY_SIZE(o->board.parallel), "parallel", arg, errp);
 }
 
+static bool opt_object(void *dest, const char *arg, Error **errp)
+{
+    VmOptions *o = dest;
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    if (user_object_help(arg, text)) {
+        fputs(text->str, stdout);
+        exit(0);
+    }
+    if (!o->objects) {
+        o->objects = g_ptr_array_new();
+    }
+    g_ptr_array_add(o->objects, (gpointer)arg);
+    return true;
+}
+
 static bool opt_chardev(void *dest, const char *arg, Error **errp)
 {
     VmOptions *o = dest;
@@ -927,6 +944,9 @@ const OptionDef vm_option_table[] = {
     { "blockdev", .arg = "driver=DRIVER,node-name=NAME[,...]", .help = "an image as a node (options also as JSON), for "
       "-device ...,drive=NAME; what it stands on is file.driver=,file.filename= or file=NAME", FN(opt_blockdev) },
     { "snapshot", .help = "write to temporary files instead of the images", FN(opt_snapshot) },
+    { "object", .arg = "TYPE,id=ID[,...]", .help = "make an object that others name: throttle-group, limits of rate "
+      "for -drive throttling.group=ID and -blockdev driver=throttle,throttle-group=ID; 'TYPE,help' lists its keys",
+      FN(opt_object) },
     { "drive", .arg = "[file=FILE][,...]", .help = "a drive and its image", .keys = drive_keys, FN(opt_drive) },
 
     { .group = "Devices" },
@@ -1002,7 +1022,7 @@ const OptionDef vm_option_table[] = {
     REFUSED("qmp-pretty", "DEV"), REFUSED("gdb", "DEV"), REFUSED("s", NULL), REFUSED("enable-kvm", NULL),
     REFUSED("icount", "..."), REFUSED("daemonize", NULL),
     REFUSED("acpitable", "..."),
-    REFUSED("object", "..."), REFUSED("set", "..."), REFUSED("readconfig", "FILE"),
+    REFUSED("set", "..."), REFUSED("readconfig", "FILE"),
     REFUSED("numa", "..."), REFUSED("mem-path", "FILE"), REFUSED("mem-prealloc", NULL),
     REFUSED("seed", "NUMBER"), REFUSED("msg", "..."), REFUSED("tpmdev", "..."),
     REFUSED("sandbox", "..."), REFUSED("runas", "USER"), REFUSED("chroot", "FOLDER"), REFUSED("preconfig", NULL),
@@ -1106,6 +1126,9 @@ bool vm_options_parse(VmOptions *o, int argc, char **argv, Error **errp)
 
 void vm_options_free(VmOptions *o)
 {
+    if (o->objects) {
+        g_ptr_array_free(o->objects, TRUE);
+    }
     if (o->chardevs) {
         g_ptr_array_free(o->chardevs, TRUE);
     }

@@ -9,6 +9,7 @@ static const char help[] =
     "Usage: qemu-io [OPTIONS]... [-c STRING]... [file]\n"
     "QEMU Disk exerciser\n"
     "\n"
+    "  --object OBJECTDEF   define an object such as a throttle-group\n"
     "  --image-opts         treat file as option string\n"
     "  -c, --cmd STRING     execute command with its arguments\n"
     "                       from the given string\n"
@@ -62,6 +63,16 @@ static int run(Io *io, GPtrArray *commands, const char *filename)
     return io->failed;
 }
 
+static bool add_objects(const GPtrArray *objects)
+{
+    for (unsigned i = 0; i < objects->len; i++) {
+        if (!img_add_object(g_ptr_array_index(objects, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option longs[] = {
@@ -70,29 +81,22 @@ int main(int argc, char **argv)
         { "read-only", no_argument, NULL, 'r' }, { "nocache", no_argument, NULL, 'n' },
         { "aio", required_argument, NULL, 'i' }, { "cache", required_argument, NULL, 't' },
         { "discard", required_argument, NULL, 'd' }, { "trace", required_argument, NULL, 'T' },
+        { "snapshot", no_argument, NULL, 's' }, { "copy-on-read", no_argument, NULL, 'C' },
+        { "misalign", no_argument, NULL, 'm' }, { "native-aio", no_argument, NULL, 'k' },
+        { "object", required_argument, NULL, OPT_OBJECT },
         { "force-share", no_argument, NULL, 'U' }, { "image-opts", no_argument, NULL, OPT_IMAGE_OPTS }, { 0 },
     };
-    g_autoptr(GPtrArray) commands = g_ptr_array_new();
+    g_autoptr(GPtrArray) commands = g_ptr_array_new(), objects = g_ptr_array_new();
     Io io = { .open = { .write = true, .in_workers = true } };
     Error *err = NULL;
     int c, status;
 
     error_set_progname("qemu-io");
-    while ((c = getopt_long(argc, argv, "hVc:d:f:rsni:t:T:U", longs, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "hVc:d:f:rsni:t:T:UCmk", longs, NULL)) != -1) {
         switch (c) {
         case 'c': g_ptr_array_add(commands, optarg); break;
         case 'f': io.open.format = optarg; break;
         case 'r': io.open.write = false; break;
-        case 'n': io.open.cache = "none"; break;
-        case 't': io.open.cache = optarg; break;
-        case 'U': io.open.force_share = true; break;
-        case 'd':
-            io.open.no_discard = g_str_equal(optarg, "ignore") || g_str_equal(optarg, "off");
-            if (!io.open.no_discard && strcmp(optarg, "unmap") && strcmp(optarg, "on")) {
-                error_report("Invalid discard option: %s", optarg);
-                return 1;
-            }
-            break;
         case 'i':
             if (!img_parse_aio(optarg, &io.open.aio)) {
                 return 1;
@@ -107,7 +111,12 @@ int main(int argc, char **argv)
         case OPT_IMAGE_OPTS: io.open.image_opts = true; break;
         case 'V': printf("qemu-io version " QEMU_VERSION "\n"); return 0;
         case 'h': img_print_help(); return 0;
-        case 's': error_report("-s is not in this version"); return 1;
+        case OPT_OBJECT: g_ptr_array_add(objects, optarg); break;
+        default:
+            if (!io_open_option(&io, c)) {
+                return 1;
+            }
+            break;
         case '?': fprintf(stderr, "Try 'qemu-io --help' for more information\n"); return 1;
         }
     }
@@ -120,7 +129,7 @@ int main(int argc, char **argv)
         return 1;
     }
     big_lock();
-    status = run(&io, commands, optind < argc ? argv[optind] : NULL);
+    status = add_objects(objects) ? run(&io, commands, optind < argc ? argv[optind] : NULL) : 1;
     big_unlock();
     g_free(io.filename);
     return status;

@@ -7,6 +7,7 @@
 #include "qemu/osdep.h"
 #include <signal.h>
 #include "block/backend.h"
+#include "block/throttle-group.h"
 #include "chardev/char.h"
 #include "exec/memory.h"
 #include "exec/translate-all.h"
@@ -16,6 +17,7 @@
 #include "monitor/monitor.h"
 #include "qemu/log.h"
 #include "qemu/main-loop.h"
+#include "qemu/user-object.h"
 #include "sysemu/blockdev.h"
 #include "sysemu/cpus.h"
 #include "sysemu/options.h"
@@ -187,6 +189,20 @@ static void restore_host(void)
     }
 }
 
+static bool create_objects(const VmOptions *o, Error **errp)
+{
+    throttle_groups_use_clock(CLOCK_VM);
+    for (unsigned i = 0; o->objects && i < o->objects->len; i++) {
+        const char *arg = g_ptr_array_index(o->objects, i);
+
+        if (!user_object_add(arg, errp)) {
+            error_prepend(errp, "-object %s: ", arg);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool build_machine(VmOptions *o, Error **errp)
 {
     smp_cpus = (int)o->cpus;
@@ -198,7 +214,8 @@ static bool build_machine(VmOptions *o, Error **errp)
     opt_no_shutdown = o->no_shutdown;
 
     memory_init();
-    if (!o->accel->init(errp) || !open_chardevs(o, errp) || !drives_open(errp) || !device_globals_check(errp) ||
+    if (!o->accel->init(errp) || !create_objects(o, errp) || !open_chardevs(o, errp) || !drives_open(errp) ||
+        !device_globals_check(errp) ||
         !o->machine->init(&o->board, errp) || !create_devices(o, errp)) {
         return false;
     }

@@ -2,23 +2,9 @@
 /* Block back ends: drives as devices see them. What reaches a node from here lies within its size. */
 #include "qemu/osdep.h"
 #include "block/backend.h"
+#include "block/throttle-group.h"
 #include "qemu/main-loop.h"
-#include "qemu/timer.h"
 #include "qemu/worker.h"
-
-typedef struct BlkQueue {
-    struct BlkRequest *first, **end;
-} BlkQueue;
-
-/* Drives that share limits: usually one. */
-typedef struct ThrottleGroup {
-    char *name;                 /* NULL: of this drive alone */
-    GPtrArray *members;         /* BlockBackend * */
-    Throttle throttle;
-    bool is_on;
-    unsigned turn;              /* which queue of which member is looked at next */
-    Timer timer;
-} ThrottleGroup;
 
 struct BlockBackend {
     char *name;
@@ -30,8 +16,7 @@ struct BlockBackend {
     BlkOnError on_read_error, on_write_error;
     struct BlkRequest *parked;  /* failed, to be tried again when the machine runs again */
     BlkStats stats;
-    ThrottleGroup *group;
-    BlkQueue throttled[2];      /* reads, writes: counted as under way */
+    ThrottleMember throttle;    /* what waits there counts as under way */
     BlockBackend *next;
 };
 
@@ -41,11 +26,11 @@ typedef struct BlkRequest {
     void *opaque;
     BlockOp op;                 /* for another try */
     WorkerJob refused;          /* the way back of a request that never reaches the node */
-    struct BlkRequest *next;    /* parked, or throttled */
+    ThrottleEntry turn;
+    struct BlkRequest *next;    /* parked */
 } BlkRequest;
 
-static void group_join(BlockBackend *blk, const char *name);
-static void group_leave(BlockBackend *blk);
+static void throttle_go(ThrottleMember *m, ThrottleEntry *e);
 
 static BlockBackend *backends;  /* in order of creation; big lock */
 static void (*stop_machine)(void);      /* set once, at start */
@@ -75,9 +60,7 @@ BlockBackend *blk_new(const char *name)
     b = g_new0(BlockBackend, 1);
     b->name = g_strdup(name);
     b->write_cache = true;
-    b->throttled[0].end = &b->throttled[0].first;
-    b->throttled[1].end = &b->throttled[1].first;
-    group_join(b, NULL);
+    throttle_join(&b->throttle, NULL, throttle_go);
     *end = b;
     return b;
 }
@@ -276,126 +259,32 @@ static int blk_check(const BlockBackend *blk, const BlockOp *op)
 
 /* ---- rates ------------------------------------------------------------------------------------------------------- */
 
-static void throttle_queue(BlkRequest *r)
+static void throttle_go(ThrottleMember *m, ThrottleEntry *e)
 {
-    BlkQueue *q = &r->blk->throttled[r->op.kind == BLOCK_WRITE];
+    BlkRequest *r = container_of(e, BlkRequest, turn);
 
-    *q->end = r;
-    q->end = &r->next;
-}
-
-static void throttle_pop(BlkQueue *q)
-{
-    BlkRequest *r = q->first;
-
-    q->first = r->next;
-    if (!q->first) {
-        q->end = &q->first;
-    }
-    r->next = NULL;
     submit(r->blk->node, &r->op, blk_done, r);
-}
-
-/* All that may go now goes, one direction of one drive after the other; the timer comes back for the rest. */
-static void throttle_run(void *opaque)
-{
-    ThrottleGroup *g = opaque;
-    unsigned queues = g->members->len * 2;
-    int64_t now = clock_get_ns(CLOCK_VM), next = INT64_MAX;
-
-    for (unsigned idle = 0; idle < queues; g->turn++) {
-        bool is_write = g->turn % 2;
-        BlockBackend *blk = g_ptr_array_index(g->members, g->turn / 2 % g->members->len);
-        BlkQueue *q = &blk->throttled[is_write];
-        int64_t wait = q->first && g->is_on ? throttle_wait_ns(&g->throttle, is_write, now) : 0;
-
-        if (q->first && !wait) {
-            throttle_account(&g->throttle, is_write, q->first->op.bytes);
-            throttle_pop(q);
-            idle = 0;
-        } else {
-            next = q->first ? MIN(next, wait) : next;
-            idle++;
-        }
-    }
-    if (next < INT64_MAX) {
-        timer_arm(&g->timer, now + next);
-    }
-}
-
-static ThrottleGroup *find_group(const char *name)
-{
-    for (BlockBackend *b = backends; b; b = b->next) {
-        if (b->group && b->group->name && g_str_equal(b->group->name, name)) {
-            return b->group;
-        }
-    }
-    return NULL;
-}
-
-static void group_join(BlockBackend *blk, const char *name)
-{
-    ThrottleGroup *g = name ? find_group(name) : NULL;
-
-    if (!g) {
-        g = g_new0(ThrottleGroup, 1);
-        g->name = g_strdup(name);
-        g->members = g_ptr_array_new();
-        timer_init(&g->timer, CLOCK_VM, throttle_run, g);
-    }
-    g_ptr_array_add(g->members, blk);
-    blk->group = g;
-}
-
-/* Nothing of the drive waits there any more. */
-static void group_leave(BlockBackend *blk)
-{
-    ThrottleGroup *g = g_steal_pointer(&blk->group);
-
-    g_ptr_array_remove(g->members, blk);
-    if (!g->members->len) {
-        timer_disarm(&g->timer);
-        g_ptr_array_unref(g->members);
-        g_free(g->name);
-        g_free(g);
-    }
 }
 
 void blk_set_throttle(BlockBackend *blk, const ThrottleConfig *cfg)
 {
-    ThrottleGroup *g = blk->group;
-
-    g->is_on = throttle_is_on(cfg);
-    throttle_set(&g->throttle, cfg, clock_get_ns(CLOCK_VM));
-    timer_disarm(&g->timer);
-    throttle_run(g);
+    throttle_group_set(&blk->throttle, cfg);
 }
 
 void blk_set_throttle_group(BlockBackend *blk, const char *name)
 {
-    assert(!blk->throttled[0].first && !blk->throttled[1].first);
-    group_leave(blk);
-    group_join(blk, name);
+    throttle_leave(&blk->throttle);
+    throttle_join(&blk->throttle, name, throttle_go);
 }
 
 const char *blk_throttle_group(const BlockBackend *blk)
 {
-    return blk->group->name;
+    return throttle_group_name(&blk->throttle);
 }
 
 const ThrottleConfig *blk_throttle(const BlockBackend *blk)
 {
-    return &blk->group->throttle.cfg;
-}
-
-/* The clock may stand still: who waits for the end of all requests cannot wait for it. */
-static void throttle_release(BlockBackend *blk)
-{
-    for (unsigned i = 0; i < 2; i++) {
-        while (blk->throttled[i].first) {
-            throttle_pop(&blk->throttled[i]);
-        }
-    }
+    return throttle_group_config(&blk->throttle);
 }
 
 /* ---- submitting -------------------------------------------------------------------------------------------------- */
@@ -409,9 +298,9 @@ static void blk_submit(BlockBackend *blk, const BlockOp *op, BlockDone *cb, void
     blk->in_flight++;
     if (ret) {
         worker_complete(&r->refused, ret);
-    } else if (blk->group->is_on && (op->kind == BLOCK_READ || op->kind == BLOCK_WRITE)) {
-        throttle_queue(r);
-        throttle_run(blk->group);
+    } else if (throttle_group_limits(&blk->throttle) && (op->kind == BLOCK_READ || op->kind == BLOCK_WRITE)) {
+        r->turn = (ThrottleEntry){ .is_write = op->kind == BLOCK_WRITE, .bytes = op->bytes };
+        throttle_submit(&blk->throttle, &r->turn);
     } else {
         submit(blk->node, op, blk_done, r);
     }
@@ -481,7 +370,7 @@ bool blk_try_readv(BlockBackend *blk, uint64_t offset, const struct iovec *iov, 
     BlockOp op = read_op(offset, iov, niov);
     bool done;
 
-    if (blk_check(blk, &op) || blk->group->is_on) {
+    if (blk_check(blk, &op) || throttle_group_limits(&blk->throttle)) {
         return false;
     }
     blk->in_flight++;
@@ -530,9 +419,10 @@ int blk_pread_sync(BlockBackend *blk, uint64_t offset, void *buf, size_t len)
 
 void blk_drain(BlockBackend *blk)
 {
+    throttle_release_all();             /* its own, and of nodes below it; some are done then */
     while (blk->in_flight) {
-        throttle_release(blk);
         worker_wait();
+        throttle_release_all();
     }
 }
 
@@ -540,8 +430,8 @@ static bool anything_in_flight(void)
 {
     bool any = false;
 
+    throttle_release_all();
     for (BlockBackend *b = backends; b; b = b->next) {
-        throttle_release(b);
         any |= b->in_flight;
     }
     return any;
@@ -567,7 +457,7 @@ void blk_close_all(void)
             b->parked = r->next;
             g_free(r);
         }
-        group_leave(b);
+        throttle_leave(&b->throttle);
         block_unref(b->node);
         g_free(b->name);
         g_free(b);

@@ -8,6 +8,7 @@
 #include "qemu/main-loop.h"
 #include "qemu/option.h"
 #include "qemu/timer.h"
+#include "qemu/user-object.h"
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */
 
@@ -52,6 +53,17 @@ bool img_open_option(ImgOpen *o, int c)
     return false;
 }
 
+bool img_add_object(const char *text)
+{
+    Error *err = NULL;
+
+    if (!user_object_add(text, &err)) {
+        error_report_err(err);
+        return false;
+    }
+    return true;
+}
+
 int img_next_option(int argc, char **argv, const char *shorts, const struct option *longs, ImgOpen *o, int *status)
 {
     int c;
@@ -71,7 +83,9 @@ int img_next_option(int argc, char **argv, const char *shorts, const struct opti
         *status = img_usage("missing argument for option '%s'", argv[optind - 1]);
         return IMG_STOP;
     case OPT_OBJECT:
-        error_report("Parameter 'qom-type' does not accept value '%s'", optarg);
+        if (img_add_object(optarg)) {
+            return OPT_OBJECT;
+        }
         *status = 1;
         return IMG_STOP;
     }

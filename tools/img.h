@@ -40,6 +40,7 @@ struct ImgOpen;
 int img_next_option(int argc, char **argv, const char *shorts, const struct option *longs, struct ImgOpen *o,
                     int *status);
 bool img_open_option(struct ImgOpen *o, int c);         /* true: c was one of those */
+bool img_add_object(const char *text);                  /* --object; false: reported */
 int img_usage(const char *fmt, ...) QEMU_PRINTF(1, 2);  /* reports and points to --help; 1 */
 bool img_parse_aio(const char *text, BlockAio *aio);        /* false: reported */
 bool img_parse_output(const char *text, bool *json);

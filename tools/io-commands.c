@@ -21,10 +21,39 @@ static const IoCommand io_commands[];
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
+bool io_open_option(Io *io, int c)
+{
+    BlockCache cache;
+
+    switch (c) {
+    case 'n': io->open.cache = "none"; return true;
+    case 'U': io->open.force_share = true; return true;
+    case 't':
+        if (!block_cache_parse(optarg, &cache)) {
+            error_report("Invalid cache option: %s", optarg);
+            return false;
+        }
+        io->open.cache = optarg;
+        return true;
+    case 'd':
+        io->open.no_discard = g_str_equal(optarg, "ignore") || g_str_equal(optarg, "off");
+        if (!io->open.no_discard && strcmp(optarg, "unmap") && strcmp(optarg, "on")) {
+            error_report("Invalid discard option: %s", optarg);
+            return false;
+        }
+        return true;
+    case 's': case 'C': case 'k': case 'm':
+        error_report("-%c is not in this version", c);
+        return false;
+    }
+    return false;                                   /* getopt() has said so */
+}
+
 bool io_open(Io *io, const char *filename)
 {
     BlockOpenOptions b = {
-        .format = io->open.format, .readonly = !io->open.write, .no_lock = io->open.force_share, .discard = true,
+        .format = io->open.format, .readonly = !io->open.write, .no_lock = io->open.force_share,
+        .discard = !io->open.no_discard,
         .warn_probed = io->open.write,
     };
     Error *err = NULL;
@@ -35,6 +64,10 @@ bool io_open(Io *io, const char *filename)
     }
     if (io->open.cache && !block_cache_parse(io->open.cache, &b.cache)) {
         error_report("Invalid cache option: %s", io->open.cache);
+        return false;
+    }
+    if (io->open.image_opts && b.format) {
+        error_report("--image-opts and -f are mutually exclusive");
         return false;
     }
     if (b.format && !block_driver_find(b.format)) {
@@ -59,6 +92,7 @@ bool io_open(Io *io, const char *filename)
     }
     g_free(io->filename);
     io->filename = g_strdup(filename);
+    io->by_options = io->open.image_opts;
     return true;
 }
 
@@ -602,22 +636,39 @@ static int cmd_info(Io *io, int argc, char **argv)
     return 0;
 }
 
+/* -o: with a path its options, else what is opened. */
+static char *open_name(Io *io, const char *path, const char *options)
+{
+    if (!options) {
+        return g_strdup(path);
+    }
+    io->open.image_opts = true;
+    return path ? g_strdup_printf("%s,file.filename=%s", options, path) : g_strdup(options);
+}
+
 static int cmd_open(Io *io, int argc, char **argv)
 {
     ImgOpen saved = io->open;
-    bool ok;
+    const char *options = NULL;
+    g_autofree char *name = NULL;
+    bool ok = true;
     int c;
 
     io->open.write = true;
     optind = 0;
-    while ((c = getopt(argc, argv, "rsnCkUo:t:d:")) != -1) {
+    while (ok && (c = getopt(argc, argv, "rsnCkUo:t:d:")) != -1) {
         switch (c) {
         case 'r': io->open.write = false; break;
-        case 'n': io->open.cache = "none"; break;
-        case 'U': io->open.force_share = true; break;
+        case 'o': options = optarg; break;
+        default: ok = io_open_option(io, c); break;
         }
     }
-    ok = optind == argc - 1 && io_open(io, argv[optind]);
+    if (ok && (optind < argc - 1 || (optind == argc && !options))) {
+        error_report("open: one path or -o is needed, see 'help open'");
+        ok = false;
+    }
+    name = ok ? open_name(io, optind < argc ? argv[optind] : NULL, options) : NULL;
+    ok = ok && io_open(io, name);
     io->open = saved;
     return ok ? 0 : -EINVAL;
 }
@@ -631,9 +682,15 @@ static int cmd_reopen(Io *io, int argc, char **argv)
     while ((c = getopt(argc, argv, "rwc:o:")) != -1) {
         if (c == 'r' || c == 'w') {
             io->open.write = c == 'w';
+        } else if (c == 'o' || c == '?') {
+            error_report(c == 'o' ? "reopen: -o is not in this version" : "reopen: see 'help reopen'");
+            return -EINVAL;
+        } else if (!io_open_option(io, 't')) {
+            return -EINVAL;
         }
     }
     io_close(io);
+    io->open.image_opts = io->by_options;
     return io_open(io, filename) ? 0 : -EIO;
 }
 

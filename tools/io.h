@@ -8,6 +8,7 @@
 typedef struct Io {
     BlockNode *n;               /* NULL: no file open */
     char *filename;
+    bool by_options;            /* which are its name */
     ImgOpen open;
     bool quit;
     unsigned in_flight;         /* of aio_* */
@@ -15,6 +16,8 @@ typedef struct Io {
 } Io;
 
 bool io_open(Io *io, const char *filename);
+/* How images are opened: n U t d, and s C k m, which are refused. False: reported. */
+bool io_open_option(Io *io, int c);
 void io_close(Io *io);
 void io_run_line(Io *io, const char *line);
 

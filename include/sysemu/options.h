@@ -19,6 +19,7 @@ typedef struct VmOptions {
     const MachineType *machine;
     /* -smp, complete: sockets * cores * threads == max_cpus */
     unsigned cpus, max_cpus, sockets, cores, threads;
+    GPtrArray *objects;         /* const char *: the arguments of -object, in order; NULL: none */
     GPtrArray *chardevs;        /* const char *: the arguments of -chardev; NULL when there were none, as below */
     GPtrArray *serial;          /* const char *: the arguments of -serial */
     GPtrArray *parallel;        /* the same of -parallel */

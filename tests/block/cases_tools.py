@@ -351,3 +351,21 @@ def test_options_are_known_or_refused_by_name():
                  ["convert", "--target-image-opts", "-f", "raw", "base.raw", "driver=raw,file.filename=x"]):
         both(*args, status=1)
     assert img("convert", "-q", "-p", "-f", "raw", "base.raw", "y") == ""
+
+
+def test_qemu_io_takes_or_refuses_what_opens_an_image():
+    img("create", "-q", "-f", "qcow2", "a.qcow2", "1M")
+    out = run(IO, "-c", "open -o driver=qcow2 a.qcow2", "-c", "length", "-c", "close",
+              "-c", "open -o driver=null-co,size=3M", "-c", "length", "-c", "reopen -r -c none",
+              "-c", "write 0 512", status=1)
+    assert out.startswith("1 MiB\n3 MiB\n") and "read-only" in out, out
+    for command in ("open -s a.qcow2", "open -C a.qcow2", "open -t foo a.qcow2", "open -d foo a.qcow2"):
+        out = run(IO, "-c", command, status=1)
+        assert "not in this version" in out or "Invalid" in out, out
+    options = "driver=throttle,throttle-group=g,file.driver=qcow2,file.file.driver=file,file.file.filename=a.qcow2"
+    out = run(IO, "--object", "throttle-group,id=g,limits.iops-total=1000", "--image-opts", "-c", "write -P 5 0 64k",
+              "-c", "read -P 5 0 64k", options)
+    assert "read 65536/65536" in out, out
+    out = run(IO, "--image-opts", "-c", "length", options, status=1)
+    assert "Throttle group 'g' does not exist" in out, out
+    assert "encrypted images" in img("info", "--object", "secret,id=s,file=x", "a.qcow2", status=1)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Rates of drives: the buckets by themselves, and a drive on a clock that only the test moves. */
 #include "qemu/osdep.h"
+#include "block/throttle-group.h"
 #include "block/backend.h"
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
+#include "qemu/user-object.h"
 
 #define SECOND NANOSECONDS_PER_SECOND
 
@@ -233,6 +235,65 @@ static void test_drives_of_a_group_share_its_limits_and_take_turns(void)
     g_assert_cmpuint(n_done, ==, 8);
 }
 
+static BlockNode *filter_node(const char *options, Error **errp)
+{
+    g_autoptr(GHashTable) dict = block_dict_new();
+
+    g_assert_true(block_dict_parse_keys(dict, options, &error_abort));
+    return block_open_dict(dict, &(BlockOpenOptions){ 0 }, errp);
+}
+
+/* A node and a drive share the limits of an object, which stays as long as they do. */
+static void test_a_node_waits_for_its_group(void)
+{
+    static const char options[] = "driver=throttle,throttle-group=obj,file.driver=null-co,file.size=1M";
+    BlockBackend *node = drive("node", 0), *plain = drive("plain", 0);
+    int64_t start = clock_get_ns(CLOCK_VM);
+    g_autoptr(Error) none = NULL, used = NULL;
+
+    g_assert_null(filter_node(options, &none));
+    g_assert_cmpstr(error_get_message(none), ==,
+                    "Throttle group 'obj' does not exist: -object throttle-group,id=obj makes it");
+    g_assert_true(user_object_add("throttle-group,id=obj,x-iops-total=10", &error_abort));
+    blk_eject(node);
+    blk_insert(node, filter_node(options, &error_abort));
+    blk_set_throttle_group(plain, "obj");
+    submit(node, 8);
+    g_assert_cmpuint(n_done, ==, 2);
+    clock_vm_set(start + SECOND / 10 + 1000);
+    settle();
+    g_assert_cmpuint(n_done, ==, 3);
+    g_assert_cmpuint(blk_throttle(plain)->limit[THROTTLE_IOPS_TOTAL].avg, ==, 10);
+    g_assert_false(user_object_remove("obj", &used));
+    blk_drain(node);                            /* the clock stands still */
+    g_assert_cmpuint(n_done, ==, 8);
+    blk_eject(node);
+    blk_set_throttle_group(plain, NULL);
+    g_assert_true(user_object_remove("obj", &error_abort));
+    g_assert_false(user_object_remove("obj", error_ignore));
+}
+
+static void test_objects_that_make_no_sense_are_refused(void)
+{
+    static const char *const cases[][2] = {
+        { "throttle-group", "Parameter 'id' is missing" },
+        { "throttle-group,id=7", "Parameter 'id' expects an identifier" },
+        { "secret,id=s,data=x", "object type 'secret' is not supported: encrypted images are not supported" },
+        { "foo,id=s", "Parameter 'qom-type' does not accept value 'foo'" },
+        { "throttle-group,id=a,x-iops-total=1,limits.iops-read=1",
+          "bps/iops/max total values and read/write values cannot be used at the same time" },
+        { "{\"qom-type\": \"throttle-group\", \"id\": \"a\", \"limits\": {\"iops-total-max\": 9}}",
+          "bps_max/iops_max require corresponding bps/iops values" },
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        g_autoptr(Error) err = NULL;
+
+        g_assert_false(user_object_add(cases[i][0], &err));
+        g_assert_cmpstr(error_get_message(err), ==, cases[i][1]);
+    }
+}
+
 #define TEST(fn) g_test_add_func("/throttle/" #fn, fn)
 
 int main(int argc, char **argv)
@@ -241,6 +302,7 @@ int main(int argc, char **argv)
     main_loop_init(&error_abort);
     big_lock();
     clock_vm_set_manual(true);
+    throttle_groups_use_clock(CLOCK_VM);
     TEST(test_the_average_is_kept_over_time);
     TEST(test_a_limit_of_one_direction_leaves_the_other_alone);
     TEST(test_a_burst_lasts_as_long_as_it_may);
@@ -250,5 +312,7 @@ int main(int argc, char **argv)
     TEST(test_draining_does_not_wait_for_a_clock_that_stands);
     TEST(test_no_limit_any_more_lets_all_go);
     TEST(test_drives_of_a_group_share_its_limits_and_take_turns);
+    TEST(test_a_node_waits_for_its_group);
+    TEST(test_objects_that_make_no_sense_are_refused);
     return g_test_run();
 }
