@@ -91,6 +91,13 @@ def test_grub_starts_from_a_floppy(ctx):
     check_screen(ctx, ['-drive', f'file={image},format=raw,if=floppy'], GRUB_ANSWERS)
 
 
+def test_grub_starts_on_a_machine_without_pci(ctx):
+    floppy = writable_copy(ctx, packaged(ctx.build, 'grub-rescue-pc', GRUB + 'floppy.img'))
+    disk = writable_copy(ctx, packaged(ctx.build, 'grub-rescue-pc', GRUB + 'cdrom.iso'))
+    for drive in (f'file={floppy},format=raw,if=floppy', f'file={disk},format=raw'):
+        check_screen(ctx, ['-M', 'isapc', '-cpu', 'pentium', '-drive', drive], GRUB_ANSWERS)
+
+
 def test_ipxe_starts_from_a_cd(ctx):
     check_screen(ctx, ['-cdrom', packaged(ctx.build, 'ipxe', 'usr/lib/ipxe/ipxe.iso')],
                  [(r'iPXE .* -- Open Source Network Boot Firmware', [])])

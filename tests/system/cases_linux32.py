@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Debian's 32-bit kernel (686-pae) on old and new processors."""
 import os
+import re
 
 import build
+from cases_firmware import expect_status
 from cases_linux import BOOT, look_at, run_model
-from vm import PROMPT
+from vm import PROMPT, Failure, shell
 
 I686 = 'fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov mmx fxsr sse hypervisor'
 # model, flags of /proc/cpuinfo that must be there, flags that must not, clock source (None: what calibration gives)
@@ -45,6 +47,22 @@ def test_a_32_bit_kernel_runs_on_each_model_with_one_two_and_four_processors(ctx
     for model in ('max', 'qemu64', 'pentium3'):
         for smp in (1, 2, 4):
             check_model(ctx, model, smp)
+
+
+def test_a_kernel_without_pae_runs_on_a_machine_without_pci(ctx):
+    """Without an APIC: the firmware's MP table would promise an I/O APIC, and there is none."""
+    if not ctx.long:
+        raise build.Skip('slow: SLOW=1 runs it')
+    kernel, initrd = build.demo_guest(ctx.build, 'i686')
+    with ctx.vm(['-M', 'isapc', '-cpu', 'pentium3,-apic', '-m', '128', '-nographic', '-no-reboot', '-kernel', kernel,
+                 '-initrd', initrd, '-append', 'console=ttyS0']) as vm:
+        vm.expect(PROMPT, BOOT * 2)
+        seen = shell(vm, 'uname -r; cat /proc/interrupts; cat /proc/ioports')
+        for wanted in (r'-686$', r'XT-PIC +timer', r'XT-PIC +ttyS0', r'03c0-03df : vga'):
+            if not re.search(wanted, seen, re.M):
+                raise Failure(f'wanted /{wanted}/ in\n{seen}')
+        vm.send('reboot -f\n')
+        expect_status(vm, 0, 60)
 
 
 def test_the_program_for_32_bits_runs_it_with_its_default_processor(ctx):
