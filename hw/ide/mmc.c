@@ -348,6 +348,9 @@ static void do_event_status(IdeDrive *d)
     p[2] = 0x04;
     p[4] = d->media_event;
     p[5] = (d->tray_open ? 0x01 : 0) | (cd_has_medium(d) ? 0x02 : 0);
+    if (d->media_event == EVENT_NEW_MEDIUM && d->media_state == MEDIA_SAY_ABSENT) {
+        d->media_state = MEDIA_SAY_CHANGED;     /* the event says as much; Linux would meet the attention in a READ */
+    }
     d->media_event = EVENT_NONE;
     packet_reply(d, 8, load_be16(d->packet + 7));
 }

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Drives under Linux' own drivers: floppy disks of all formats (one without SLOW=1)."""
+"""Drives under Linux' own drivers: floppy disks of all formats (one without SLOW=1), large disks, CDs that change."""
 import hashlib
 import os
 import random
 
 import build
 from cases_linux import BOOT
-from cases_snapshots import NOTHING, leave, machine
+from cases_snapshots import NOTHING, image, leave, machine
 from vm import PROMPT, Failure, shell
 
 # KiB and what Linux calls floppy_struct: size, sectors, heads, tracks, stretch, gap, rate, spec1, gap to format with
@@ -84,4 +84,44 @@ def test_linux_reads_writes_and_formats_floppies_of_all_formats(ctx):
         for name, device, (kib, geometry) in disks if ctx.long else disks[:1]:
             image = ctx.file(f'{kib}.img', noise.randbytes(kib << 10))
             check_disk(vm, hmp, name, device, image, geometry)
+        leave(vm, hmp)
+
+
+CD_MODULES = build.DISK_MODULES + ('cdrom', 'sr_mod')
+LAST = (3 << 40) // SECTOR - 1
+
+
+def sparse(ctx, name, size):
+    path = ctx.file(name)
+    os.truncate(path, size)
+    return path
+
+
+def test_linux_reaches_the_end_of_large_disks(ctx):
+    """3 TiB and 5 GiB, whatever the geometry; a DVD of 4.3 GiB."""
+    kernel, _ = build.demo_guest(ctx.build)
+    initrd = build.initrd_with_modules(ctx.build, CD_MODULES, 'disks', ctx.tmp)
+    small, cd, dvd = (sparse(ctx, *f) for f in (('5G', 5 << 30), ('cd', 3 << 20), ('dvd', 4400 << 20)))
+    args = ['-display', 'none', '-serial', 'stdio', '-m', '256', '-nodefaults', '-kernel', kernel, '-initrd', initrd,
+            '-append', 'console=ttyS0', '-drive', f'file={image(ctx, "large", "3T")},if=none,id=a,format=qcow2',
+            '-device', 'ide-hd,drive=a,cyls=1000,heads=16,secs=63,bus=ide.0,unit=0', '-drive',
+            f'file={small},format=raw,index=3', '-drive', f'id=cd,index=2,media=cdrom,format=raw,file={dvd}']
+    with machine(ctx, args) as (vm, hmp):
+        vm.expect(PROMPT, BOOT)
+        shell(vm, 'dmesg -n 1; ' + build.load_modules(CD_MODULES, '/dev/sr0') +
+              '; until test -e /dev/sda -a -e /dev/sdb; do :; done', 60)
+        seen = shell(vm, 'cat /sys/block/sd?/size /sys/block/sr0/size').split()
+        wanted = {str(n // SECTOR) for n in (3 << 40, 5 << 30, 4400 << 20)}
+        if set(seen) != wanted:
+            raise Failure(f'sizes: {seen}')
+        seen = shell(vm, f'd=/dev/sda; test {seen[0]} = {LAST + 1} || d=/dev/sdb; '
+                         f'echo end | dd of=$d seek={LAST} conv=fsync 2>/dev/null; echo 3 > /proc/sys/vm/drop_caches; '
+                         f'dd if=$d skip={LAST} 2>/dev/null | head -c 3; echo; '
+                         'dd if=/dev/sr0 bs=2048 skip=2252799 2>/dev/null | md5sum', 60).split()
+        if seen[:2] != ['end', digest(bytes(2048))]:
+            raise Failure(f'the ends: {seen}')
+        hmp.expect('eject -f cd', NOTHING)
+        shell(vm, 'head -c 1 /dev/sr0')
+        hmp.expect(f'change cd {cd} raw', NOTHING)
+        check_read(vm, '/dev/sr0', bytes(3 << 20))
         leave(vm, hmp)

@@ -332,6 +332,25 @@ static void test_a_changed_medium_is_news_twice(void)
     g_assert_cmphex(reply[5], ==, 2);
 }
 
+/* As Linux looks for one: event, TEST UNIT READY, event, and then it reads. */
+static void test_who_polls_for_events_hears_of_a_new_medium_once(void)
+{
+    BlockNode *node;
+
+    setup();
+    g_assert_cmphex(PACKET(0x00), ==, 0x50);
+    node = take_medium();
+    g_assert_cmphex(PACKET(0x00), ==, CHECK);
+    blk_insert(blk, node);
+    g_assert_cmphex(PACKET(0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), ==, 0x50);
+    g_assert_cmphex(reply[4], ==, 2);
+    g_assert_cmphex(PACKET(0x00), ==, CHECK);
+    assert_sense(6, 0x28, 0);
+    g_assert_cmphex(PACKET(0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), ==, 0x50);
+    g_assert_cmphex(reply[4], ==, 0);
+    g_assert_cmphex(PACKET(0x28, 0, 0, 0, 0, 9, 0, 0, 1), ==, 0x50);
+}
+
 static void test_the_tray_obeys_the_guest_and_its_lock(void)
 {
     setup();
@@ -493,6 +512,7 @@ int main(int argc, char **argv)
     T(test_mode_sense_and_select);
     T(test_configuration_names_the_profile);
     T(test_a_changed_medium_is_news_twice);
+    T(test_who_polls_for_events_hears_of_a_new_medium_once);
     T(test_the_tray_obeys_the_guest_and_its_lock);
     T(test_a_user_asks_before_a_locked_tray_opens);
     T(test_force_opens_a_locked_tray);
