@@ -439,11 +439,13 @@ static void i8042_reset(Device *dev)
     s->command = 0;
     s->status = STATUS_COMMAND | STATUS_UNLOCKED;
     s->output_port = OUT_POWER_ON;
-    s->obf = 0;
-    s->obf_source = FROM_CONTROLLER;
+    s->obf = s->pushed = 0;
+    s->obf_source = s->pushed_source = FROM_CONTROLLER;
     s->full = s->obf_aux = s->has_pushed = s->break_prefix = false;
     s->next_event_ns = 0;
     timer_disarm(&s->timer);
+    ps2_wire_reset(&s->kbd.wire);
+    ps2_wire_reset(&s->mouse.wire);
     ps2_kbd_reset(&s->kbd);
     ps2_mouse_reset(&s->mouse);
     update_irqs(s);

@@ -51,6 +51,15 @@ uint8_t ps2_wire_take(Ps2Wire *w)
     return w->last;
 }
 
+void ps2_wire_reset(Ps2Wire *w)
+{
+    memset(w->reply, 0, sizeof(w->reply));
+    memset(w->event, 0, sizeof(w->event));
+    w->reply_head = w->reply_count = 0;
+    w->event_head = w->event_count = 0;
+    w->last = 0;
+}
+
 void ps2_wire_clear_events(Ps2Wire *w)
 {
     w->event_count = 0;

@@ -60,6 +60,7 @@ bool ps2_wire_has_event(const Ps2Wire *w);
 void ps2_wire_reply(Ps2Wire *w, uint8_t byte);
 bool ps2_wire_event(Ps2Wire *w, const uint8_t *bytes, unsigned count);  /* all or nothing */
 uint8_t ps2_wire_take(Ps2Wire *w);
+void ps2_wire_reset(Ps2Wire *w);        /* as after power-on */
 void ps2_wire_clear_events(Ps2Wire *w);
 bool ps2_wire_check(const Ps2Wire *w, const char *what, Error **errp);  /* loaded state */
 extern const VMStateDescription ps2_wire_vmstate;
