@@ -763,26 +763,41 @@ static int try_leaf_locked(BlockNode *leaf, const BlockOp *op)
     return op->bytes <= TRY_BYTES_MAX || leaf->at_once ? try_leaf(leaf, op) : -EAGAIN;
 }
 
+static int try_unlocked(BlockNode *leaf, const BlockOp *op)
+{
+    int ret;
+
+    big_unlock();
+    ret = try_leaf(leaf, op);
+    big_lock();
+    return ret;
+}
+
 /* What takes longer is copied without the big lock, while everybody else sees a request under way. */
 int block_try(BlockNode *n, const BlockOp *op)
 {
-    bool is_long = op->bytes > TRY_BYTES_MAX;
+    bool is_long = op->kind == BLOCK_WRITE || op->bytes > TRY_BYTES_MAX;
     BlockOp moved = *op;
-    BlockNode *leaf = leaf_of(n, &moved.offset);
+    BlockNode *top = leaf_of(n, &moved.offset), *leaf = top;
+    void *pin = NULL;
     int ret;
 
     if (check_op(n, op) || (is_long && in_io_thread())) {
         return -EAGAIN;
     }
+    if (top->drv->pin) {
+        pin = top->drv->pin(top, &moved, &moved.offset);
+        if (!pin) {
+            return -EAGAIN;
+        }
+        leaf = top->file;
+    }
     n->in_flight++;
-    if (is_long) {
-        big_unlock();
-    }
-    ret = try_leaf(leaf, &moved);
-    if (is_long) {
-        big_lock();
-    }
+    ret = is_long ? try_unlocked(leaf, &moved) : try_leaf(leaf, &moved);
     n->in_flight--;
+    if (pin) {
+        top->drv->unpin(top, pin);
+    }
     return ret ? -EAGAIN : 0;
 }
 

@@ -365,34 +365,64 @@ void blk_readv(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int 
     blk_submit(blk, &op, cb, opaque);
 }
 
-bool blk_try_readv(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov)
+static bool blk_try(BlockBackend *blk, const BlockOp *op)
 {
-    BlockOp op = read_op(offset, iov, niov);
     bool done;
 
-    if (blk_check(blk, &op) || throttle_group_limits(&blk->throttle)) {
+    if (blk_check(blk, op) || throttle_group_limits(&blk->throttle)) {
         return false;
     }
     blk->in_flight++;
-    done = !block_try(blk->node, &op);
+    done = !block_try(blk->node, op);
     blk->in_flight--;
     worker_wake_waiting();
+    return done;
+}
+
+bool blk_try_readv(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov)
+{
+    BlockOp op = read_op(offset, iov, niov);
+    bool done = blk_try(blk, &op);
+
     if (done) {
         count_read(blk, &op);
     }
     return done;
 }
 
-void blk_writev(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov, BlockDone *cb, void *opaque)
+static BlockOp write_op(const BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov)
 {
-    BlockOp op = {
+    return (BlockOp){
         .kind = BLOCK_WRITE, .flags = blk->write_cache ? 0 : BLOCK_FUA, .offset = offset,
         .bytes = iov_bytes(iov, niov), .iov = iov, .niov = niov,
     };
+}
 
+static void count_write(BlockBackend *blk, const BlockOp *op)
+{
     blk->stats.writes++;
-    blk->stats.write_bytes += op.bytes;
+    blk->stats.write_bytes += op->bytes;
+}
+
+void blk_writev(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov, BlockDone *cb, void *opaque)
+{
+    BlockOp op = write_op(blk, offset, iov, niov);
+
+    count_write(blk, &op);
     blk_submit(blk, &op, cb, opaque);
+}
+
+bool blk_try_writev(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov)
+{
+    BlockOp op = write_op(blk, offset, iov, niov);
+    bool done;
+
+    op.flags |= BLOCK_BRIEFLY;
+    done = blk_try(blk, &op);
+    if (done) {
+        count_write(blk, &op);
+    }
+    return done;
 }
 
 void blk_flush(BlockBackend *blk, BlockDone *cb, void *opaque)

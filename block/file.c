@@ -15,12 +15,16 @@
 #include <sys/stat.h>
 #include "block/block.h"
 #include "file-lock.h"
+#include "qemu/timer.h"
 #include "qemu/worker.h"
 #include "uring.h"
 
 #define DIRECT_ALIGN    4096u   /* enough for every disk there is */
 #define IOV_BATCH       256     /* at most IOV_MAX */
 #define ZERO_CHUNK      (256 * KiB)
+#define BRIEF_NS        10000000        /* a write of the page cache that takes longer has waited for something */
+#define SLOW_MIN_NS     100000000LL
+#define SLOW_MAX_NS     (10 * NANOSECONDS_PER_SECOND)
 
 typedef struct FileState {
     int fd;
@@ -29,6 +33,8 @@ typedef struct FileState {
     bool use_uring;
     bool no_nowait;             /* atomic: the file system does not know RWF_NOWAIT */
     bool no_punch, no_zero;     /* atomic: nor these kinds of fallocate() */
+    int64_t slow_until_ns;      /* atomic: the host made a writer wait; until then workers do that */
+    int64_t slow_ns;            /* atomic: for how long, the last time */
 } FileState;
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
@@ -340,22 +346,49 @@ static int read_nowait(FileState *s, const BlockOp *op)
 }
 
 /*
- * What is in the page cache costs a copy; anything less than all of it is left to a worker. So does writing, as long as
- * the host has memory: no concern of tools, whose loop has nothing else to do.
+ * Writing costs a copy too, until the host has too many pages to write back and makes writers wait. The first one that
+ * waits sends the others to the workers for a while, which grows as long as nothing has changed.
+ */
+static int write_briefly(BlockNode *n, const BlockOp *op)
+{
+    FileState *s = n->state;
+    int64_t start = clock_get_ns(CLOCK_RT), took, pause = __atomic_load_n(&s->slow_ns, __ATOMIC_RELAXED);
+    int ret;
+
+    if (start < __atomic_load_n(&s->slow_until_ns, __ATOMIC_RELAXED)) {
+        return -EAGAIN;
+    }
+    ret = file_rw(n, op);
+    took = clock_get_ns(CLOCK_RT) - start;
+    if (took > BRIEF_NS) {
+        pause = CLAMP(pause * 2, SLOW_MIN_NS, SLOW_MAX_NS);
+        __atomic_store_n(&s->slow_ns, pause, __ATOMIC_RELAXED);
+        __atomic_store_n(&s->slow_until_ns, start + took + pause, __ATOMIC_RELAXED);
+    } else if (pause) {
+        __atomic_store_n(&s->slow_ns, pause / 2, __ATOMIC_RELAXED);
+    }
+    return ret;
+}
+
+/*
+ * What is in the page cache costs a copy; anything less than all of it is left to a worker. Writes are done here for
+ * those who say that they can wait; tools always can, as their loop has nothing else to do.
  */
 static int file_try_run(BlockNode *n, const BlockOp *op)
 {
+    FileState *s = n->state;
+
     if ((op->kind == BLOCK_FLUSH && n->cache == BLOCK_CACHE_UNSAFE) ||
         (op->kind == BLOCK_DISCARD && !n->discard && !(op->flags & BLOCK_MAY_UNMAP))) {
         return 0;
     }
     if (op->kind == BLOCK_READ) {
-        return read_nowait(n->state, op);
+        return read_nowait(s, op);
     }
-    if (op->kind == BLOCK_WRITE && n->at_once && !(op->flags & BLOCK_FUA) && n->cache != BLOCK_CACHE_WRITETHROUGH) {
-        return file_rw(n, op);
+    if (op->kind != BLOCK_WRITE || op->flags & BLOCK_FUA || s->direct_fd >= 0 || n->cache == BLOCK_CACHE_WRITETHROUGH) {
+        return -EAGAIN;
     }
-    return -EAGAIN;
+    return n->at_once ? file_rw(n, op) : op->flags & BLOCK_BRIEFLY ? write_briefly(n, op) : -EAGAIN;
 }
 
 /* ---- reading and writing: the kernel ----------------------------------------------------------------------------- */

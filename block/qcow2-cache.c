@@ -288,6 +288,55 @@ static int make_room(Qcow2 *q, SliceCache *c)
     return 0;
 }
 
+static Slice *slice_new(const Qcow2 *q, uint64_t offset, bool zeroed)
+{
+    Slice *s = g_new0(Slice, 1);
+
+    s->offset = offset;
+    s->data = zeroed ? g_malloc0(q->slice_size) : g_malloc(q->slice_size);
+    return s;
+}
+
+static void slice_free(Slice *s)
+{
+    g_free(s->data);
+    g_free(s);
+}
+
+static void insert(SliceCache *c, Slice *s)
+{
+    s->hash_next = *bucket(c, s->offset);
+    *bucket(c, s->offset) = s;
+    link_newest(c, s);
+    c->n_slices++;
+}
+
+bool qcow2_load_at_once(Qcow2 *q, SliceCache *c, uint64_t offset)
+{
+    bool is_full = c->n_slices >= c->max_slices;
+    struct iovec iov = { .iov_len = q->slice_size };
+    BlockOp op = { .kind = BLOCK_READ, .offset = offset, .bytes = q->slice_size, .iov = &iov, .niov = 1 };
+    Slice *s;
+
+    if (find(c, offset)) {
+        return true;
+    }
+    if (!q->file->drv->try_run || (is_full && (c->oldest->pins || c->oldest->dirty))) {
+        return false;
+    }
+    s = slice_new(q, offset, false);
+    iov.iov_base = s->data;
+    if (q->file->drv->try_run(q->file, &op)) {
+        slice_free(s);
+        return false;
+    }
+    if (is_full) {
+        drop(c, c->oldest);
+    }
+    insert(c, s);
+    return true;
+}
+
 int qcow2_get(Qcow2 *q, SliceCache *c, uint64_t offset, bool read, Slice **out)
 {
     Slice *s = find(c, offset);
@@ -298,22 +347,16 @@ int qcow2_get(Qcow2 *q, SliceCache *c, uint64_t offset, bool read, Slice **out)
         if (ret) {
             return ret;
         }
-        s = g_new0(Slice, 1);
-        s->offset = offset;
-        s->data = read ? g_malloc(q->slice_size) : g_malloc0(q->slice_size);
+        s = slice_new(q, offset, !read);
         if (read) {
             block_event(q->file, c == &q->l2_cache ? BLOCK_EVENT_L2_LOAD : BLOCK_EVENT_REFBLOCK_LOAD);
         }
         ret = read ? block_run_read(q->file, offset, s->data, q->slice_size) : 0;
         if (ret) {
-            g_free(s->data);
-            g_free(s);
+            slice_free(s);
             return ret;
         }
-        s->hash_next = *bucket(c, offset);
-        *bucket(c, offset) = s;
-        link_newest(c, s);
-        c->n_slices++;
+        insert(c, s);
     } else {
         if (!read) {
             memset(s->data, 0, q->slice_size);

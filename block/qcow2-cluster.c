@@ -208,12 +208,26 @@ static int own_table(Qcow2 *q, uint32_t l1_index)
     return 0;
 }
 
-static int table_slice(Qcow2 *q, uint64_t table, uint64_t offset, Slice **s, unsigned *index)
+static uint64_t slice_at(const Qcow2 *q, uint64_t table, uint64_t offset, unsigned *index)
 {
     unsigned i = offset >> q->cluster_bits & ((1u << q->l2_bits) - 1), per_slice = qcow2_slice_entries(q);
 
     *index = i % per_slice;
-    return qcow2_get(q, &q->l2_cache, table + (uint64_t)(i / per_slice) * q->slice_size, true, s);
+    return table + (uint64_t)(i / per_slice) * q->slice_size;
+}
+
+static int table_slice(Qcow2 *q, uint64_t table, uint64_t offset, Slice **s, unsigned *index)
+{
+    return qcow2_get(q, &q->l2_cache, slice_at(q, table, offset, index), true, s);
+}
+
+bool qcow2_l2_at_once(Qcow2 *q, uint64_t offset)
+{
+    uint64_t l1_index = offset >> qcow2_l1_bits(q), table = l1_index < q->l1_size ? q->l1[l1_index] & QCOW2_OFFSET : 0;
+    unsigned index;
+
+    return table && qcow2_aligned(q, table) &&
+           qcow2_load_at_once(q, &q->l2_cache, slice_at(q, table, offset, &index));
 }
 
 static int check_l1_entry(Qcow2 *q, uint64_t l1_index)

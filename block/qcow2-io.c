@@ -47,18 +47,22 @@ void qcow2_range_lock(Qcow2 *q, Qcow2Range *r, uint64_t offset, uint64_t bytes, 
     q->ranges = r;
 }
 
-void qcow2_range_unlock(Qcow2 *q, Qcow2Range *r)
+void qcow2_range_remove(Qcow2 *q, Qcow2Range *r)
 {
     Qcow2Range **at = &q->ranges;
 
-    if (!co_self()) {
-        return;
-    }
     while (*at != r) {
         at = &(*at)->next;
     }
     *at = r->next;
-    co_queue_all(&r->waiting);
+}
+
+void qcow2_range_unlock(Qcow2 *q, Qcow2Range *r)
+{
+    if (co_self()) {
+        qcow2_range_remove(q, r);
+        co_queue_all(&r->waiting);
+    }
 }
 
 /* ---- pieces of the caller's memory ------------------------------------------------------------------------------- */

@@ -165,7 +165,8 @@ static void qcow2_get_info(BlockNode *n, BlockInfo *info)
 
 static const BlockDriver qcow2_driver = {
     .name = "qcow2", .state_size = sizeof(Qcow2), .probe = qcow2_probe, .open = qcow2_open, .close = qcow2_close,
-    .co_run = qcow2_co_run, .status = qcow2_status, .get_info = qcow2_get_info, .truncate = qcow2_truncate,
+    .co_run = qcow2_co_run, .pin = qcow2_pin, .unpin = qcow2_unpin, .status = qcow2_status,
+    .get_info = qcow2_get_info, .truncate = qcow2_truncate,
     .create = qcow2_create, .create_options = qcow2_create_options, .measure = qcow2_measure, .amend = qcow2_amend,
     .check = qcow2_check, .change_backing = qcow2_change_backing, .make_empty = qcow2_make_empty,
     .snapshot_create = qcow2_snapshot_create, .snapshot_apply = qcow2_snapshot_apply,

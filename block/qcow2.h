@@ -3,6 +3,7 @@
  * qcow2, versions 2 and 3: what its parts share. See docs/qcow2.md for the invariants.
  *
  *   qcow2.c             opening, closing, the driver        qcow2-header.c     the first cluster
+ *   qcow2-pin.c         requests without a coroutine
  *   qcow2-cache.c       tables in memory, their order       qcow2-refcount.c   allocation
  *   qcow2-cluster.c     L1 and L2 tables                    qcow2-io.c         requests
  *   qcow2-compress.c    compressed clusters                 qcow2-snapshot.c   snapshots
@@ -149,6 +150,7 @@ static inline bool qcow2_aligned(const Qcow2 *q, uint64_t v) { return !(v & (q->
 /* ---- qcow2-cache.c ---- */
 void qcow2_cache_init(Qcow2 *q, SliceCache *c, uint64_t bytes);
 void qcow2_cache_free(SliceCache *c);
+bool qcow2_load_at_once(Qcow2 *q, SliceCache *c, uint64_t offset);  /* it is in memory, or the host had it there */
 /* Pinned until qcow2_put(). read: from the file, else zeros. */
 int qcow2_get(Qcow2 *q, SliceCache *c, uint64_t offset, bool read, Slice **out);
 void qcow2_put(Slice *s);
@@ -191,6 +193,7 @@ typedef struct Qcow2Extent {
     uint64_t entry;             /* PACKED: the descriptor */
 } Qcow2Extent;
 
+bool qcow2_l2_at_once(Qcow2 *q, uint64_t offset);      /* qcow2_lookup() there reads nothing, then */
 int qcow2_lookup(Qcow2 *q, uint64_t offset, uint64_t bytes, Qcow2Extent *e);
 /* The slice with the entry of a guest offset, its table made writable; index: of the entry in the slice. */
 int qcow2_l2_for_write(Qcow2 *q, uint64_t offset, Slice **s, unsigned *index);
@@ -217,6 +220,11 @@ int qcow2_write(Qcow2 *q, uint64_t offset, uint64_t bytes, const struct iovec *i
 int qcow2_preallocate(Qcow2 *q, uint64_t from, uint64_t to);   /* host clusters for a range, reading as zeros */
 void qcow2_range_lock(Qcow2 *q, Qcow2Range *r, uint64_t offset, uint64_t bytes, bool is_write);
 void qcow2_range_unlock(Qcow2 *q, Qcow2Range *r);
+void qcow2_range_remove(Qcow2 *q, Qcow2Range *r);       /* the same, and those that wait are the caller's business */
+
+/* ---- qcow2-pin.c: of the driver; any thread with the big lock ---- */
+void *qcow2_pin(BlockNode *n, const BlockOp *op, uint64_t *host);
+void qcow2_unpin(BlockNode *n, void *opaque);
 
 /* ---- qcow2-compress.c ---- */
 int qcow2_unpack(Qcow2 *q, uint64_t entry, uint8_t *out);      /* one cluster; in a coroutine another thread does it */

@@ -248,8 +248,8 @@ static void run_buffered(IdeChannel *ch, IdeDrive *d)
 }
 
 /*
- * What the host has in memory arrives, with its interrupt, before the write that started the engine has returned: three
- * thread switches less. Long transfers leave the vCPU its time.
+ * What the host has in memory, or takes into it, has been moved before the write that started the engine returns, with
+ * its interrupt: three thread switches less. Long transfers leave the vCPU its time.
  */
 static void run_piece(BusMaster *bm, IdeDrive *d)
 {
@@ -257,12 +257,11 @@ static void run_piece(BusMaster *bm, IdeDrive *d)
 
     bm->running = true;
     ide_io_begin(d);
-    if (!bm->piece_to_memory) {
-        blk_writev(d->blk, bm->offset, iov, bm->iov->len, piece_done, d);
-    } else if (bm->left <= PIECE_MAX && blk_try_readv(d->blk, bm->offset, iov, bm->iov->len)) {
+    if (bm->left <= PIECE_MAX &&
+        (bm->piece_to_memory ? blk_try_readv : blk_try_writev)(d->blk, bm->offset, iov, bm->iov->len)) {
         piece_done(d, 0);
     } else {
-        blk_readv(d->blk, bm->offset, iov, bm->iov->len, piece_done, d);
+        (bm->piece_to_memory ? blk_readv : blk_writev)(d->blk, bm->offset, iov, bm->iov->len, piece_done, d);
     }
 }
 

@@ -78,10 +78,12 @@ const ThrottleConfig *blk_throttle(const BlockBackend *blk);
 void blk_readv(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov, BlockDone *cb, void *opaque);
 void blk_writev(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov, BlockDone *cb, void *opaque);
 /*
- * From the host's memory, at once: true. False: nothing is counted, and blk_readv() is the way. The big lock may be
- * given up meanwhile; the caller's own state must look as if the request were under way.
+ * From the host's memory, or into it, at once: true. False: nothing is counted, and blk_readv() or blk_writev() is the
+ * way. The big lock may be given up meanwhile; the caller's own state must look as if the request were under way. A
+ * write may wait for the host once in a while; the IO thread cannot do it.
  */
 bool blk_try_readv(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov);
+bool blk_try_writev(BlockBackend *blk, uint64_t offset, const struct iovec *iov, int niov);
 void blk_flush(BlockBackend *blk, BlockDone *cb, void *opaque);
 void blk_discard(BlockBackend *blk, uint64_t offset, uint64_t bytes, BlockDone *cb, void *opaque);
 int blk_pread_sync(BlockBackend *blk, uint64_t offset, void *buf, size_t len);  /* start-up only */

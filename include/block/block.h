@@ -50,6 +50,7 @@ typedef enum BlockOpKind { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, 
 #define BLOCK_MAY_UNMAP     (1u << 1)   /* WRITE_ZEROES: the space may be given back */
 #define BLOCK_COMPRESSED    (1u << 2)   /* WRITE: whole clusters, to be stored compressed; -ENOTSUP: not this format */
 #define BLOCK_NO_FALLBACK   (1u << 3)   /* WRITE_ZEROES: -ENOTSUP rather than writing zeros one by one */
+#define BLOCK_BRIEFLY       (1u << 4)   /* block_try() of a WRITE: the caller can wait for a moment */
 
 typedef struct BlockOp {
     BlockOpKind kind;
@@ -92,8 +93,9 @@ void block_submit(BlockNode *n, const BlockOp *op, BlockDone *cb, void *opaque);
 /* The same for who does not mind hearing of success in another thread than the IO thread. */
 void block_submit_anywhere(BlockNode *n, const BlockOp *op, BlockDone *cb, void *opaque);
 /*
- * At once, without blocking: 0. -EAGAIN: submit it. A long request gives the big lock up while it runs (and is none for
- * the IO thread): then the caller calls worker_wake_waiting() when it has noted the result.
+ * At once: 0. -EAGAIN: submit it. Reads do not block. Writes need BLOCK_BRIEFLY and go to the page cache, as long as
+ * the host takes them without delay. Writes and long reads give the big lock up while they run, and are none for the IO
+ * thread: then the caller calls worker_wake_waiting() when it has noted the result.
  */
 int block_try(BlockNode *n, const BlockOp *op);
 /* Waits, running the loop if need be: start-up and tools, IO thread, no coroutine. 0 or -errno. */
@@ -249,6 +251,12 @@ struct BlockDriver {
     int (*co_run)(BlockNode *n, const BlockOp *op);
     void (*event)(BlockNode *n, BlockEvent event);      /* see block_event() */
     int (*try_run)(BlockNode *n, const BlockOp *op);    /* as run, in any thread; -EAGAIN when it would block */
+    /*
+     * For co_run: the whole request stands in ->file as it is, from *offset on, and stays there until unpin(). NULL: it
+     * does not, or that is not known at once. Any thread, big lock held.
+     */
+    void *(*pin)(BlockNode *n, const BlockOp *op, uint64_t *offset);
+    void (*unpin)(BlockNode *n, void *pin);
     /* As run; both nodes are this driver's. See block_copy_range(). */
     int (*copy_range)(BlockNode *from, uint64_t from_offset, BlockNode *to, uint64_t to_offset, uint64_t bytes);
 

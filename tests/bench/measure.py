@@ -13,8 +13,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'system'))
-from build import (DISK_MODULES, SCREEN_MODULES, Skip, demo_guest, initrd_with, initrd_with_modules,     # noqa: E402
-                   load_modules)
+from build import (DISK_MODULES, SCREEN_MODULES, Skip, demo_guest, initrd_with, initrd_with_files,          # noqa: E402
+                   kernel_modules, load_modules)
 from vm import Failure, PROMPT, Vm, shell           # noqa: E402
 
 
@@ -56,16 +56,19 @@ LOOPS = [
     ('pio', 'out to port 80h', 10000, False),
 ]
 
-# What dd does with a disk: name, direction, bytes at once, MiB in all at scale 100 (times DISK_MIB at most).
+# What happens to a disk: name, direction, bytes at once, MiB in all at scale 100. Images: name, format.
 DISK_MIB = 256
 DISK = [
     ('read 1M', 'if', '1M', 2048),
     ('read 64k', 'if', '64k', 512),
     ('read 4k', 'if', '4k', 64),
+    ('random 4k', 'random', '4k', 64),
     ('write 1M', 'of', '1M', 2048),
     ('write 64k', 'of', '64k', 512),
     ('write 4k', 'of', '4k', 64),
 ]
+TERA = [('random 4k', 'random', '4k', 64)]
+DISK_IMAGES = [('raw', 'raw', DISK), ('qcow2', 'qcow2', DISK), ('1 TiB', 'qcow2', TERA)]
 # Consoles that scroll: name, kernel parameters, what the guest does first, lines at scale 100.
 SCREEN = [
     ('text 80x25', 'nomodeset', 'true', 10000),
@@ -140,13 +143,28 @@ def build_device_guest(work, build):
     """Kernel and an initrd with the drivers of IDE disks and of the linear framebuffer."""
     try:
         kernel, _ = demo_guest(build)
-        return kernel, initrd_with_modules(build, DISK_MODULES + SCREEN_MODULES, 'devices', work)
+        files = [(os.path.basename(p), 0o644, p) for p in kernel_modules(build, DISK_MODULES + SCREEN_MODULES)]
+        files.append(('bin/bench-guest', 0o755, build_guest_program(work)))
+        return kernel, initrd_with_files(build, files, 'devices', work)
     except Skip as e:
         raise Failure(str(e)) from None
 
 
+def build_disk_images(work, img):
+    """
+    {name: file} of DISK_IMAGES, in the host's cache: disks full of data that nothing can compress, and one of 1 TiB
+    whose clusters have all their entries in tables, which read as zeros.
+    """
+    raw = build_disk_image(work)
+    paths = {'raw': raw, 'qcow2': os.path.join(work, 'disk.qcow2'), '1 TiB': os.path.join(work, 'tera.qcow2')}
+    if not os.path.exists(paths['1 TiB']):
+        run_tool([img, 'create', '-q', '-f', 'qcow2', '-o', 'preallocation=metadata', paths['1 TiB'], '1T'])
+    run_tool([img, 'convert', '-f', 'raw', '-O', 'qcow2', raw, paths['qcow2']])
+    return paths
+
+
 def build_disk_image(work):
-    """A disk full of data that nothing can compress, in the host's cache."""
+    """The raw one."""
     path = os.path.join(work, 'disk.raw')
     if not os.path.exists(path) or os.path.getsize(path) != DISK_MIB << 20:
         with open(path + '.tmp', 'wb') as f:
@@ -286,26 +304,28 @@ def timed(vm, command, limit):
     return end[0] - start[0], end[1] - start[1]
 
 
-def dd(direction, size, mib):
+def disk_commands(direction, size, mib):
     """Commands that move so many MiB between the disk and the guest past the guest's cache."""
     unit = {'1M': 1, '64k': 16, '4k': 256}[size]
+    if direction == 'random':
+        return f'bench-guest random-read /dev/sda {(1 << 20) // unit} {mib * unit}'
     other, flag = ('of=/dev/null', 'iflag') if direction == 'if' else ('if=/dev/zero', 'oflag')
     rounds, rest = divmod(mib, DISK_MIB)
     return '; '.join(f'dd {direction}=/dev/sda {other} bs={size} count={n * unit} {flag}=direct status=none'
                      for n in [DISK_MIB] * rounds + [rest] if n)
 
 
-def run_disk(emulator, kernel, initrd, image, scale, limit=300):
-    """{row of DISK: (elapsed, CPU) seconds for a MiB}."""
+def run_disk(emulator, kernel, initrd, image, fmt, rows, scale, limit=300):
+    """{name of a row: (elapsed, CPU) seconds for a MiB}."""
     command = emulator + COMMON + ['-serial', 'stdio', '-kernel', kernel, '-initrd', initrd, '-append', 'console=ttyS0',
-                                   '-drive', f'file={image},format=raw,if=ide']
+                                   '-drive', f'file={image},format={fmt},if=ide']
     times = {}
     with Vm(command) as vm:
         start_shell(vm, load_modules(DISK_MODULES, '/dev/sda'), limit)
-        for name, direction, size, mib in DISK:
+        for name, direction, size, mib in rows:
             mib = max(1, mib * scale // 100)
-            timed(vm, dd(direction, size, max(1, mib // 16)), limit)
-            times[name] = [t / mib for t in timed(vm, dd(direction, size, mib), limit)]
+            timed(vm, disk_commands(direction, size, max(1, mib // 16)), limit)
+            times[name] = [t / mib for t in timed(vm, disk_commands(direction, size, mib), limit)]
         vm.send('poweroff -f\n')
         vm.wait(60)
     return times

@@ -262,15 +262,16 @@ static void test_a_read_at_once_is_whole_or_nothing(void)
 typedef struct AtOnce {
     BlockBackend *blk;
     struct iovec iov;
-    bool ok, ended;
+    uint64_t offset;
+    bool is_write, ok, ended;
 } AtOnce;
 
-static gpointer read_in_another_thread(gpointer opaque)
+static gpointer try_in_another_thread(gpointer opaque)
 {
     AtOnce *a = opaque;
 
     big_lock();
-    a->ok = blk_try_readv(a->blk, 0, &a->iov, 1);
+    a->ok = (a->is_write ? blk_try_writev : blk_try_readv)(a->blk, a->offset, &a->iov, 1);
     a->ended = true;
     main_loop_wake();
     big_unlock();
@@ -288,7 +289,7 @@ static void test_a_long_read_at_once_in_another_thread(void)
     memset(data, 0x5c, MiB);
     path = make_file("at-once-2", data, MiB);
     blk_insert(a.blk, open_raw(path));
-    thread = g_thread_new("vcpu", read_in_another_thread, &a);
+    thread = g_thread_new("vcpu", try_in_another_thread, &a);
     while (!a.ended) {
         main_loop_wait(-1);
         blk_drain_all();
@@ -298,6 +299,114 @@ static void test_a_long_read_at_once_in_another_thread(void)
         g_assert_cmpmem(buf, MiB, data, MiB);
     }
     blk_eject(a.blk);
+}
+
+static bool try_as_vcpu(BlockBackend *blk, bool is_write, uint64_t offset, void *buf, size_t len)
+{
+    AtOnce a = { .blk = blk, .iov = { buf, len }, .offset = offset, .is_write = is_write };
+    GThread *thread = g_thread_new("vcpu", try_in_another_thread, &a);
+
+    while (!a.ended) {
+        main_loop_wait(-1);
+    }
+    g_thread_join(thread);
+    return a.ok;
+}
+
+/* Into the host's memory, unless each write has to reach the disk. */
+static void test_a_vcpu_writes_at_once(void)
+{
+    g_autofree uint8_t *data = g_malloc0(256 * KiB), *back = g_malloc(256 * KiB);
+    g_autofree char *path = make_file("at-once", data, 256 * KiB);
+    BlockBackend *blk = blk_new("at-once-3");
+    struct iovec iov = { data, 4096 };
+
+    blk_insert(blk, open_raw(path));
+    memset(data, 0x3a, 256 * KiB);
+    g_assert_true(try_as_vcpu(blk, true, 4096, data, 128 * KiB));
+    g_assert_cmpuint(blk_stats(blk)->write_bytes, ==, 128 * KiB);
+    g_assert_cmpint(blk_pread_sync(blk, 4096, back, 128 * KiB), ==, 0);
+    g_assert_cmpmem(back, 128 * KiB, data, 128 * KiB);
+    g_assert_false(blk_try_writev(blk, 0, &iov, 1));                    /* not the IO thread's business */
+    g_assert_false(try_as_vcpu(blk, true, 255 * KiB, data, 4096));      /* behind the end */
+    blk_set_write_cache(blk, false);
+    g_assert_false(try_as_vcpu(blk, true, 4096, data, 4096));
+    g_assert_cmpuint(blk_stats(blk)->writes, ==, 1);
+    blk_eject(blk);
+}
+
+static BlockNode *make_qcow2(const char *name)
+{
+    g_autofree char *path = g_build_filename(dir, name, NULL);
+    BlockDict *d = block_dict_new();
+
+    block_dict_set(d, "size", "4M");
+    g_assert_true(block_driver_find("qcow2")->create(path, d, &error_abort));
+    block_dict_free(d);
+    return block_open(path, &(BlockOpenOptions){ .format = "qcow2", .discard = true }, &error_abort);
+}
+
+/* Only what stands in one piece of the file, is this image's own, and needs no change of a table. */
+static void test_a_vcpu_uses_qcow2_clusters_that_are_there(void)
+{
+    g_autofree uint8_t *data = g_malloc(MiB), *back = g_malloc(MiB);
+    BlockBackend *blk = blk_new("at-once-4");
+    BlockNode *n = make_qcow2("qcow2");
+
+    blk_insert(blk, n);
+    for (unsigned i = 0; i < MiB; i++) {
+        data[i] = i * 7 + i / 509;
+    }
+    g_assert_false(try_as_vcpu(blk, true, 64 * KiB, data, 64 * KiB));       /* no cluster yet */
+    g_assert_false(try_as_vcpu(blk, false, 64 * KiB, back, 64 * KiB));
+    g_assert_true(block_pwrite(n, 64 * KiB, data, MiB, &error_abort));
+    g_assert_true(try_as_vcpu(blk, true, 65 * KiB, data, 512 * KiB));
+    g_assert_true(block_pread(n, 64 * KiB, back, MiB, &error_abort));
+    g_assert_cmpmem(back, KiB, data, KiB);
+    g_assert_cmpmem(back + KiB, 512 * KiB, data, 512 * KiB);
+    g_assert_cmpmem(back + 513 * KiB, 511 * KiB, data + 513 * KiB, 511 * KiB);
+    if (try_as_vcpu(blk, false, 65 * KiB, back, 512 * KiB)) {
+        g_assert_cmpmem(back, 512 * KiB, data, 512 * KiB);
+    }
+    g_assert_false(try_as_vcpu(blk, true, MiB, data, 128 * KiB));           /* ends where there is nothing */
+    g_assert_true(n->drv->snapshot_create(n, &(BlockSnapshot){ .name = (char *)"s", .disk_size = 4 * MiB },
+                                          &error_abort));
+    g_assert_false(try_as_vcpu(blk, true, 64 * KiB, data, 4096));           /* the snapshot's too now */
+    blk_eject(blk);
+}
+
+/* What somebody uses without a coroutine keeps coroutines that overlap waiting, and no others. */
+static void test_a_pinned_qcow2_range_keeps_others_away(void)
+{
+    g_autofree uint8_t *data = g_malloc0(MiB);
+    BlockNode *n = make_qcow2("qcow2");
+    struct iovec iov = { data, 64 * KiB };
+    BlockOp near = { .kind = BLOCK_WRITE, .offset = 32 * KiB, .bytes = 64 * KiB, .iov = &iov, .niov = 1 };
+    BlockOp far = near, discard = { .kind = BLOCK_DISCARD, .offset = 0, .bytes = MiB };
+    Answer written = { 0 }, discarded = { 0 };
+    uint64_t host;
+    void *pin;
+
+    far.offset = 512 * KiB;
+    g_assert_true(block_pwrite(n, 0, data, MiB, &error_abort));
+    pin = n->drv->pin(n, &far, &host);
+    g_assert_nonnull(pin);
+    g_assert_null(n->drv->pin(n, &far, &host));
+    block_submit(n, &near, answered, &written);
+    while (!written.n) {
+        main_loop_wait(-1);
+    }
+    block_submit(n, &discard, answered, &discarded);
+    for (unsigned i = 0; i < 10; i++) {
+        main_loop_wait(0);
+    }
+    g_assert_cmpuint(discarded.n, ==, 0);
+    n->drv->unpin(n, pin);
+    block_drain(n);
+    g_assert_cmpuint(discarded.n, ==, 1);
+    g_assert_cmpint(discarded.ret, ==, 0);
+    g_assert_null(n->drv->pin(n, &far, &host));     /* gone */
+    block_unref(n);
 }
 
 typedef struct ToolWrite {
@@ -823,6 +932,9 @@ int main(int argc, char **argv)
     T(test_what_lies_outside_is_an_error);
     T(test_a_read_at_once_is_whole_or_nothing);
     T(test_a_long_read_at_once_in_another_thread);
+    T(test_a_vcpu_writes_at_once);
+    T(test_a_vcpu_uses_qcow2_clusters_that_are_there);
+    T(test_a_pinned_qcow2_range_keeps_others_away);
     T(test_tools_write_at_once);
     T(test_io_uring_reads_what_it_wrote);
     T(test_io_uring_knows_the_end_of_the_file);
@@ -840,7 +952,7 @@ int main(int argc, char **argv)
     blk_close_all();
     for (const char *const *f = (const char *const[]){ "short", "foreign", "lock", "cache", "discard", "scatter",
                                                        "later", "outside", "inverted", "at-once", "at-once-2",
-                                                       "tool", "uring", NULL }; *f; f++) {
+                                                       "tool", "uring", "qcow2", NULL }; *f; f++) {
         g_autofree char *path = g_build_filename(dir, *f, NULL);
 
         g_unlink(path);

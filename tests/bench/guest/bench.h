@@ -37,6 +37,9 @@ static inline uint64_t sum_add(uint64_t sum, uint64_t value)
     return sum;
 }
 
+/* disk.c: that many reads, each somewhere else. Status of the program. */
+int random_reads(const char *device, size_t bytes, unsigned count);
+
 /* Prints what failed and ends the program. */
 void bench_fail(const char *what) __attribute__((noreturn));
 

@@ -64,6 +64,9 @@ int main(int argc, char **argv)
     if (argc > 1 && !strcmp(argv[1], "true")) {
         return 0;
     }
+    if (argc == 5 && !strcmp(argv[1], "random-read")) {
+        return random_reads(argv[2], strtoul(argv[3], NULL, 0), (unsigned)atoi(argv[4]));
+    }
     if (!scale) {
         fprintf(stderr, "usage: bench-guest [SCALE [NAME...]]\n");
         return 2;
