@@ -268,6 +268,69 @@ static void test_bar_answers_only_when_enabled(void)
     g_assert_cmphex(conf_in(2, 0, 0x14, 4), ==, 1);
 }
 
+/* Who sizes a BAR while the card decodes gets no card over the firmware's chip meanwhile. */
+static void test_bars_are_nowhere_while_they_are_sized(void)
+{
+    MemoryRegion *top;
+
+    setup();
+    top = address_space_resolve(address_space_memory, 0xfffff000).mr;
+    conf_out(2, 0, 0x10, 0xe0000000, 4);
+    conf_out(2, 0, 0x14, 0xc000, 4);
+    conf_out(2, 0, 0x04, PCI_COMMAND_MEMORY | PCI_COMMAND_IO, 2);
+    conf_out(2, 0, 0x10, 0xffffffff, 4);
+    conf_out(2, 0, 0x14, 0xffffffff, 4);
+    g_assert_true(address_space_resolve(address_space_memory, 0xfffff000).mr == top);
+    g_assert_cmphex(ldub_phys(address_space_memory, 0xe0000000), ==, 0);
+    g_assert_cmphex(port_in(0xffe0, 1), ==, 0xff);
+    conf_out(2, 0, 0x14, 0x1c000, 4);                   /* beyond the last port */
+    g_assert_cmphex(port_in(0xc000, 1), ==, 0xff);
+    conf_out(2, 0, 0x10, 0xe0000000, 4);
+    conf_out(2, 0, 0x14, 0xc000, 4);
+    g_assert_cmphex(ldub_phys(address_space_memory, 0xe0000000), ==, 0x5a);
+    g_assert_cmphex(port_in(0xc000, 1), ==, 0x5a);
+}
+
+static void test_bars_follow_each_write_of_a_part(void)
+{
+    setup();
+    conf_out(2, 0, 0x04, PCI_COMMAND_MEMORY, 2);
+    conf_out(2, 0, 0x13, 0xe0, 1);
+    g_assert_cmphex(ldub_phys(address_space_memory, 0xe0000000), ==, 0x5a);
+    conf_out(2, 0, 0x11, 0x2f, 1);                      /* bits below the size stay 0 */
+    g_assert_cmphex(conf_in(2, 0, 0x10, 4), ==, 0xe0002008);
+    g_assert_cmphex(ldub_phys(address_space_memory, 0xe0002000), ==, 0x5a);
+    g_assert_cmphex(ldub_phys(address_space_memory, 0xe0000000), ==, 0);
+    conf_out(2, 0, 0x18, 0xd0000000, 4);                /* lower half: below 4 GiB until the upper one follows */
+    g_assert_cmphex(ldub_phys(address_space_memory, 0xd0000000), ==, 0x5a);
+    conf_out(2, 0, 0x1c, 1, 4);
+    g_assert_cmphex(ldub_phys(address_space_memory, 0xd0000000), ==, 0);
+    g_assert_cmphex(ldub_phys(address_space_memory, 0x1d0000000ull), ==, 0x5a);
+}
+
+static void test_a_bar_comes_back_from_under_another(void)
+{
+    Card *c = container_of(card, Card, parent), *other;
+    PciDevice *dev = pci_new("card", 9 << 3);
+
+    setup();
+    g_assert_true(pci_realize(dev, pc.bus, &error_abort));
+    other = container_of(dev, Card, parent);
+    conf_out(2, 0, 0x10, 0xe0000000, 4);
+    conf_out(2, 0, 0x04, PCI_COMMAND_MEMORY, 2);
+    conf_out(9, 0, 0x10, 0xe0000000, 4);
+    conf_out(9, 0, 0x18, 0xe0000000, 4);                /* its second one covers the first of both */
+    conf_out(9, 0, 0x04, PCI_COMMAND_MEMORY, 2);
+    g_assert_true(address_space_resolve(address_space_memory, 0xe0000000).mr == &other->big);
+    conf_out(9, 0, 0x18, 0xe0100000, 4);
+    g_assert_true(address_space_resolve(address_space_memory, 0xe0000000).mr == &other->mem);
+    conf_out(9, 0, 0x04, 0, 2);
+    g_assert_true(address_space_resolve(address_space_memory, 0xe0000000).mr == &c->mem);
+    conf_out(9, 0, 0x04, PCI_COMMAND_MEMORY, 2);
+    device_unref(&dev->parent);
+    g_assert_true(address_space_resolve(address_space_memory, 0xe0000000).mr == &c->mem);
+}
+
 static void test_dma_needs_bus_mastering(void)
 {
     uint32_t val = 0x11223344;
@@ -600,6 +663,9 @@ int main(int argc, char **argv)
     ADD(test_readonly_bits_ignore_writes);
     ADD(test_all_ones_size_a_bar);
     ADD(test_bar_answers_only_when_enabled);
+    ADD(test_bars_are_nowhere_while_they_are_sized);
+    ADD(test_bars_follow_each_write_of_a_part);
+    ADD(test_a_bar_comes_back_from_under_another);
     ADD(test_dma_needs_bus_mastering);
     ADD(test_pirq_reaches_the_line_it_is_routed_to);
     ADD(test_sci_and_pirq_share_line_9);
