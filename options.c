@@ -96,6 +96,7 @@ static const KeyDef machine_keys[] = {
     { "graphics", KEY_BOOL,
       .help = "off tells the firmware to talk to the serial port (default: on, off with -nographic)" },
     { "usb", KEY_STRING, .values = "off", .help = "there is no USB controller yet" },
+    { "pcspk-audiodev", KEY_STRING, .help = "refused: the speaker is silent, this version makes no sound" },
     { "vmport", KEY_STRING, .values = "off|auto", .help = "there is no VMware port yet" },
     { "dump-guest-core", KEY_BOOL, .help = "accepted, no effect" },
     { "mem-merge", KEY_BOOL, .help = "accepted, no effect" },
@@ -125,6 +126,10 @@ static bool opt_machine(void *dest, const char *arg, Error **errp)
     }
     accel = keylist_get(l, "accel");
     if (accel && !accel_choose(o, "-machine accel=", accel, errp)) {
+        return false;
+    }
+    if (keylist_get(l, "pcspk-audiodev")) {
+        error_set(errp, "parameter 'pcspk-audiodev': this version makes no sound");
         return false;
     }
     o->board.no_acpi = !keylist_get_bool(l, "acpi", !o->board.no_acpi);
@@ -479,7 +484,7 @@ static bool opt_firmware_dir(void *dest, const char *arg, Error **errp)
 
 static const KeyDef rtc_keys[] = {
     { "base", KEY_STRING, .help = "utc (default), localtime, or a date such as 2006-06-17T16:01:21 or 2006-06-17" },
-    { "clock", KEY_STRING, .values = "host|vm", .help = "accepted: the guest's clock stands while the guest does" },
+    { "clock", KEY_STRING, .values = "host|rt|vm", .help = "accepted: the guest's clock stands while the guest does" },
     { "driftfix", KEY_STRING, .values = "none|slew", .help = "accepted, no effect" },
     { .name = NULL },
 };
@@ -1018,7 +1023,7 @@ const OptionDef vm_option_table[] = {
     REFUSED("mtdblock", "FILE"), REFUSED("fsdev", "..."), REFUSED("virtfs", "..."), REFUSED("iscsi", "..."),
     REFUSED("netdev", "..."), REFUSED("vnc", "..."), REFUSED("spice", "..."), REFUSED("full-screen", NULL),
     REFUSED("k", "LANGUAGE"), REFUSED("usb", NULL), REFUSED("usbdevice", "NAME"), REFUSED("audio", "..."),
-    REFUSED("audiodev", "..."), REFUSED("qmp", "DEV"),
+    REFUSED("audiodev", "..."), REFUSED("soundhw", "..."), REFUSED("qmp", "DEV"),
     REFUSED("qmp-pretty", "DEV"), REFUSED("gdb", "DEV"), REFUSED("s", NULL), REFUSED("enable-kvm", NULL),
     REFUSED("icount", "..."), REFUSED("daemonize", NULL),
     REFUSED("acpitable", "..."),
