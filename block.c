@@ -312,6 +312,11 @@ static BlockNode *node_open(const BlockDriver *drv, const char *filename, BlockN
     return n;
 }
 
+BlockNode *block_next(const BlockNode *n)
+{
+    return n ? n->next : nodes;
+}
+
 BlockNode *block_find(const char *node_name)
 {
     for (BlockNode *n = nodes; n; n = n->next) {

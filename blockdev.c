@@ -425,3 +425,56 @@ bool drives_open(Error **errp)
     }
     return true;
 }
+
+/* ---- while the machine runs -------------------------------------------------------------------------------------- */
+
+bool drive_hot_add(const char *arg, Error **errp)
+{
+    DriveInfo *d;
+
+    if (!drive_add(arg, errp)) {
+        return false;
+    }
+    d = g_ptr_array_index(drives, drives->len - 1);
+    if (d->interface != DRIVE_NONE) {
+        error_set(errp, "a drive that is added to a running machine needs if=none, and device_add for a device");
+    } else if (drive_open(d, errp)) {
+        return true;
+    }
+    g_ptr_array_remove_index(drives, drives->len - 1);
+    return false;
+}
+
+static DriveInfo *drive_of(const BlockBackend *blk)
+{
+    for (unsigned i = 0; drives && i < drives->len; i++) {
+        DriveInfo *d = g_ptr_array_index(drives, i);
+
+        if (d->blk == blk) {
+            return d;
+        }
+    }
+    return NULL;
+}
+
+bool drive_hot_del(const char *name, Error **errp)
+{
+    BlockBackend *blk = blk_find(name);
+    DriveInfo *d = blk ? drive_of(blk) : NULL;
+
+    if (!blk) {
+        error_set(errp, "Device '%s' not found", name);
+        return false;
+    }
+    if (!d) {
+        error_set(errp, "Deleting device added with blockdev-add is not supported");
+        return false;
+    }
+    if (blk_is_attached(blk)) {
+        blk_eject(blk);
+        return true;
+    }
+    g_ptr_array_remove(drives, d);
+    blk_delete(blk);
+    return true;
+}

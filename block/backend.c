@@ -474,6 +474,34 @@ void blk_drain_all(void)
     }
 }
 
+/* Nothing is under way; what waits for a human is forgotten. */
+static void blk_free(BlockBackend *b)
+{
+    while (b->parked) {
+        BlkRequest *r = b->parked;
+
+        b->parked = r->next;
+        g_free(r);
+    }
+    throttle_leave(&b->throttle);
+    block_unref(b->node);
+    g_free(b->name);
+    g_free(b);
+}
+
+void blk_delete(BlockBackend *blk)
+{
+    BlockBackend **at = &backends;
+
+    assert(!blk->dev);
+    blk_drain(blk);
+    while (*at != blk) {
+        at = &(*at)->next;
+    }
+    *at = blk->next;
+    blk_free(blk);
+}
+
 void blk_close_all(void)
 {
     blk_drain_all();
@@ -481,15 +509,6 @@ void blk_close_all(void)
         BlockBackend *b = backends;
 
         backends = b->next;
-        while (b->parked) {
-            BlkRequest *r = b->parked;
-
-            b->parked = r->next;
-            g_free(r);
-        }
-        throttle_leave(&b->throttle);
-        block_unref(b->node);
-        g_free(b->name);
-        g_free(b);
+        blk_free(b);
     }
 }

@@ -401,17 +401,55 @@ static void print_drive(Monitor *m, BlockBackend *blk)
     if (n) {
         monitor_printf(m, "    Cache mode:       %s\n", cache_text(n->cache));
     }
+    if (n && n->backing_file) {
+        unsigned depth = 0;
+
+        for (const BlockNode *b = n->backing; b; b = b->backing) {
+            depth++;
+        }
+        monitor_printf(m, "    Backing file:     %s (chain depth: %u)\n", n->backing_file, depth);
+    }
     print_throttle(m, blk);
+}
+
+/* As qemu-img info begins, of the image and of those below it. */
+static void print_images(Monitor *m, BlockNode *n)
+{
+    monitor_puts(m, "\nImages:\n");
+    for (; n; n = n->backing) {
+        uint64_t allocated = block_allocated_size(n);
+        g_autofree char *size = block_human_size(block_size(n));
+        g_autofree char *used = allocated == BLOCK_SIZE_UNKNOWN ? g_strdup("unavailable") : block_human_size(allocated);
+
+        monitor_printf(m, "image: %s\nfile format: %s\nvirtual size: %s (%" PRIu64 " bytes)\ndisk size: %s\n%s",
+                       block_filename(n), block_format_name(n), size, block_size(n), used, n->backing ? "\n" : "");
+    }
+}
+
+static void print_nodes(Monitor *m)
+{
+    for (BlockNode *n = block_next(NULL); n; n = block_next(n)) {
+        monitor_printf(m, "%s%s: %s (%s%s)\n    Cache mode:       %s\n", n == block_next(NULL) ? "" : "\n",
+                       n->node_name ? n->node_name : "#", block_filename(n), block_format_name(n),
+                       block_is_readonly(n) ? ", read-only" : "", cache_text(n->cache));
+    }
 }
 
 static void info_block(Monitor *m, const Arg *a)
 {
     bool first = true;
 
+    if (a[0].given) {
+        print_nodes(m);
+        return;
+    }
     for (BlockBackend *blk = blk_next(NULL); blk; blk = blk_next(blk)) {
         if (!a[2].given || !strcmp(a[2].s, blk_name(blk))) {
             monitor_puts(m, first ? "" : "\n");
             print_drive(m, blk);
+            if (a[1].given && blk_node(blk)) {
+                print_images(m, blk_node(blk));
+            }
             first = false;
         }
     }
@@ -435,7 +473,7 @@ static void info_blockstats(Monitor *m, const Arg *a)
 
 const HmpCommand hmp_info_commands[] = {
     { "block", .args = { FLAG_ARG('n'), FLAG_ARG('v'), OPTIONAL(ARG_BLOCK) }, .params = "[-n] [-v] [device]",
-      .help = "drives and their media (-n, -v: accepted, nothing more is shown)", .fn = info_block },
+      .help = "drives and their media; -v: the images too; -n: nodes instead of drives", .fn = info_block },
     { "blockstats", .help = "what was read from and written to drives", .fn = info_blockstats },
     { "chardev", .help = "character devices", .fn = info_chardev },
     { "cpus", .help = "virtual CPUs and their host threads; * is the one commands look at", .fn = info_cpus },

@@ -8,6 +8,9 @@
 #define FLAG_ARG(f)     { .kind = ARG_FLAG, .flag = (f) }
 
 const HmpCommand hmp_commands[] = {
+    { "block_resize", .args = { ARG(ARG_BLOCK), ARG(ARG_STRING) }, .params = "device size",
+      .help = "change the size of a drive's image (bytes with a suffix, else MiB); the guest sees it after a reset",
+      .fn = hmp_block_resize },
     { "block_set_io_throttle", .args = { ARG(ARG_BLOCK), ARG(ARG_NUMBER), ARG(ARG_NUMBER), ARG(ARG_NUMBER),
                                          ARG(ARG_NUMBER), ARG(ARG_NUMBER), ARG(ARG_NUMBER) },
       .params = "device bps bps_rd bps_wr iops iops_rd iops_wr",
@@ -35,6 +38,11 @@ const HmpCommand hmp_commands[] = {
       .params = "driver[,prop=value][,...]", .help = "add a device, as -device does", .fn = hmp_device_add },
     { "device_del", .args = { ARG(ARG_DEVICE) }, .params = "device", .help = "remove the device with that id",
       .fn = hmp_device_del },
+    { "drive_add", .args = { FLAG_ARG('n'), ARG(ARG_STRING), ARG(ARG_REST) }, .params = "slot if=none,file=file[,...]",
+      .help = "add a drive, as -drive does, for device_add ...,drive=id; slot is not looked at", .fn = hmp_drive_add },
+    { "drive_del", .args = { ARG(ARG_BLOCK) }, .params = "device",
+      .help = "close a drive's image and remove the drive; a device that has it finds no medium any more",
+      .fn = hmp_drive_del },
     { "eject", .args = { FLAG_ARG('f'), ARG(ARG_BLOCK) }, .params = "[-f] device",
       .help = "take the medium out of a drive (-f: even when the guest has locked it)", .fn = hmp_eject },
     { "gpa2hva", .args = { ARG(ARG_NUMBER) }, .params = "addr",
@@ -65,6 +73,10 @@ const HmpCommand hmp_commands[] = {
     { "nmi", .help = "press the NMI button", .fn = hmp_nmi },
     { "o", .args = { ARG(ARG_FORMAT), ARG(ARG_NUMBER), ARG(ARG_NUMBER) }, .params = "/fmt addr value",
       .help = "write to an I/O port", .fn = hmp_port_out },
+    { "object_add", .args = { ARG(ARG_REST) }, .params = "type,id=str[,prop=value][,...]",
+      .help = "make an object, as -object does", .fn = hmp_object_add },
+    { "object_del", .args = { ARG(ARG_STRING) }, .params = "id", .help = "remove an object nobody uses",
+      .fn = hmp_object_del },
     { "pmemsave", .args = { ARG(ARG_NUMBER), ARG(ARG_NUMBER), ARG(ARG_STRING) }, .params = "addr size file",
       .help = "write physical memory to a file", .fn = hmp_pmemsave },
     { "print", "p", .args = { ARG(ARG_FORMAT), ARG(ARG_NUMBER) }, .params = "/fmt expr",

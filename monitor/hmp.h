@@ -108,6 +108,12 @@ void hmp_log(Monitor *m, const Arg *a);
 void hmp_logfile(Monitor *m, const Arg *a);
 void hmp_trace_event(Monitor *m, const Arg *a);
 void hmp_singlestep(Monitor *m, const Arg *a);
+/* hmp-block.c */
+void hmp_block_resize(Monitor *m, const Arg *a);
+void hmp_drive_add(Monitor *m, const Arg *a);
+void hmp_drive_del(Monitor *m, const Arg *a);
+void hmp_object_add(Monitor *m, const Arg *a);
+void hmp_object_del(Monitor *m, const Arg *a);
 /* hmp-input.c */
 void hmp_sendkey(Monitor *m, const Arg *a);
 void hmp_mouse_move(Monitor *m, const Arg *a);

@@ -224,6 +224,7 @@ static void drive_reset(Device *dev)
     if (d->is_cdrom) {
         atapi_power_on(d);
     } else {
+        d->sectors = blk_size(d->blk) ? blk_size(d->blk) / SECTOR : d->sectors;     /* block_resize */
         ata_power_on(d);
     }
     ide_drive_soft_reset(d, false);

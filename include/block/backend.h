@@ -28,6 +28,7 @@ typedef struct BlkStats {
 } BlkStats;
 
 BlockBackend *blk_new(const char *name);            /* NULL when the name is taken. Lives until blk_close_all() */
+void blk_delete(BlockBackend *blk);                 /* before that: no device uses it any more */
 BlockBackend *blk_find(const char *name);
 BlockBackend *blk_next(BlockBackend *blk);          /* NULL: the first */
 const char *blk_name(const BlockBackend *blk);

@@ -69,6 +69,7 @@ BlockNode *block_open(const char *filename, const BlockOpenOptions *o, Error **e
 /* The same from a dictionary (driver=, file.driver=, file.filename=, ...), which is consumed as far as it is known. */
 BlockNode *block_open_dict(BlockDict *dict, const BlockOpenOptions *o, Error **errp);
 BlockNode *block_find(const char *node_name);   /* node-name=; no reference */
+BlockNode *block_next(const BlockNode *n);      /* of all nodes, newest first; NULL: the first. No reference */
 /* Opens what n->backing_file names, below n; true also when there is nothing to open. */
 bool block_open_backing(BlockNode *n, const BlockOpenOptions *o, Error **errp);
 char *block_backing_path(const char *image, const char *backing);   /* relative names are relative to the image */

@@ -36,6 +36,10 @@ bool drive_add_file(DriveIf interface, int index, bool is_cdrom, const char *fil
 bool blockdev_add(const char *arg, Error **errp);
 extern bool drives_snapshot;    /* -snapshot: as if every drive had snapshot=on. Set before drives_open() */
 bool drives_open(Error **errp);
+/* The machine runs. What drive_add() and drives_open() do, for if=none. */
+bool drive_hot_add(const char *arg, Error **errp);
+/* Of -drive or drive_hot_add(). One that a device has stays, without a medium; its name too, as long as the device. */
+bool drive_hot_del(const char *name, Error **errp);
 DriveInfo *drive_get(DriveIf interface, int index);     /* NULL: nothing there */
 
 #endif

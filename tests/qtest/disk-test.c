@@ -31,17 +31,22 @@ static void ide_command(QTest *q, uint8_t command, uint32_t lba, uint8_t count)
     qtest_outb(q, COMMAND, command);
 }
 
+static void ide_identify(QTest *q, uint16_t id[256])
+{
+    ide_command(q, 0xec, 0, 0);
+    qtest_until(q, qtest_inb(q, COMMAND) == (DRDY | 0x10 | DRQ));
+    for (unsigned i = 0; i < 256; i++) {
+        id[i] = qtest_inw(q, DATA);
+    }
+}
+
 static void test_ide_identify_tells_the_whole_size(void)
 {
     g_autofree uint8_t *data = pattern(3 << 20);
     QTest *q = qtest_start("-M pc -m 32 -drive file=%s,format=raw,if=ide,serial=ABC", qtest_temp_file(data, 3 << 20));
     uint16_t id[256];
 
-    ide_command(q, 0xec, 0, 0);
-    qtest_until(q, qtest_inb(q, COMMAND) == (DRDY | 0x10 | DRQ));
-    for (unsigned i = 0; i < 256; i++) {
-        id[i] = qtest_inw(q, DATA);
-    }
+    ide_identify(q, id);
     g_assert_cmphex(qtest_inb(q, COMMAND), ==, DRDY | 0x10);
     g_assert_cmpuint(id[60] | (uint32_t)id[61] << 16, ==, 3 << 11);
     g_assert_cmphex(id[10], ==, 'A' << 8 | 'B');
@@ -262,6 +267,62 @@ static void test_a_locked_tray_needs_force(void)
     qmonitor_free(m);
 }
 
+static unsigned ide_megabytes(QTest *q)
+{
+    uint16_t id[256];
+
+    ide_identify(q, id);
+    return (id[60] | (uint32_t)id[61] << 16) >> 11;
+}
+
+static void test_a_disk_has_its_new_size_after_a_reset(void)
+{
+    g_autofree uint8_t *data = pattern(3 << 20);
+    QMonitor *m = qmonitor_place();
+    QTest *q = qtest_start("-M pc -m 8 -drive file=%s,format=raw,if=ide " QMONITOR_ARGS,
+                           qtest_temp_file(data, 3 << 20), qmonitor_path(m));
+
+    qmonitor_connect(m);
+    g_assert_cmpuint(ide_megabytes(q), ==, 3);
+    check_answer(m, "block_resize ide0-hd0 5", "");
+    g_assert_cmpuint(ide_megabytes(q), ==, 3);
+    check_answer(m, "info block -v ide0-hd0", "virtual size: 5 MiB (5242880 bytes)");
+    check_answer(m, "system_reset", "");
+    qtest_until(q, ide_megabytes(q) == 5);
+    check_answer(m, "block_resize ide0-hd0 foo", "Error: ");
+    check_answer(m, "block_resize nosuch 1", "Cannot find device='nosuch' nor node-name=''");
+    check_answer(m, "block_resize ide1-cd0 1", "Device 'ide1-cd0' has no medium");
+    qtest_quit(q);
+    qmonitor_free(m);
+}
+
+static void test_drives_and_objects_come_and_go(void)
+{
+    static const uint8_t sectors[4096] = { 0 };
+    const char *image = qtest_temp_file(sectors, sizeof(sectors));
+    g_autofree char *add = g_strdup_printf("drive_add 0 if=none,id=x,format=raw,file=%s,throttling.group=g", image);
+    QMonitor *m = qmonitor_place();
+    QTest *q = qtest_start("-M pc -m 8 " QMONITOR_ARGS, qmonitor_path(m));
+
+    qmonitor_connect(m);
+    check_answer(m, "object_add throttle-group,id=g,x-iops-total=7", "");
+    check_answer(m, "object_add throttle-group,id=g", "there is already an object with id 'g'");
+    check_answer(m, add, "OK");
+    check_answer(m, add, "there is already a drive with id 'x'");
+    check_answer(m, "info block x", "iops=7 iops_max=0");
+    check_answer(m, "info block -n", "(raw)");
+    check_answer(m, "object_del g", "object 'g' is in use");
+    check_answer(m, "drive_del x", "");
+    check_answer(m, "info block x", "");
+    check_answer(m, "object_del g", "");
+    check_answer(m, "object_del g", "object 'g' not found");
+    check_answer(m, "drive_add 0 if=ide,id=y", "if=none");
+    check_answer(m, "drive_del y", "Device 'y' not found");
+    check_answer(m, add, "OK");
+    qtest_quit(q);
+    qmonitor_free(m);
+}
+
 /* ---- floppy and 8237 --------------------------------------------------------------------------------------------- */
 
 enum { DOR = 0x3f2, MSR = 0x3f4, FIFO = 0x3f5 };
@@ -350,6 +411,8 @@ int main(int argc, char **argv)
     g_test_add_func("/ide/waits-for-its-rate-of-virtual-time", test_ide_waits_for_its_rate_of_virtual_time);
     g_test_add_func("/atapi/has-its-signature", test_atapi_has_its_signature);
     g_test_add_func("/atapi/a-locked-tray-needs-force", test_a_locked_tray_needs_force);
+    g_test_add_func("/ide/a-disk-has-its-new-size-after-a-reset", test_a_disk_has_its_new_size_after_a_reset);
+    g_test_add_func("/drives/drives-and-objects-come-and-go", test_drives_and_objects_come_and_go);
     g_test_add_func("/floppy/read-goes-through-the-dma-controller", test_floppy_read_goes_through_the_dma_controller);
     return g_test_run();
 }
