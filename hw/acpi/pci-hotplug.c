@@ -14,6 +14,7 @@
 #include "hw/i386/acpi-dsdt.h"
 #include "pci-hotplug.h"
 #include "qemu/log.h"
+#include "sysemu/runstate.h"
 #include "trace/hw-acpi.h"
 
 enum { REG_UP = 0x00, REG_DOWN = 0x04, REG_EJECT = 0x08, REG_REMOVABLE = 0x0c, REG_SELECT = 0x10 };
@@ -148,11 +149,30 @@ void acpi_pci_hotplug_clear(AcpiPciHotplug *s)
     s->select = 0;
 }
 
-/* After the devices' own resets: a guest that restarts will not miss what it was asked for. */
+static bool has_news(const AcpiPciHotplug *s)
+{
+    uint32_t any = 0;
+
+    for (unsigned nr = 0; nr < ACPI_PCI_HOTPLUG_BUSES; nr++) {
+        any |= s->up[nr] | s->down[nr];
+    }
+    return any;
+}
+
+/*
+ * After the devices' own resets: a guest that restarts will not miss what it was asked for. One that wakes up from S3
+ * goes on with its drivers and is told again.
+ */
 static void reset(void *opaque)
 {
     AcpiPciHotplug *s = opaque;
 
+    if (runstate_reset_is_wakeup()) {
+        if (has_news(s)) {
+            s->event(s->opaque);
+        }
+        return;
+    }
     for (unsigned nr = 0; nr < ACPI_PCI_HOTPLUG_BUSES; nr++) {
         if (s->down[nr]) {
             eject(s, nr, s->down[nr]);

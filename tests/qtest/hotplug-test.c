@@ -144,6 +144,24 @@ static void test_a_reset_takes_what_was_asked_for(void)
     finish(x);
 }
 
+/* Sleep type 1 is S3 here; the guest's drivers are still there when it wakes up. */
+static void test_a_sleeping_guest_is_told_when_it_wakes_up(void)
+{
+    Machine x = start("-device edu,id=old,addr=8");
+
+    qtest_pci_writel(x.q, 1 << 3 | 3, 0x40, 0xb001);
+    qtest_pci_writel(x.q, 1 << 3 | 3, 0x80, 1);
+    qtest_outw(x.q, 0xb004, 0x2400);
+    tell(x, "device_add edu,id=e,addr=5", "");
+    tell(x, "device_del old", "");
+    tell(x, "info status", "VM status: paused (suspended)");
+    tell(x, "system_wakeup", "");
+    qtest_until(x.q, qtest_inb(x.q, GPE) == 2);
+    g_assert_cmphex(qtest_pci_readl(x.q, 8 << 3, 0), ==, EDU_IDS);
+    check_ports(x, 1 << 5, 1 << 8);
+    finish(x);
+}
+
 static void test_strange_accesses_do_no_harm(void)
 {
     Machine x = start("-device edu,id=old,addr=8");
@@ -233,6 +251,8 @@ int main(int argc, char **argv)
     g_test_add_func("/hotplug/cards-behind-bridges-come-and-go", test_cards_behind_bridges_come_and_go);
     g_test_add_func("/hotplug/a-bridge-goes-with-all-behind-it", test_a_bridge_goes_with_all_behind_it);
     g_test_add_func("/hotplug/a-reset-takes-what-was-asked-for", test_a_reset_takes_what_was_asked_for);
+    g_test_add_func("/hotplug/a-sleeping-guest-is-told-when-it-wakes-up",
+                    test_a_sleeping_guest_is_told_when_it_wakes_up);
     g_test_add_func("/hotplug/strange-accesses-do-no-harm", test_strange_accesses_do_no_harm);
     g_test_add_func("/hotplug/mistakes-of-the-user-are-told", test_mistakes_of_the_user_are_told);
     g_test_add_func("/hotplug/can-be-switched-off", test_hot_plug_can_be_switched_off);
