@@ -550,7 +550,7 @@ void vc_write(Vc *vc, const uint8_t *buf, size_t len)
 
 void vc_type(Vc *vc, const char *bytes, size_t len)
 {
-    vc->back = 0;
+    vc->back = len ? 0 : vc->back;
     vc->input(vc->opaque, bytes, len);
 }
 

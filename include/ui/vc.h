@@ -23,7 +23,10 @@ Vc *vc_nth(unsigned n);     /* in order of creation, from 0; NULL when there are
 
 /* What the other side prints: text and the control sequences of a VT100 (ECMA-48) that line editors and shells use. */
 void vc_write(Vc *vc, const uint8_t *buf, size_t len);
-/* What the user types; brings the newest lines back into view. */
+/*
+ * What the user types; brings the newest lines back into view. Nothing (len 0) only offers what was typed before to the
+ * other side again.
+ */
 void vc_type(Vc *vc, const char *bytes, size_t len);
 /* Looks at older lines (rows > 0) or newer ones. */
 void vc_scroll(Vc *vc, int rows);

@@ -142,6 +142,10 @@ static void test_lines_that_left_the_screen_can_be_looked_at(void)
     vc_scroll(vc, 100000);
     oldest = shown(vc);
     g_assert_true(g_str_has_prefix(oldest, "489\n"));       /* 512 lines are kept, the 24 in view among them */
+    vc_type(vc, "", 0);                                     /* not typed: the view stays */
+    g_clear_pointer(&oldest, g_free);
+    oldest = shown(vc);
+    g_assert_true(g_str_has_prefix(oldest, "489\n"));
     vc_type(vc, "x", 1);
     g_clear_pointer(&newest, g_free);
     newest = shown(vc);
