@@ -494,13 +494,14 @@ static BlockNode *open_unnamed(BlockDict *dict, const BlockOpenOptions *o, bool 
     return is_file ? block_open_protocol(filename, o, errp) : block_open(filename, o, errp);
 }
 
+/* drv NULL: the format is looked for in the file. */
 static BlockNode *open_named(const BlockDriver *drv, BlockDict *dict, const BlockOpenOptions *o, Error **errp)
 {
     BlockOpenOptions below = *o, with_backing = *o;
     BlockNode *file = NULL, *backing = NULL, *n;
     bool no_backing = g_strcmp0(block_dict_get(dict, "backing"), "") == 0;
 
-    if (drv->is_protocol) {
+    if (drv && drv->is_protocol) {
         g_autofree char *filename = block_dict_take(dict, "filename");
 
         if (!filename && g_str_equal(drv->name, "file")) {
@@ -541,6 +542,20 @@ static BlockNode *open_named(const BlockDriver *drv, BlockDict *dict, const Bloc
     return n;
 }
 
+static bool names_file(BlockDict *dict)
+{
+    GHashTableIter iter;
+    gpointer key;
+
+    g_hash_table_iter_init(&iter, dict);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        if (g_str_equal(key, "file") || g_str_has_prefix(key, "file.")) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int open_depth;          /* IO thread: files below files; bounded against loops of dictionaries */
 
 BlockNode *block_open_dict(BlockDict *dict, const BlockOpenOptions *o, Error **errp)
@@ -560,7 +575,7 @@ BlockNode *block_open_dict(BlockDict *dict, const BlockOpenOptions *o, Error **e
     own.dict = dict;
     own.format = NULL;
     open_depth++;
-    n = drv ? open_named(drv, dict, &own, errp) : open_unnamed(dict, &own, open_depth > 1, errp);
+    n = drv || names_file(dict) ? open_named(drv, dict, &own, errp) : open_unnamed(dict, &own, open_depth > 1, errp);
     open_depth--;
     if (n && !block_dict_all_used(dict, errp)) {
         block_unref(n);

@@ -73,6 +73,7 @@ static void drive_free(gpointer p)
 
     g_free(d->name);
     g_free(d->file);
+    block_dict_free(d->options);
     g_free(d->format);
     g_free(d->serial);
     g_free(d->throttle_group);
@@ -214,6 +215,84 @@ static bool read_throttle(DriveInfo *d, const KeyList *l, Error **errp)
     return throttle_check(&d->throttle, errp);
 }
 
+static bool is_drive_key(const char *key)
+{
+    for (const KeyDef *k = drive_keys; k->name; k++) {
+        if (g_str_equal(k->name, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* file.driver=, backing.x=, cache.direct=: but not throttling.x=, which is the drive's. */
+static bool has_node_options(const KeyList *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        const char *key = l->items[i].key;
+
+        if (g_str_equal(key, "driver") || g_str_equal(key, "node-name") || (strchr(key, '.') && !is_drive_key(key))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Options of the node go into *options; what is left, as text again, is the drive's. Without any, everything is: the
+ * table of keys then says what it does not know.
+ */
+static char *take_node_options(const char *arg, BlockDict **options, Error **errp)
+{
+    g_autoptr(KeyList) l = keylist_parse(arg, NULL, NULL, errp);
+    g_autoptr(GString) rest = g_string_new(NULL);
+
+    if (!l || !has_node_options(l)) {
+        return l ? g_strdup(arg) : NULL;
+    }
+    *options = block_dict_new();
+    for (size_t i = 0; i < l->n; i++) {
+        const KeyValue *kv = &l->items[i];
+
+        if (is_drive_key(kv->key)) {
+            g_auto(GStrv) parts = g_strsplit(kv->value, ",", -1);
+            g_autofree char *escaped = g_strjoinv(",,", parts);
+
+            g_string_append_printf(rest, "%s%s=%s", rest->len ? "," : "", kv->key, escaped);
+        } else {
+            block_dict_set(*options, kv->key, kv->value);
+        }
+    }
+    return g_strdup(rest->str);
+}
+
+/* file= and format= of a drive that has options of its node are two more of these. */
+static bool join_node_options(DriveInfo *d, Error **errp)
+{
+    const char *driver = block_dict_get(d->options, "driver");
+
+    if (!d->options) {
+        return true;
+    }
+    if (driver && !block_driver_find(driver)) {
+        error_set(errp, "Unknown driver '%s'", driver);
+        return false;
+    }
+    if (driver && d->format) {
+        error_set(errp, "Cannot specify both 'driver' and 'format'");
+        return false;
+    }
+    if (d->format) {
+        block_dict_set(d->options, "driver", d->format);
+    }
+    if (d->file && driver && block_driver_find(driver)->is_protocol) {
+        block_dict_set(d->options, "filename", d->file);
+    } else if (d->file) {
+        block_dict_set(d->options, block_find(d->file) ? "file" : "file.filename", d->file);
+    }
+    return true;
+}
+
 static bool drive_read(DriveInfo *d, const KeyList *l, Error **errp)
 {
     const char *interface = keylist_get(l, "if"), *id = keylist_get(l, "id");
@@ -236,7 +315,7 @@ static bool drive_read(DriveInfo *d, const KeyList *l, Error **errp)
         g_clear_pointer(&d->file, g_free);
     }
     read_open_options(d, l);
-    if (!read_throttle(d, l, errp)) {
+    if (!join_node_options(d, errp) || !read_throttle(d, l, errp)) {
         return false;
     }
     if (!choose_place(d, l, errp)) {
@@ -248,16 +327,20 @@ static bool drive_read(DriveInfo *d, const KeyList *l, Error **errp)
 
 bool drive_add(const char *arg, Error **errp)
 {
-    g_autoptr(KeyList) l = keylist_parse(arg, NULL, drive_keys, errp);
+    BlockDict *options = NULL;
+    g_autofree char *text = take_node_options(arg, &options, errp);
+    g_autoptr(KeyList) l = text ? keylist_parse(text, NULL, drive_keys, errp) : NULL;
     DriveInfo *d;
 
     if (!l) {
+        block_dict_free(options);
         return false;
     }
     if (!drives) {
         drives = g_ptr_array_new_with_free_func(drive_free);
     }
     d = g_new0(DriveInfo, 1);
+    d->options = options;
     if (!drive_read(d, l, errp)) {
         drive_free(d);
         return false;
@@ -280,6 +363,14 @@ bool drive_add_file(DriveIf interface, int index, bool is_cdrom, const char *fil
 
 bool drives_snapshot;           /* -snapshot */
 
+static BlockNode *open_image(DriveInfo *d, const BlockOpenOptions *o, Error **errp)
+{
+    if (!d->options) {
+        return block_open(d->file, o, errp);
+    }
+    return block_open_dict(d->options, o, errp);
+}
+
 /*
  * snapshot=on: an image in the folder for temporary files that stands on the drive's. It has no name any more as soon
  * as it is open, so it goes with us however we end.
@@ -294,7 +385,7 @@ static BlockNode *open_snapshot(DriveInfo *d, Error **errp)
     int fd;
 
     below.readonly = true;
-    base = block_open(d->file, &below, errp);
+    base = open_image(d, &below, errp);
     if (!base) {
         return NULL;
     }
@@ -323,12 +414,12 @@ static bool drive_open(DriveInfo *d, Error **errp)
 {
     BlockNode *node = NULL;
 
-    if (d->file) {
+    if (d->file || d->options) {
         bool is_temporary = (d->snapshot || drives_snapshot) && !d->open.readonly && !d->is_cdrom;
 
         d->open.format = d->format;
         d->open.warn_probed = !is_temporary;
-        node = is_temporary ? open_snapshot(d, errp) : block_open(d->file, &d->open, errp);
+        node = is_temporary ? open_snapshot(d, errp) : open_image(d, &d->open, errp);
         if (!node) {
             return false;
         }

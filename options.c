@@ -952,7 +952,8 @@ const OptionDef vm_option_table[] = {
     { "object", .arg = "TYPE,id=ID[,...]", .help = "make an object that others name: throttle-group, limits of rate "
       "for -drive throttling.group=ID and -blockdev driver=throttle,throttle-group=ID; 'TYPE,help' lists its keys",
       FN(opt_object) },
-    { "drive", .arg = "[file=FILE][,...]", .help = "a drive and its image", .keys = drive_keys, FN(opt_drive) },
+    { "drive", .arg = "[file=FILE][,...]", .help = "a drive and its image; driver=, file.driver= "
+      "and other options of nodes as for -blockdev", .keys = drive_keys, FN(opt_drive) },
 
     { .group = "Devices" },
     { "serial", .arg = "DEV",

@@ -16,7 +16,8 @@ typedef struct DriveInfo {
     int index;                  /* -1: if=none */
     bool is_cdrom;
     char *name;                 /* of the back end: id=, or ide0-hd0, ide1-cd0, floppy0 */
-    char *file;                 /* NULL: no medium */
+    char *file;                 /* NULL: no medium, unless there are options */
+    BlockDict *options;         /* of the node, and of what it stands on: driver=, file.driver=, ... NULL: none */
     char *format, *serial;
     BlockOpenOptions open;
     bool snapshot;              /* writes go to a temporary file */

@@ -296,6 +296,25 @@ static void test_a_disk_has_its_new_size_after_a_reset(void)
     qmonitor_free(m);
 }
 
+static void test_a_drive_takes_options_of_its_node(void)
+{
+    g_autofree uint8_t *data = pattern(3 << 20);
+    QMonitor *m = qmonitor_place();
+    QTest *q = qtest_start("-M pc -m 8 -drive driver=raw,offset=1M,size=2M,file.driver=file,file.filename=%s,"
+                           "node-name=n,cache.direct=off,if=ide,id=d " QMONITOR_ARGS,
+                           qtest_temp_file(data, 3 << 20), qmonitor_path(m));
+
+    qmonitor_connect(m);
+    g_assert_cmpuint(ide_megabytes(q), ==, 2);
+    check_answer(m, "info block -n", "n: ");
+    check_answer(m, "drive_add 0 if=none,id=x,driver=null-co,foo=1", "does not support the option 'foo'");
+    check_answer(m, "drive_add 0 if=none,id=x,driver=null-co,format=raw", "Cannot specify both 'driver' and 'format'");
+    check_answer(m, "drive_add 0 if=none,id=x,driver=null-co,size=1M", "OK");
+    check_answer(m, "info block x", "(null-co)");
+    qtest_quit(q);
+    qmonitor_free(m);
+}
+
 static void test_drives_and_objects_come_and_go(void)
 {
     static const uint8_t sectors[4096] = { 0 };
@@ -413,6 +432,7 @@ int main(int argc, char **argv)
     g_test_add_func("/atapi/a-locked-tray-needs-force", test_a_locked_tray_needs_force);
     g_test_add_func("/ide/a-disk-has-its-new-size-after-a-reset", test_a_disk_has_its_new_size_after_a_reset);
     g_test_add_func("/drives/drives-and-objects-come-and-go", test_drives_and_objects_come_and_go);
+    g_test_add_func("/drives/a-drive-takes-options-of-its-node", test_a_drive_takes_options_of_its_node);
     g_test_add_func("/floppy/read-goes-through-the-dma-controller", test_floppy_read_goes_through_the_dma_controller);
     return g_test_run();
 }
