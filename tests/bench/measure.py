@@ -69,11 +69,16 @@ DISK = [
 ]
 TERA = [('random 4k', 'random', '4k', 64)]
 DISK_IMAGES = [('raw', 'raw', DISK), ('qcow2', 'qcow2', DISK), ('1 TiB', 'qcow2', TERA)]
-# Consoles that scroll: name, kernel parameters, what the guest does first, lines at scale 100.
+# Consoles that scroll: name, kernel parameters, what the guest does first, lines at scale 100, characters in a line (0:
+# a number).
+FRAMEBUFFER = load_modules(SCREEN_MODULES, '/dev/fb0')
 SCREEN = [
-    ('text 80x25', 'nomodeset', 'true', 10000),
-    ('VBE 800x600x16', 'nomodeset vga=0x314', 'true', 2000),
-    ('bochs 1280x800x32', '', load_modules(SCREEN_MODULES, '/dev/fb0'), 1000),
+    ('text 80x25', 'nomodeset', 'true', 10000, 0),
+    ('text, full lines', 'nomodeset', 'true', 10000, 79),
+    ('VBE 800x600x16', 'nomodeset vga=0x314', 'true', 2000, 0),
+    ('VBE, full lines', 'nomodeset vga=0x314', 'true', 2000, 79),
+    ('bochs 1280x800x32', '', FRAMEBUFFER, 1000, 0),
+    ('bochs, full lines', '', FRAMEBUFFER, 10000, 79),
 ]
 
 COMMON = ['-display', 'none', '-vga', 'none', '-nodefaults', '-m', '256M', '-no-reboot']
@@ -333,14 +338,15 @@ def run_disk(emulator, kernel, initrd, image, fmt, rows, scale, limit=300):
 
 def run_screen(emulator, kernel, initrd, row, scale, limit=300):
     """(elapsed, CPU) seconds of a line."""
-    _, append, first, lines = row
+    _, append, first, lines, width = row
     lines = max(100, lines * scale // 100)
+    text = f'seq 1 {lines} | sed "s/$/{"x" * width}/; s/^\\(.\\{{{width}\\}}\\).*/\\1/"' if width else f'seq 1 {lines}'
     command = emulator + COMMON + [     # the last -vga counts
         '-vga', 'std', '-serial', 'stdio', '-kernel', kernel, '-initrd', initrd, '-append', f'console=ttyS0 {append}']
     with Vm(command) as vm:
         start_shell(vm, first, limit)
-        timed(vm, 'seq 1 100 > /dev/tty0', limit)
-        times = [t / lines for t in timed(vm, f'seq 1 {lines} > /dev/tty0', limit)]
+        timed(vm, f'{text} > /tmp/lines; head -n 100 /tmp/lines > /dev/tty0', limit)
+        times = [t / lines for t in timed(vm, 'cat /tmp/lines > /dev/tty0', limit)]
         vm.send('poweroff -f\n')
         vm.wait(60)
     return times
