@@ -495,6 +495,17 @@ static void run_again(void *opaque, bool running, RunState s)
     }
 }
 
+void drive_share(const char *name)
+{
+    for (unsigned i = 0; drives && i < drives->len; i++) {
+        DriveInfo *d = g_ptr_array_index(drives, i);
+
+        if (g_str_equal(d->name, name)) {
+            d->open.share_write = true;
+        }
+    }
+}
+
 bool drives_open(Error **errp)
 {
     blk_set_stop_handler(stop_on_error);

@@ -1089,6 +1089,19 @@ static const KeyList *find_device(const VmOptions *o, const char *driver)
     return NULL;
 }
 
+/* Images are opened, and locked, before there are devices. */
+static void share_drives(const VmOptions *o)
+{
+    for (unsigned i = 0; o->devices && i < o->devices->len; i++) {
+        const KeyList *l = g_ptr_array_index(o->devices, i);
+        const char *drive = keylist_get(l, "drive"), *share = keylist_get(l, "share-rw");
+
+        if (drive && share && strchr("oyt", share[0]) && strcmp(share, "off")) {    /* on, yes, true */
+            drive_share(drive);
+        }
+    }
+}
+
 /* A controller at the usual ports, which only one can have. */
 static bool takes_floppy_ports(const KeyList *fdc)
 {
@@ -1127,6 +1140,7 @@ bool vm_options_parse(VmOptions *o, int argc, char **argv, Error **errp)
         o->board.nographic = o->nographic;
     }
     choose_default_devices(o);
+    share_drives(o);
     return true;
 }
 

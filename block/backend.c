@@ -174,6 +174,11 @@ const BlkStats *blk_stats(const BlockBackend *blk)
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
 
+BlkOnError blk_on_error(const BlockBackend *blk, bool is_write)
+{
+    return is_write ? blk->on_write_error : blk->on_read_error;
+}
+
 void blk_set_on_error(BlockBackend *blk, BlkOnError on_read, BlkOnError on_write)
 {
     blk->on_read_error = on_read;

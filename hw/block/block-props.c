@@ -42,6 +42,25 @@ static bool check_multiple(const char *name, uint64_t size, const BlockProps *p,
     return true;
 }
 
+bool block_props_on_error(BlockBackend *blk, const char *rerror, const char *werror, Error **errp)
+{
+    static const BlkOnError codes[] = { BLK_ERROR_REPORT, BLK_ERROR_IGNORE, BLK_ERROR_STOP, BLK_ERROR_ENOSPC };
+    static const char *const on_read[] = { "report", "ignore", "stop", "auto", NULL };
+    static const char *const on_write[] = { "report", "ignore", "stop", "enospc", "auto", NULL };
+    int r = prop_choice("rerror", rerror, on_read, errp), w;
+
+    if (r < 0) {
+        return false;
+    }
+    w = prop_choice("werror", werror, on_write, errp);
+    if (w < 0) {
+        return false;
+    }
+    blk_set_on_error(blk, strcmp(rerror, "auto") ? codes[r] : blk_on_error(blk, false),
+                     strcmp(werror, "auto") ? codes[w] : blk_on_error(blk, true));
+    return true;
+}
+
 bool block_props_check(BlockProps *p, Error **errp)
 {
     static const char *const on_off_auto[] = { "on", "off", "auto", NULL };

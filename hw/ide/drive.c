@@ -360,7 +360,7 @@ static bool drive_realize(Device *dev, Error **errp)
         !check_text("model", d->model, 40, errp) || !check_blocks(d, errp) || !take_backend(d, errp)) {
         return false;
     }
-    if (!d->is_cdrom && !realize_disk(d, errp)) {
+    if (!block_props_on_error(d->blk, d->rerror, d->werror, errp) || (!d->is_cdrom && !realize_disk(d, errp))) {
         blk_detach(d->blk, d);
         return false;
     }
@@ -530,6 +530,10 @@ static const VMStateDescription drive_vmstate = {
       .help = "place in the boot order, the lowest first" }, \
     PROP_STRING("serial", IdeDrive, serial, NULL), PROP_STRING("ver", IdeDrive, version, NULL), \
     PROP_STRING("model", IdeDrive, model, NULL), PROP_UINT64("wwn", IdeDrive, wwn, 0), \
+    { .name = "rerror", .kind = PROPK_STRING, .offset = offsetof(IdeDrive, rerror), .def_str = "auto", \
+      .help = "when the host cannot read: report/ignore/stop/auto" }, \
+    { .name = "werror", .kind = PROPK_STRING, .offset = offsetof(IdeDrive, werror), .def_str = "auto", \
+      .help = "when it cannot write: report/ignore/enospc/stop/auto" }, \
     BLOCK_PROPS(IdeDrive, block)
 
 static const DeviceType disk_type = {

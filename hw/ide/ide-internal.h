@@ -84,7 +84,7 @@ struct IdeDrive {
     BlockBackend *blk;
 
     /* properties */
-    char *drive_name, *bus_name, *serial, *model, *version, *chs_trans;
+    char *drive_name, *bus_name, *serial, *model, *version, *chs_trans, *rerror, *werror;
     ChsTranslation translation; /* what chs_trans says */
     uint32_t bootindex, prop_cyls, prop_heads, prop_secs;
     uint64_t wwn;

@@ -58,6 +58,7 @@ const BlkStats *blk_stats(const BlockBackend *blk);
 /* -drive rerror= and werror=. STOP: the request waits until the machine runs again and is then tried anew. */
 typedef enum BlkOnError { BLK_ERROR_REPORT, BLK_ERROR_IGNORE, BLK_ERROR_STOP, BLK_ERROR_ENOSPC } BlkOnError;
 void blk_set_on_error(BlockBackend *blk, BlkOnError on_read, BlkOnError on_write);
+BlkOnError blk_on_error(const BlockBackend *blk, bool is_write);
 void blk_set_stop_handler(void (*stop)(void));  /* stops the machine soon; without one STOP means REPORT */
 void blk_retry_parked(void);                    /* the machine runs again */
 /* A drive with a failed request that waits, NULL: none. Such requests are in no saved state. */

@@ -36,6 +36,8 @@ bool drive_add_file(DriveIf interface, int index, bool is_cdrom, const char *fil
 /* One -blockdev argument, JSON or key=value; kept, not copied. Opened before the drives. */
 bool blockdev_add(const char *arg, Error **errp);
 extern bool drives_snapshot;    /* -snapshot: as if every drive had snapshot=on. Set before drives_open() */
+/* Others may write to the image of this drive too (share-rw=on of its device). Before drives_open(). */
+void drive_share(const char *name);
 bool drives_open(Error **errp);
 /* The machine runs. What drive_add() and drives_open() do, for if=none. */
 bool drive_hot_add(const char *arg, Error **errp);

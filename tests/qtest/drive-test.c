@@ -92,6 +92,8 @@ static const struct {
     { "-device isa-fdc,iobase=0x370,irq=16", "lines are 0 to 15" },
     { "-device ide-cd,logical_block_size=4k,physical_block_size=4k", "logical_block_size must be 512 for IDE" },
     { "-device ide-cd,discard_granularity=4k", "discard_granularity must be 512 for ide" },
+    { "-device ide-cd,rerror=enospc", "Parameter 'rerror' does not accept value 'enospc'" },
+    { "-device ide-cd,werror=x", "Parameter 'werror' does not accept value 'x'" },
     { "-device ide-cd,unit=2", "Can't create IDE unit 2, bus supports only 2 units" },
 };
 
@@ -183,6 +185,20 @@ static void test_disks_are_as_their_properties_say(void)
     qtest_quit(q);
 }
 
+static void test_a_shared_image_has_several_writers(void)
+{
+    const char *path = image(64);
+    g_autofree char *args = g_strdup_printf("-M pc -m 16 -drive if=none,id=d,format=raw,file=%s -device ide-hd,drive=d",
+                                            path);
+    g_autofree char *shared = g_strconcat(args, ",share-rw=on", NULL);
+    QTest *q = qtest_start("%s", shared), *second;
+
+    qtest_refused(args, "lock");
+    second = qtest_start("%s", shared);
+    qtest_quit(second);
+    qtest_quit(q);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -190,5 +206,6 @@ int main(int argc, char **argv)
     g_test_add_func("/drive/what-does-not-fit-is-refused", test_what_does_not_fit_is_refused);
     g_test_add_func("/drive/the-monitor-changes-a-floppy", test_the_monitor_changes_a_floppy);
     g_test_add_func("/drive/disks-are-as-their-properties-say", test_disks_are_as_their_properties_say);
+    g_test_add_func("/drive/a-shared-image-has-several-writers", test_a_shared_image_has_several_writers);
     return g_test_run();
 }
