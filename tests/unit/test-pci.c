@@ -25,6 +25,11 @@ void vcpu_run_on_async(VCpu *v, VCpuWorkFn *fn, void *opaque)
     fn(v, opaque);
 }
 
+void vcpu_run_on(VCpu *v, VCpuWorkFn *fn, void *opaque)
+{
+    fn(v, opaque);
+}
+
 void tb_invalidate_phys_range(ram_addr_t start, ram_addr_t end)
 {
 }
