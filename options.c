@@ -484,10 +484,27 @@ static bool opt_firmware_dir(void *dest, const char *arg, Error **errp)
 
 static const KeyDef rtc_keys[] = {
     { "base", KEY_STRING, .help = "utc (default), localtime, or a date such as 2006-06-17T16:01:21 or 2006-06-17" },
-    { "clock", KEY_STRING, .values = "host|rt|vm", .help = "accepted: the guest's clock stands while the guest does" },
-    { "driftfix", KEY_STRING, .values = "none|slew", .help = "accepted, no effect" },
+    { "clock", KEY_STRING, .values = "host|rt|vm",
+      .help = "what moves it: the host's time of day (default), also when that is set; one that only goes forward; or "
+      "the machine's, which stands while the guest does (default with -accel qtest)" },
+    { "driftfix", KEY_STRING, .values = "none|slew",
+      .help = "slew: periodic interrupts that come too late for a guest that counts them are made up for" },
     { .name = NULL },
 };
+
+static ClockType rtc_clock(const char *name)
+{
+    static const struct {
+        const char *name;
+        ClockType clock;
+    } clocks[] = { { "host", CLOCK_HOST }, { "rt", CLOCK_RT }, { "vm", CLOCK_VM } };
+    unsigned i = 0;
+
+    while (strcmp(clocks[i].name, name)) {
+        i++;
+    }
+    return clocks[i].clock;
+}
 
 /* "YYYY-MM-DD[THH:MM:SS]" as seconds since 1970, read as UTC. */
 static bool parse_date(const char *text, int64_t *out)
@@ -519,6 +536,11 @@ static bool opt_rtc(void *dest, const char *arg, Error **errp)
     if (!l) {
         return false;
     }
+    if (keylist_get(l, "clock")) {
+        o->board.rtc_clock = rtc_clock(keylist_get(l, "clock"));
+        o->rtc_clock_given = true;
+    }
+    o->board.rtc_slew = !g_strcmp0(keylist_get(l, "driftfix"), "slew");
     base = keylist_get(l, "base");
     if (!base) {
         return true;
@@ -1054,6 +1076,9 @@ static bool check_together(VmOptions *o, Error **errp)
         return false;
     }
     o->accel = o->accel ? o->accel : &accel_tcg;
+    if (!o->rtc_clock_given) {
+        o->board.rtc_clock = o->accel->runs_code ? CLOCK_HOST : CLOCK_VM;
+    }
     if (o->board.initrd && !o->board.kernel) {
         error_set(errp, "-initrd only allowed with -kernel option");
         return false;

@@ -616,6 +616,7 @@ static void serial_unrealize(Device *dev)
 
     timer_disarm(&s->timeout_timer);
     timer_disarm(&s->modem_timer);
+    isa_unmap_port(&s->io);
     if (s->chr) {
         chardev_attach(s->chr, &(ChardevFrontend) { 0 });
     }

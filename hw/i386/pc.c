@@ -228,6 +228,8 @@ static bool create_timers(PcState *pc, Error **errp)
     pc->rtc = device_new("mc146818rtc");
     device_set_prop_uint(pc->rtc, "base-offset", (uint64_t)pc->opts->rtc_base_offset_s);
     device_set_prop_uint(pc->rtc, "localtime", pc->opts->rtc_localtime);
+    device_set_prop_uint(pc->rtc, "clock", pc->opts->rtc_clock);
+    device_set_prop_uint(pc->rtc, "slew", pc->opts->rtc_slew);
     if (!device_realize(pc->pit, NULL, errp) || !device_realize(pc->rtc, NULL, errp) || !portb_create(pc->pit, errp)) {
         return false;
     }

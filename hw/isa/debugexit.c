@@ -43,10 +43,7 @@ static bool debug_exit_realize(Device *dev, Error **errp)
 
 static void debug_exit_unrealize(Device *dev)
 {
-    DebugExit *s = container_of(dev, DebugExit, parent);
-
-    memory_region_del(&s->io);
-    memory_region_destroy(&s->io);
+    isa_unmap_port(&container_of(dev, DebugExit, parent)->io);
 }
 
 static const DeviceType debug_exit_type = {

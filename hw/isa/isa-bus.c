@@ -24,6 +24,12 @@ void isa_map_port(Device *dev, uint16_t port, MemoryRegion *mr)
     memory_region_add(bus_io, port, mr, 0);
 }
 
+void isa_unmap_port(MemoryRegion *mr)
+{
+    memory_region_del(mr);
+    memory_region_destroy(mr);
+}
+
 MemoryRegion *isa_address_space(void)
 {
     return bus_mem;

@@ -7,8 +7,9 @@
  * raises no NMI).
  *
  * The time registers are plain memory that a running chip advances once a second. Here that happens when somebody
- * looks: CLOCK_VM plus `phase_ns` counts divider seconds, and rtc_sync() advances the registers by the seconds gone
- * since. Flags of register C come the same way; a host timer runs only while an enabled interrupt is due.
+ * looks: a clock of ours plus `phase_ns` counts divider seconds, and rtc_sync() moves the registers by the seconds gone
+ * since. Flags of register C come the same way; a host timer runs only while an enabled interrupt is due. The clock is
+ * the host's time of day, which may be set back; one that only goes forward; or the machine's, which stands with it.
  *
  *   a divider second: |<------- registers readable ------->|<- UIP = 1, 2228 us ->| registers change, UF, AF
  */
@@ -47,6 +48,7 @@ enum {
 #define ALARM_ANY       0xc0u       /* both top bits: matches always */
 
 #define CRYSTAL_HZ      32768
+#define BACKLOG_MAX     (1 << 20)
 #define UPDATE_NS       2228000     /* UIP: 244 us of warning and a 1984 us update cycle */
 
 typedef struct Rtc {
@@ -54,11 +56,17 @@ typedef struct Rtc {
     MemoryRegion io;
     uint64_t base_offset_s;     /* property, two's complement */
     bool localtime;             /* property */
+    uint8_t clock;              /* property, ClockType */
+    bool slew;                  /* property: periodic interrupts that came too late are made up for */
     uint8_t index;
     uint8_t cells[RTC_CELLS];
-    int64_t phase_ns;           /* divider time minus CLOCK_VM */
+    int64_t phase_ns;           /* divider time minus the clock's */
     int64_t second;             /* divider second the registers belong to */
     int64_t period;             /* periodic-interrupt period the PF flag belongs to */
+    int64_t backlog;            /* slew: periods whose interrupt nobody got */
+    int64_t again_ns;           /* divider time when the next of them comes, not before */
+    int64_t saved_ns;           /* in a snapshot: the divider, and what it was counted by */
+    uint8_t saved_clock;
     Timer timer;
     bool irq_off;
 } Rtc;
@@ -133,9 +141,9 @@ static void rtc_advance(Rtc *s, int64_t seconds)
     }
     rtc_tm_to_registers(s, &tm);
     if (before >= 0) {
-        int64_t days = after / 86400 - before / 86400;
+        int64_t days = (after / 86400 - before / 86400) % 7;
 
-        s->cells[RTC_WDAY] = (s->cells[RTC_WDAY] + 6 + days) % 7 + 1;
+        s->cells[RTC_WDAY] = (s->cells[RTC_WDAY] + 13 + days) % 7 + 1;
     }
 }
 
@@ -181,7 +189,7 @@ static int64_t rtc_alarm_distance(const Rtc *s)
 
 static int64_t rtc_divider_ns(const Rtc *s)
 {
-    return clock_get_ns(CLOCK_VM) + s->phase_ns;
+    return clock_get_ns(s->clock) + s->phase_ns;
 }
 
 static bool divider_runs(const Rtc *s)
@@ -212,23 +220,48 @@ static int64_t rtc_current_period(const Rtc *s, int64_t divider_ns)
     return ticks ? (int64_t)muldiv64(divider_ns, CRYSTAL_HZ, NANOSECONDS_PER_SECOND) / ticks : 0;
 }
 
-/* Brings registers and flags up to the present. */
+static bool rtc_has_irq(const Rtc *s)
+{
+    return s->cells[RTC_C] & s->cells[RTC_B] & (C_PF | C_AF | C_UF);
+}
+
+static void rtc_set_irqf(Rtc *s)
+{
+    s->cells[RTC_C] = (s->cells[RTC_C] & ~C_IRQF) | (rtc_has_irq(s) ? C_IRQF : 0);
+}
+
+/* Periodic interrupts: one for all periods that have passed; the others are owed, if anybody wants them. */
+static void rtc_sync_period(Rtc *s, int64_t ns)
+{
+    int64_t period = rtc_current_period(s, ns), gone = period - s->period;
+    bool is_set = s->cells[RTC_C] & C_PF;
+
+    s->period = period;
+    if (gone > 0) {
+        s->cells[RTC_C] |= C_PF;
+        if (s->slew && s->cells[RTC_B] & B_PIE) {
+            s->backlog = MIN(s->backlog + gone - !is_set, BACKLOG_MAX);
+        }
+    } else if (s->backlog && !is_set && ns >= s->again_ns) {
+        s->cells[RTC_C] |= C_PF;
+        s->backlog--;
+    }
+}
+
+/* Brings registers and flags up to the present. The host's time of day may go back; then nothing has happened. */
 static void rtc_sync(Rtc *s)
 {
-    int64_t ns = rtc_divider_ns(s), second = ns / NANOSECONDS_PER_SECOND, period = rtc_current_period(s, ns);
-    int64_t gone = second - s->second;
+    int64_t ns = rtc_divider_ns(s), second = ns / NANOSECONDS_PER_SECOND, gone = second - s->second;
 
-    if (period > s->period) {
-        s->cells[RTC_C] |= C_PF;
-    }
-    s->period = period;
+    rtc_sync_period(s, ns);
     s->second = second;
-    if (gone > 0 && registers_run(s)) {
-        int64_t alarm = rtc_alarm_distance(s);
+    if (gone && registers_run(s)) {
+        int64_t alarm = gone > 0 ? rtc_alarm_distance(s) : -1;
 
-        s->cells[RTC_C] |= C_UF | (alarm > 0 && alarm <= gone ? C_AF : 0);
+        s->cells[RTC_C] |= (gone > 0 ? C_UF : 0) | (alarm > 0 && alarm <= gone ? C_AF : 0);
         rtc_advance(s, gone);
     }
+    rtc_set_irqf(s);
 }
 
 static bool rtc_uip(const Rtc *s)
@@ -246,6 +279,7 @@ static int64_t rtc_next_event(const Rtc *s)
         int64_t at = (s->period + 1) * ticks;
 
         next = (int64_t)muldiv64(at, NANOSECONDS_PER_SECOND, CRYSTAL_HZ) + 1;
+        next = s->backlog ? MIN(next, s->again_ns) : next;
     }
     if (registers_run(s) && (b & B_UIE)) {
         next = MIN(next, (s->second + 1) * NANOSECONDS_PER_SECOND);
@@ -256,21 +290,27 @@ static int64_t rtc_next_event(const Rtc *s)
     return next == INT64_MAX ? -1 : next;
 }
 
+static void rtc_arm(Rtc *s)
+{
+    int64_t next = rtc_has_irq(s) ? -1 : rtc_next_event(s);
+
+    if (next < 0) {
+        timer_disarm(&s->timer);
+    } else {
+        timer_arm(&s->timer, next - s->phase_ns);
+    }
+}
+
 /*
  * Line 8 is up while an enabled flag is set. Until the guest has read register C no further edge can happen, so no
  * timer runs either: periods that pass meanwhile merge into one, and a guest that sleeps costs nothing.
  */
 static void rtc_update(Rtc *s)
 {
-    bool irq = s->cells[RTC_C] & s->cells[RTC_B] & (C_PF | C_AF | C_UF);
-    int64_t next = irq ? -1 : rtc_next_event(s);
+    bool irq = rtc_has_irq(s);
 
-    s->cells[RTC_C] = (s->cells[RTC_C] & ~C_IRQF) | (irq ? C_IRQF : 0);
-    if (next < 0) {
-        timer_disarm(&s->timer);
-    } else {
-        timer_arm(&s->timer, next - s->phase_ns);
-    }
+    rtc_set_irqf(s);
+    rtc_arm(s);
     irq_set(isa_irq(8), irq && !s->irq_off);
     if (irq && s->cells[RTC_C] & s->cells[RTC_B] & C_AF) {
         request_wakeup();       /* the alarm clock of a sleeping machine; else nothing happens */
@@ -297,6 +337,7 @@ static uint8_t rtc_read_register(Rtc *s, unsigned reg)
     }
     if (reg == RTC_C) {
         s->cells[RTC_C] = 0;            /* datasheet: the read clears all flags and releases IRQ */
+        s->again_ns = rtc_divider_ns(s) + rtc_period_ticks(s) * NANOSECONDS_PER_SECOND / CRYSTAL_HZ / 4;
         rtc_update(s);
     }
     return val;
@@ -315,6 +356,7 @@ static void rtc_write_a(Rtc *s, uint8_t val)
         s->second = rtc_divider_ns(s) / NANOSECONDS_PER_SECOND;
     }
     s->period = rtc_current_period(s, rtc_divider_ns(s));
+    s->backlog = 0;                     /* of another rate */
 }
 
 static void rtc_write_b(Rtc *s, uint8_t val)
@@ -323,6 +365,7 @@ static void rtc_write_b(Rtc *s, uint8_t val)
         val &= ~B_UIE;                  /* datasheet: SET clears UIE */
     }
     s->cells[RTC_B] = val;
+    s->backlog = val & B_PIE ? s->backlog : 0;
 }
 
 static void rtc_write_register(Rtc *s, unsigned reg, uint8_t val)
@@ -411,7 +454,7 @@ void rtc_set_irq_enabled(Device *rtc, bool on)
 
 static void rtc_set_from_host(Rtc *s)
 {
-    int64_t host_ns = clock_get_ns(CLOCK_HOST), now = clock_get_ns(CLOCK_VM);
+    int64_t host_ns = clock_get_ns(CLOCK_HOST), now = clock_get_ns(s->clock);
     time_t t = host_ns / NANOSECONDS_PER_SECOND + (int64_t)s->base_offset_s;
     struct tm tm;
 
@@ -423,8 +466,7 @@ static void rtc_set_from_host(Rtc *s)
     rtc_tm_to_registers(s, &tm);
     s->cells[RTC_WDAY] = tm.tm_wday + 1;
     /* Same fraction of a second as the host, and far enough from zero that a divider reset cannot make it negative. */
-    s->phase_ns = host_ns % NANOSECONDS_PER_SECOND + ROUND_UP(now, NANOSECONDS_PER_SECOND) - now +
-                  NANOSECONDS_PER_SECOND;
+    s->phase_ns = host_ns % NANOSECONDS_PER_SECOND + NANOSECONDS_PER_SECOND - now;
     s->second = rtc_divider_ns(s) / NANOSECONDS_PER_SECOND;
     s->period = rtc_current_period(s, rtc_divider_ns(s));
 }
@@ -435,7 +477,7 @@ static bool rtc_realize(Device *dev, Error **errp)
 
     memory_region_init_io(&s->io, dev, &rtc_ops, s, "rtc", 2);
     isa_map_port(dev, 0x70, &s->io);
-    timer_init(&s->timer, CLOCK_VM, rtc_timer_cb, s);
+    timer_init(&s->timer, s->clock, rtc_timer_cb, s);
     s->cells[RTC_A] = 0x26;             /* running, 1024 Hz */
     s->cells[RTC_B] = B_24H;
     s->cells[RTC_D] = D_VRT;
@@ -445,7 +487,10 @@ static bool rtc_realize(Device *dev, Error **errp)
 
 static void rtc_unrealize(Device *dev)
 {
-    timer_disarm(&container_of(dev, Rtc, parent)->timer);
+    Rtc *s = container_of(dev, Rtc, parent);
+
+    timer_disarm(&s->timer);
+    isa_unmap_port(&s->io);
 }
 
 /* The battery keeps time and memory; RESET# clears the interrupt enables and flags (datasheet, "RESET"). */
@@ -457,31 +502,53 @@ static void rtc_reset(Device *dev)
     s->cells[RTC_B] &= ~(B_PIE | B_AIE | B_UIE | 0x08);
     s->cells[RTC_C] = 0;
     s->index = 0;
+    s->backlog = 0;
     s->irq_off = false;
     rtc_update(s);
 }
 
+static void rtc_pre_save(void *opaque)
+{
+    Rtc *s = opaque;
+
+    s->saved_ns = rtc_divider_ns(s);
+    s->saved_clock = s->clock;
+}
+
+/*
+ * By the host's time of day the chip has gone on since; the machine's clock is in the snapshot too. Else the divider
+ * goes on from where it was.
+ */
 static bool rtc_post_load(void *opaque, int version, Error **errp)
 {
     Rtc *s = opaque;
 
+    if (s->saved_clock != s->clock || s->clock == CLOCK_RT) {
+        s->phase_ns = CLAMP(s->saved_ns, 0, INT64_MAX / 4) - clock_get_ns(s->clock);
+    }
     /* Negative is possible: leaving divider reset may take it back, but never to before the clock's zero. */
-    if (s->phase_ns < -(INT64_MAX / 4) || s->phase_ns > INT64_MAX / 4 || rtc_divider_ns(s) < 0 || s->second < 0 ||
-        s->second > INT64_MAX / NANOSECONDS_PER_SECOND || s->period < 0 || s->period > INT64_MAX >> 32) {
+    if (s->phase_ns < -(INT64_MAX / 2) || s->phase_ns > INT64_MAX / 2 || rtc_divider_ns(s) < 0 || s->second < 0 ||
+        s->second > INT64_MAX / NANOSECONDS_PER_SECOND || s->period < 0 || s->period > INT64_MAX >> 32 ||
+        s->backlog < 0 || s->backlog > BACKLOG_MAX || s->again_ns < 0) {
         error_set(errp, "state of the real-time clock is impossible");
         return false;
     }
+    rtc_arm(s);
     return true;
 }
 
 static const VMStateDescription rtc_vmstate = {
-    .name = "mc146818rtc", .version = 1, .post_load = rtc_post_load,
+    .name = "mc146818rtc", .version = 2, .pre_save = rtc_pre_save, .post_load = rtc_post_load,
     .fields = (const VMStateField[]) {
         VMSTATE_UINT8_MASK(index, Rtc, RTC_CELLS - 1),
         VMSTATE_UINT8_ARRAY(cells, Rtc, RTC_CELLS),
         VMSTATE_INT64(phase_ns, Rtc),
         VMSTATE_INT64(second, Rtc),
         VMSTATE_INT64(period, Rtc),
+        VMSTATE_INT64(backlog, Rtc),
+        VMSTATE_INT64(again_ns, Rtc),
+        VMSTATE_INT64(saved_ns, Rtc),
+        VMSTATE_UINT8(saved_clock, Rtc),
         VMSTATE_TIMER(timer, Rtc),
         VMSTATE_BOOL(irq_off, Rtc),
         VMSTATE_END
@@ -503,6 +570,8 @@ static const DeviceType rtc_type = {
     .props = (const Property[]) {
         PROP_UINT64("base-offset", Rtc, base_offset_s, 0),
         PROP_BOOL("localtime", Rtc, localtime, false),
+        PROP_UINT8("clock", Rtc, clock, CLOCK_VM),
+        PROP_BOOL("slew", Rtc, slew, false),
         PROP_END
     },
     .realize = rtc_realize, .unrealize = rtc_unrealize, .reset = rtc_reset, .vmstate = &rtc_vmstate, .print = rtc_print,

@@ -33,7 +33,7 @@ typedef struct VmOptions {
     const char *pidfile;
     /* -nographic; board.nographic is what the firmware is told, -machine graphics= decides */
     bool nographic;
-    bool graphics_given, vga_given;
+    bool graphics_given, vga_given, rtc_clock_given;
     bool curses;                /* -display curses */
     bool start_stopped, no_reboot, no_shutdown, no_user_config;
 } VmOptions;

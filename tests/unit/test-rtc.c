@@ -244,6 +244,55 @@ static void test_state_survives_savevm(void)
     load_nonsense(rtc);
 }
 
+/* Of ten periods that nobody could be told of, the guest gets one and nothing, or all ten. */
+static void test_owed_periods_come_one_by_one(void)
+{
+    for (int slew = 0; slew < 2; slew++) {
+        int seen = 0;
+
+        device_set_prop_uint(rtc, "slew", slew);
+        fresh();
+        set(0x0a, 0x2a);                        /* 64 Hz */
+        set(0x0b, 0x42);
+        get(0x0c);
+        run_for(10 * NANOSECONDS_PER_SECOND / 64);
+        for (int i = 0; i < 12; i++) {
+            seen += (get(0x0c) & 0xc0) == 0xc0;
+            run_for(NANOSECONDS_PER_SECOND / 64 / 4);
+        }
+        g_assert_cmpint(seen, >=, slew ? 12 : 3);
+        g_assert_cmpint(seen, <=, slew ? 12 : 4);
+        set(0x0b, 0x02);                        /* the debt is off */
+        set(0x0b, 0x42);
+        get(0x0c);
+        run_for(NANOSECONDS_PER_SECOND / 64 / 2);
+        g_assert_cmphex(get(0x0c) & 0x80, ==, 0);
+    }
+    device_set_prop_uint(rtc, "slew", false);
+    fresh();
+}
+
+/* CLOCK_HOST goes on while the machine stands; nobody waits for it here, so two clocks at once are compared. */
+static void test_the_host_moves_a_clock_of_its_own(void)
+{
+    Device *other = device_new("mc146818rtc");
+    struct tm mine, host;
+    time_t before = time(NULL);
+
+    device_set_prop_uint(other, "clock", CLOCK_HOST);
+    g_assert_true(device_realize(other, NULL, NULL));
+    run_for(100 * NANOSECONDS_PER_SECOND);
+    rtc_get_date(other, &host);
+    rtc_get_date(rtc, &mine);
+    g_assert_cmpint(timegm(&host) - before, >=, 0);
+    g_assert_cmpint(timegm(&host) - time(NULL), <=, 1);
+    save_reset_load(other);
+    rtc_get_date(other, &host);
+    g_assert_cmpint(timegm(&host) - time(NULL), <=, 1);
+    g_assert_cmpint(timegm(&host) - before, >=, 0);
+    device_unref(other);
+}
+
 int main(int argc, char **argv)
 {
     harness_init(&argc, &argv);
@@ -259,6 +308,8 @@ int main(int argc, char **argv)
     g_test_add_func("/rtc/alarm", test_alarm);
     g_test_add_func("/rtc/alarm-flag", test_alarm_flag_without_interrupt);
     g_test_add_func("/rtc/periodic", test_periodic_interrupt_rate);
+    g_test_add_func("/rtc/slew", test_owed_periods_come_one_by_one);
+    g_test_add_func("/rtc/host-clock", test_the_host_moves_a_clock_of_its_own);
     g_test_add_func("/rtc/cells", test_cells_are_memory);
     g_test_add_func("/rtc/nonsense", test_nonsense_dates_are_harmless);
     g_test_add_func("/rtc/savevm", test_state_survives_savevm);

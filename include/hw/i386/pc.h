@@ -17,7 +17,8 @@ typedef struct MachineOptions {     /* filled by the command line, read by the b
     const char *boot_order, *boot_once; bool boot_menu, boot_strict;
     uint32_t reboot_timeout, splash_time;   /* ms, plus 1; 0: not given */
     int64_t rtc_base_offset_s;      /* guest RTC minus host clock at start */
-    bool rtc_localtime;
+    bool rtc_localtime, rtc_slew;
+    ClockType rtc_clock;
     bool nographic, no_fd_bootchk, no_acpi, no_hpet, nodefaults;
     bool no_vga, no_floppy, no_cdrom;       /* no empty drives by default */
     bool own_fdc;                           /* a -device takes the place of the board's floppy controller */

@@ -11,7 +11,8 @@
 /* Set by the machine once: where ISA ports go, and the 16 lines. */
 void isa_bus_init(MemoryRegion *io, MemoryRegion *mem, Irq *irqs);
 Irq isa_irq(int n);                                             /* 0..15 */
-void isa_map_port(Device *dev, uint16_t port, MemoryRegion *mr);   /* undone by unrealize through memory_region_del */
+void isa_map_port(Device *dev, uint16_t port, MemoryRegion *mr);   /* undone by unrealize with isa_unmap_port() */
+void isa_unmap_port(MemoryRegion *mr);                              /* that, and the region is destroyed */
 MemoryRegion *isa_address_space(void);
 MemoryRegion *isa_address_space_io(void);
 
