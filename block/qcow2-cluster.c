@@ -177,6 +177,7 @@ static int own_table(Qcow2 *q, uint32_t l1_index)
         return ret;
     }
     block_event(q->file, BLOCK_EVENT_L2_ALLOC_WRITE);
+    ret = qcow2_claim(q, offset);
     for (uint32_t at = 0; at < q->cluster_size && !ret; at += q->slice_size) {
         Slice *to = NULL, *from = NULL;
 

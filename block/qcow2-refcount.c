@@ -139,13 +139,25 @@ static void reftable_changed(Qcow2 *q, uint64_t i)
     q->reftable_dirty_to = MAX(q->reftable_dirty_to, i + 1);
 }
 
+int qcow2_claim(Qcow2 *q, uint64_t offset)
+{
+    BlockOp op = { .kind = BLOCK_WRITE_ZEROES, .offset = offset, .bytes = q->cluster_size };
+
+    return block_run(q->file, &op);
+}
+
 /* The block for the refcount of cluster is put into that very cluster, and counts itself. */
 static int new_refblock(Qcow2 *q, uint64_t cluster)
 {
     uint64_t offset = cluster << q->cluster_bits, i = cluster >> q->refblock_bits;
     uint64_t own = cluster & ((1ull << q->refblock_bits) - 1), per_slice = q->slice_size * 8ull >> q->refcount_order;
+    int claimed;
 
     block_event(q->file, BLOCK_EVENT_REFBLOCK_ALLOC);
+    claimed = qcow2_claim(q, offset);
+    if (claimed) {
+        return claimed;
+    }
     for (uint64_t at = 0, first = 0; at < q->cluster_size; at += q->slice_size, first += per_slice) {
         Slice *s;
         int ret = qcow2_get(q, &q->ref_cache, offset + at, false, &s);

@@ -165,6 +165,11 @@ int qcow2_write_be64s(Qcow2 *q, uint64_t offset, const uint64_t *values, uint64_
 int qcow2_get_refcount(Qcow2 *q, uint64_t cluster, uint64_t *value);
 /* Adds delta to those of all clusters that the range touches. -EINVAL: too wide or below 0 */
 int qcow2_add_refcount(Qcow2 *q, uint64_t offset, uint64_t bytes, int64_t delta);
+/*
+ * Zeros into a cluster for a table, at once: the cache writes the table later, and if the host had no room then, no
+ * flush would succeed any more.
+ */
+int qcow2_claim(Qcow2 *q, uint64_t offset);
 /* As many clusters in a row as there are, at most n, at least 1. 0 is no answer: the header is there. */
 int qcow2_alloc(Qcow2 *q, uint64_t n, uint64_t *offset, uint64_t *got);
 int qcow2_alloc_all(Qcow2 *q, uint64_t n, uint64_t *offset);           /* all or -ENOSPC */

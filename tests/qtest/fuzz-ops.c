@@ -169,8 +169,9 @@ static void port_access(Fuzz *f, unsigned port)
 {
     static const char *const in[] = { "inb", "inw", "inl" }, *const out[] = { "outb", "outw", "outl" };
     unsigned size = one_in(f, 2) ? 0 : fuzz_below(f, 3);
+    bool ejects = size == 2 && port > HOT_PLUG + 4 && port < HOT_PLUG + 12;    /* also what the other machine has */
 
-    if (one_in(f, 2)) {
+    if (one_in(f, 2) || ejects) {
         ask(f, in[size], port);
     } else {
         tell(f, out[size], port, value(f) & 0xffffffff);
