@@ -2,7 +2,7 @@
 /*
  * The program: options, then the machine, then the main loop until somebody asks for the end, then an orderly exit.
  *
- * What an option means is decided in options.c; here it is carried out, in the order in which parts need each other.
+ * What an option means is decided in options*.c; here it is carried out, in the order in which parts need each other.
  */
 #include "qemu/osdep.h"
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where configure has not found ncursesw: options.c has refused -display curses, this is for the linker. */
+/* Where configure has not found ncursesw: options-devices.c has refused -display curses, this is for the linker. */
 #include "qemu/osdep.h"
 #include "ui/display.h"
 
