@@ -176,7 +176,7 @@ static void test_edu_works_behind_a_bridge(void)
     qtest_writel(q, MAILBOX, 0);
     qtest_writel(q, EDU + 0x60, 1);
     g_assert_cmphex(qtest_readl(q, MAILBOX), ==, 0);
-    qtest_pci_writel(q, BRIDGE, 0x20, 0xe200 << 16 | 0xe200);   /* a window elsewhere */
+    qtest_pci_writel(q, BRIDGE, 0x20, 0xe200e200);   /* a window elsewhere */
     g_assert_cmphex(qtest_readl(q, EDU), ==, 0);
     qtest_quit(q);
 }
