@@ -12,6 +12,11 @@
 #else
 #define CURSES_NAME ""
 #endif
+#ifdef CONFIG_VNC
+#define VNC_NAME "vnc\n"
+#else
+#define VNC_NAME ""
+#endif
 
 /* ---- devices ----------------------------------------------------------------------------------------------------- */
 
@@ -191,8 +196,11 @@ bool opt_display(void *dest, const char *arg, Error **errp)
     VmOptions *o = dest;
 
     if (g_str_equal(arg, "help")) {
-        printf("Available display backend types:\nnone\n%s", CURSES_NAME);
+        printf("Available display backend types:\nnone\n%s%s", CURSES_NAME, VNC_NAME);
         exit(0);
+    }
+    if (g_str_has_prefix(arg, "vnc=")) {
+        return opt_vnc(dest, arg + strlen("vnc="), errp);
     }
     o->curses = g_str_equal(arg, "curses");
     if (!o->curses && !g_str_equal(arg, "none")) {
@@ -200,6 +208,14 @@ bool opt_display(void *dest, const char *arg, Error **errp)
         return false;
     }
     return true;
+}
+
+bool opt_vnc(void *dest, const char *arg, Error **errp)
+{
+    VmOptions *o = dest;
+
+    vnc_options_clear(&o->vnc);
+    return g_str_equal(arg, "none") || vnc_options_parse(arg, &o->vnc, errp);
 }
 
 bool opt_vga(void *dest, const char *arg, Error **errp)

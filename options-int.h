@@ -19,7 +19,7 @@ const MachineType *machine_find(const char *name);      /* NULL name: the defaul
 
 extern const KeyDef global_keys[];
 OptionFn opt_serial, opt_parallel, opt_object, opt_chardev, opt_escape, opt_global, opt_device, opt_monitor, opt_mon,
-    opt_display, opt_vga, opt_net, opt_blockdev, opt_snapshot, opt_drive, opt_hda, opt_hdb, opt_hdc, opt_hdd,
+    opt_display, opt_vnc, opt_vga, opt_net, opt_blockdev, opt_snapshot, opt_drive, opt_hda, opt_hdb, opt_hdc, opt_hdd,
     opt_cdrom, opt_fda, opt_fdb;
 
 #endif

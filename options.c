@@ -217,8 +217,10 @@ const OptionDef vm_option_table[] = {
       .help = "the default of a property of all devices of a type, the board's too; or "
               "driver=DRIVER,property=PROPERTY,value=VALUE", .keys = global_keys, FN(opt_global) },
     { "nographic", .help = "no display; first serial port and escape keys on this terminal", FLAG(nographic) },
-    { "display", .arg = "TYPE", .help = "who shows the screen: none (default), or curses: text modes on this terminal, "
-      "Alt-2 and up monitor and ports; 'help' lists what there is", FN(opt_display) },
+    { "display", .arg = "TYPE", .help = "who shows the screen: none (default), vnc=..., or curses: text modes on this "
+      "terminal, Alt-2 and up monitor and ports; 'help' lists what there is", FN(opt_display) },
+    { "vnc", .arg = "[HOST]:DISPLAY[,...]", .help = "show the screen to VNC clients, on port 5900 + DISPLAY",
+      .keys = vnc_keys, FN(opt_vnc) },
     { "vga", .arg = "CARD", .help = "graphics card: std (default) or none", FN(opt_vga) },
     { "net", "nic", .arg = "none", .help = "no network", FN(opt_net) },
     { "parallel", .arg = "DEV",
@@ -263,7 +265,7 @@ const OptionDef vm_option_table[] = {
     /* Known to users, missing here. */
     REFUSED("pflash", "FILE"), REFUSED("sd", "FILE"),
     REFUSED("mtdblock", "FILE"), REFUSED("fsdev", "..."), REFUSED("virtfs", "..."), REFUSED("iscsi", "..."),
-    REFUSED("netdev", "..."), REFUSED("vnc", "..."), REFUSED("spice", "..."), REFUSED("full-screen", NULL),
+    REFUSED("netdev", "..."), REFUSED("spice", "..."), REFUSED("full-screen", NULL),
     REFUSED("k", "LANGUAGE"), REFUSED("usb", NULL), REFUSED("usbdevice", "NAME"), REFUSED("audio", "..."),
     REFUSED("audiodev", "..."), REFUSED("soundhw", "..."), REFUSED("qmp", "DEV"),
     REFUSED("qmp-pretty", "DEV"), REFUSED("gdb", "DEV"), REFUSED("s", NULL), REFUSED("enable-kvm", NULL),
@@ -390,6 +392,7 @@ bool vm_options_parse(VmOptions *o, int argc, char **argv, Error **errp)
 
 void vm_options_free(VmOptions *o)
 {
+    vnc_options_clear(&o->vnc);
     if (o->objects) {
         g_ptr_array_free(o->objects, TRUE);
     }

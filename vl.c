@@ -299,11 +299,17 @@ int main(int argc, char **argv)
         error_report_err(err);
         exit(1);
     }
+    if (options.vnc.host && !vnc_init(&options.vnc, options.board.name, &err)) {
+        error_prepend(&err, "-vnc %s:%u: ", options.vnc.host, options.vnc.display);
+        error_report_err(err);
+        exit(1);
+    }
     if (!options.start_stopped) {
         vm_start();
     }
     status = main_loop();
 
+    vnc_close();
     vcpus_shutdown();
     blk_close_all();
     log_statistics();

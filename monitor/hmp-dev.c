@@ -6,6 +6,7 @@
 #include "hw/core/device.h"
 #include "sysemu/options.h"
 #include "ui/console.h"
+#include "ui/vnc.h"
 
 /* ---- pictures ---------------------------------------------------------------------------------------------------- */
 
@@ -133,13 +134,39 @@ static bool read_mode(const char *mode, const BlockBackend *blk, BlockOpenOption
 }
 
 /* device [-f] filename [format [read-only-mode]] */
+/* set_password vnc WORD, change vnc password WORD */
+static void set_vnc_password(Monitor *m, const char *password)
+{
+    Error *err = NULL;
+
+    vnc_set_password(password, &err);
+    hmp_handle_error(m, err);
+}
+
+void hmp_set_password(Monitor *m, const Arg *a)
+{
+    Error *err = NULL;
+
+    if (strcmp(a[0].s, "vnc")) {
+        error_set(&err, "Parameter 'protocol' does not accept value '%s'", a[0].s);
+        hmp_handle_error(m, err);
+        return;
+    }
+    set_vnc_password(m, a[1].s);
+}
+
 void hmp_change(Monitor *m, const Arg *a)
 {
     BlockOpenOptions o = { .auto_readonly = true, .warn_probed = false };
     Error *err = NULL;
-    BlockBackend *blk = find_blk(a[0].s, &err);
+    BlockBackend *blk;
     BlockNode *node = NULL;
 
+    if (!strcmp(a[0].s, "vnc") && !strcmp(a[2].s, "password") && a[3].given) {
+        set_vnc_password(m, a[3].s);
+        return;
+    }
+    blk = find_blk(a[0].s, &err);
     if (blk && !is_removable(blk)) {
         error_set(&err, "Device '%s' is not removable", a[0].s);
     } else if (blk && a[3].given && !block_format_known(a[3].s)) {

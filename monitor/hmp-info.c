@@ -19,6 +19,7 @@
 #include "sysemu/runstate.h"
 #include "target-i386/cpu.h"
 #include "trace/trace.h"
+#include "ui/vnc.h"
 
 /* ---- the program and the machine as a whole ---------------------------------------------------------------------- */
 
@@ -247,6 +248,14 @@ static void info_mtree(Monitor *m, const Arg *a)
     g_autoptr(GString) text = g_string_new(NULL);
 
     memory_print_tree(text, a[0].given);
+    monitor_put_gstring(m, text);
+}
+
+static void info_vnc(Monitor *m, const Arg *a)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    vnc_print(text);
     monitor_put_gstring(m, text);
 }
 
@@ -505,5 +514,6 @@ const HmpCommand hmp_info_commands[] = {
       .params = "[name]", .help = "trace events and which are on", .fn = info_trace_events },
     { "uuid", .help = "the machine's UUID", .fn = info_uuid },
     { "version", .help = "the program's version", .fn = info_version },
+    { "vnc", .help = "the VNC server and how many look", .fn = info_vnc },
     { .name = NULL },
 };

@@ -98,6 +98,9 @@ const HmpCommand hmp_commands[] = {
       .fn = hmp_sendkey },
     { "singlestep", .args = { OPTIONAL(ARG_STRING) }, .params = "[on|off]",
       .help = "translate one guest instruction per block", .fn = hmp_singlestep },
+    { "set_password", .args = { ARG(ARG_STRING), ARG(ARG_STRING) }, .params = "protocol password",
+      .help = "the password clients need with -vnc ...,password=on: set_password vnc WORD; 'change vnc password WORD' "
+      "is the same", .fn = hmp_set_password },
     { "stop", "s", .help = "stop the machine", .fn = hmp_stop },
     { "sum", .args = { ARG(ARG_NUMBER), ARG(ARG_NUMBER) }, .params = "addr size",
       .help = "checksum of physical memory, as BSD's sum(1)", .fn = hmp_sum },

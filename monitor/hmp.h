@@ -125,6 +125,7 @@ void hmp_screendump(Monitor *m, const Arg *a);
 void hmp_block_set_io_throttle(Monitor *m, const Arg *a);
 void hmp_eject(Monitor *m, const Arg *a);
 void hmp_change(Monitor *m, const Arg *a);
+void hmp_set_password(Monitor *m, const Arg *a);
 void hmp_device_add(Monitor *m, const Arg *a);
 void hmp_device_del(Monitor *m, const Arg *a);
 void hmp_chardev_add(Monitor *m, const Arg *a);

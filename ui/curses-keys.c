@@ -10,18 +10,7 @@
 #include <curses.h>
 #include <term.h>
 #include "curses-keys.h"
-
-/* Rows of a US keyboard, by the scan code (set 1) of their first key. */
-static const struct {
-    uint8_t first;
-    const char *plain, *shifted;
-} key_rows[] = {
-    { 0x02, "1234567890-=", "!@#$%^&*()_+" },
-    { 0x10, "qwertyuiop[]", "QWERTYUIOP{}" },
-    { 0x1e, "asdfghjkl;'`", "ASDFGHJKL:\"~" },
-    { 0x2b, "\\zxcvbnm,./", "|ZXCVBNM<>?" },
-    { 0x39, " ", "" },
-};
+#include "us-keyboard.h"
 
 /* Control characters that are keys of their own, and those without a letter. */
 static const struct {
@@ -67,17 +56,10 @@ static CursesKey function_key(unsigned n)
 
 static CursesKey character_key(uint8_t c)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(key_rows); i++) {
-        const char *plain = strchr(key_rows[i].plain, c), *shifted = strchr(key_rows[i].shifted, c);
+    bool shifted = false;
+    uint8_t code = us_key(c, &shifted);
 
-        if (plain) {
-            return (CursesKey) { .code = key_rows[i].first + (plain - key_rows[i].plain) };
-        }
-        if (shifted) {
-            return (CursesKey) { .code = key_rows[i].first + (shifted - key_rows[i].shifted), .mods = KEY_MOD_SHIFT };
-        }
-    }
-    return (CursesKey) { 0 };
+    return (CursesKey) { .code = code, .mods = shifted ? KEY_MOD_SHIFT : 0 };
 }
 
 CursesKey curses_key(bool is_function, uint32_t n)

@@ -9,6 +9,7 @@
 #include "hw/i386/pc.h"
 #include "qemu/option.h"
 #include "sysemu/accel.h"
+#include "ui/vnc.h"
 
 #define RAM_SIZE_DEFAULT (128 * MiB)
 /* SeaBIOS moves itself to the end of memory below 4 GiB and needs room between 1 MiB and there. */
@@ -35,6 +36,7 @@ typedef struct VmOptions {
     bool nographic;
     bool graphics_given, vga_given, rtc_clock_given;
     bool curses;                /* -display curses */
+    VncOptions vnc;             /* host NULL: no server */
     bool start_stopped, no_reboot, no_shutdown, no_user_config;
 } VmOptions;
 

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The VNC server: what clients see, what they may do, and that nothing they do is our end."""
+import os
+import socket
+import subprocess
+
+import build
+from build import Skip
+from cases_pictures import dump
+from hmp import Hmp
+from rfb import NONE, VNC_AUTH, Rfb, free_display
+from vm import Failure
+
+
+def has_vnc(ctx):
+    listed = subprocess.run([ctx.qemu, '-display', 'help'], capture_output=True, text=True, timeout=30, check=False)
+    return 'vnc' in listed.stdout.split()
+
+
+def served(ctx, hmp, display, more='', args=()):
+    if not has_vnc(ctx):
+        raise Skip('built without VNC')
+    vm = ctx.vm(['-vnc', f'127.0.0.1:{display}{more}', '-net', 'none', '-m', '32', *args, *hmp.args()])
+    hmp.accept()
+    hmp.expect('info vnc', 'Clients: 0')        # the machine runs, so the server listens
+    return vm
+
+
+def test_a_vnc_client_sees_the_screen_and_types(ctx):
+    """Modes of different sizes; each waits for a key, which the client presses."""
+    display = free_display()
+    modes = ['-debugcon', 'stdio', '-name', 'modes', '-drive', 'format=raw,file=' + build.boot_sector(ctx.build, 'modes')]
+    with Hmp(os.path.join(ctx.tmp, 'm'), ctx.slow) as hmp, served(ctx, hmp, display, args=modes) as vm, \
+            Rfb(display, 30 * ctx.slow) as client:
+        if not client.log_in() or client.name != 'QEMU (modes)' or client.security != [NONE]:
+            raise Failure(f'title {client.name!r}, security {client.security}')
+        for _ in range(3):
+            vm.expect('D', 60)
+            client.wait_for(lambda: dump(ctx, hmp), 30 * ctx.slow)
+            client.key(ord('a'))
+        vm.expect('D', 60)
+        hmp.expect('info vnc', r'(?s)Server: 127\.0\.0\.1:.*Auth: none.*Clients: 1')
+
+
+def test_vnc_clients_need_the_password(ctx):
+    display = free_display()
+    with Hmp(os.path.join(ctx.tmp, 'm'), ctx.slow) as hmp, served(ctx, hmp, display, ',password=on', ['-S']):
+        for command, tries in (
+                ('', (('', False), ('secret', False))),
+                ('set_password vnc secret', (('wrong', False), ('secret', True))),
+                ('change vnc password other', (('secret', False), ('other', True)))):
+            if command:
+                hmp.expect(command, r'\A\s*\Z')
+            for password, wanted in tries:
+                with Rfb(display, 30 * ctx.slow) as client:
+                    if client.security != [VNC_AUTH] or client.log_in(password) != wanted:
+                        raise Failure(f'after {command!r}: {password!r}, security {client.security}')
+        hmp.expect('set_password vnc 123456789', r'at most 8 characters')
+        hmp.expect('set_password spice x', r"does not accept value 'spice'")
+
+
+def test_rude_vnc_clients_hurt_only_themselves(ctx):
+    display = free_display()
+    with Hmp(os.path.join(ctx.tmp, 'm'), ctx.slow) as hmp, served(ctx, hmp, display) as vm:
+        rude = []
+        for noise in (b'', b'GET / HTTP/1.0\r\n\r\n', b'RFB 003.008\n', b'RFB 003.008\n\1\1\6\0\0\0\xff\xff\xff\xff',
+                      b'RFB 003.008\n\1\1' + b'\2\0\xff\xff' + bytes(64), b'RFB 003.008\n\1\1' + bytes(range(256)) * 64):
+            s = socket.create_connection(('127.0.0.1', 5900 + display), 30)
+            s.sendall(noise)
+            rude.append(s)
+        deaf = Rfb(display, 30 * ctx.slow)      # asks for all it can get and reads nothing
+        deaf.log_in()
+        for _ in range(200):
+            deaf.ask(0)
+        with Rfb(display, 30 * ctx.slow) as client:
+            if not client.log_in():
+                raise Failure('refused')
+            client.update(0)
+            for x in range(100):
+                client.pointer(x, 2 * x, x & 31)
+                client.key(0xffe1 + x)
+            hmp.expect('info status', 'running')
+        for s in rude:
+            s.close()
+        deaf.sock.close()
+        hmp.expect('info vnc', 'Server')
+        hmp.send('quit\n')
+        vm.wait(30)
+        if vm.process.returncode:
+            raise Failure(f'status {vm.process.returncode}')
+
+
+def test_vnc_mistakes_are_named(ctx):
+    if not has_vnc(ctx):
+        raise Skip('built without VNC')
+    taken = socket.socket()
+    taken.bind(('127.0.0.1', 0))
+    taken.listen(1)
+    port = taken.getsockname()[1]
+    for arg, message in (
+            ('foo', 'no vnc port specified'), (':x', "can't convert to a number: x"), (':99999', 'port 99999 out of range'),
+            (':1,foo=1', "invalid parameter 'foo'"), ('unix:/x', 'unix sockets are not supported'),
+            (f'127.0.0.1:{port - 5900}', 'Failed to listen on port')):
+        run = subprocess.run([ctx.qemu, '-vnc', arg, '-S', '-m', '32'], capture_output=True, text=True, timeout=60,
+                             check=False)
+        if run.returncode != 1 or f'-vnc {arg}: ' not in run.stderr or message not in run.stderr:
+            raise Failure(f'-vnc {arg}: status {run.returncode}, {run.stderr!r}')
+    taken.close()
