@@ -128,7 +128,7 @@ def test_unknown_names_are_answered_with_what_there_is(ctx):
         (['-boot', 'cc'], r'twice'),
         (['-rtc', 'base=yesterday'], r'yesterday'),
         (['disk.img'], r'disk'),
-        (['-vnc', ':0'], r'not supported'),
+        (['-vnc', 'here'], r'no vnc port specified'),
     ])
 
 
