@@ -340,6 +340,12 @@ typedef struct Args {
     bool no_create, progress, quiet, help, target_is_zero, has_sparse;
 } Args;
 
+static void args_clear(Args *a)
+{
+    g_free(a->options);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Args, args_clear)
+
 /* A target that stands on the same file as a part of the source's chain need not hold what is in there. */
 static BlockNode *find_base(BlockNode *n, const char *target, const char *backing)
 {
@@ -581,7 +587,7 @@ int img_convert(int argc, char **argv)
         { "salvage", no_argument, NULL, OPT_SALVAGE }, { "target-is-zero", no_argument, NULL, OPT_TARGET_IS_ZERO },
         { 0 },
     };
-    Args a = { .coroutines = 8, .out = { .cache = "unsafe", .write = true, .quiet = true } };
+    g_auto(Args) a = { .coroutines = 8, .out = { .cache = "unsafe", .write = true, .quiet = true } };
     Convert c = { .sparse = SPARSE_DEFAULT, .ordered = true };
     const char *format = "raw", *filename;
     int opt, status;
@@ -614,7 +620,6 @@ int img_convert(int argc, char **argv)
         status = 1;
     }
     g_free(c.sources);
-    g_free(a.options);
     return status;
 }
 
