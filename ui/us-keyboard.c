@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A US keyboard: which key a character is on. */
+#include "qemu/osdep.h"
 #include "us-keyboard.h"
 
 /* Rows by the scan code (set 1) of their first key. */

@@ -5,10 +5,11 @@
  * A client names what a key means, not where it is, and sends Shift by itself: characters are looked for on a US
  * keyboard, whatever their case.
  */
-#include "vnc-keys.h"
+#include "qemu/osdep.h"
 #include <rfb/keysym.h>
 #include "hw/input/i8042.h"
 #include "us-keyboard.h"
+#include "vnc-keys.h"
 
 static const struct {
     uint16_t sym;
