@@ -29,7 +29,8 @@ def served(ctx, hmp, display, more='', args=()):
 def test_a_vnc_client_sees_the_screen_and_types(ctx):
     """Modes of different sizes; each waits for a key, which the client presses."""
     display = free_display()
-    modes = ['-debugcon', 'stdio', '-name', 'modes', '-drive', 'format=raw,file=' + build.boot_sector(ctx.build, 'modes')]
+    sector = build.boot_sector(ctx.build, 'modes')
+    modes = ['-debugcon', 'stdio', '-name', 'modes', '-drive', 'format=raw,file=' + sector]
     with Hmp(os.path.join(ctx.tmp, 'm'), ctx.slow) as hmp, served(ctx, hmp, display, args=modes) as vm, \
             Rfb(display, 30 * ctx.slow) as client:
         if not client.log_in() or client.name != 'QEMU (modes)' or client.security != [NONE]:
@@ -63,8 +64,9 @@ def test_rude_vnc_clients_hurt_only_themselves(ctx):
     display = free_display()
     with Hmp(os.path.join(ctx.tmp, 'm'), ctx.slow) as hmp, served(ctx, hmp, display) as vm:
         rude = []
-        for noise in (b'', b'GET / HTTP/1.0\r\n\r\n', b'RFB 003.008\n', b'RFB 003.008\n\1\1\6\0\0\0\xff\xff\xff\xff',
-                      b'RFB 003.008\n\1\1' + b'\2\0\xff\xff' + bytes(64), b'RFB 003.008\n\1\1' + bytes(range(256)) * 64):
+        start = b'RFB 003.008\n\1\1'
+        for noise in (b'', b'GET / HTTP/1.0\r\n\r\n', start[:-2], start + b'\6\0\0\0\xff\xff\xff\xff',
+                      start + b'\2\0\xff\xff' + bytes(64), start + bytes(range(256)) * 64):
             s = socket.create_connection(('127.0.0.1', 5900 + display), 30)
             s.sendall(noise)
             rude.append(s)
@@ -98,7 +100,8 @@ def test_vnc_mistakes_are_named(ctx):
     taken.listen(1)
     port = taken.getsockname()[1]
     for arg, message in (
-            ('foo', 'no vnc port specified'), (':x', "can't convert to a number: x"), (':99999', 'port 99999 out of range'),
+            ('foo', 'no vnc port specified'), (':x', "can't convert to a number: x"),
+            (':99999', 'port 99999 out of range'),
             (':1,foo=1', "invalid parameter 'foo'"), ('unix:/x', 'unix sockets are not supported'),
             (f'127.0.0.1:{port - 5900}', 'Failed to listen on port')):
         run = subprocess.run([ctx.qemu, '-vnc', arg, '-S', '-m', '32'], capture_output=True, text=True, timeout=60,
