@@ -29,7 +29,7 @@
 #define BASE_PORT       5900
 #define PASSWORD_MAX    8               /* all the protocol's DES takes */
 #define PICTURE_MAX     (512 * MiB)     /* address space; VBE modes end long before */
-#define CLIENT_WAIT_MS  2000            /* who takes nothing for so long is dropped: a change of the size waits for it */
+#define CLIENT_WAIT_MS  2000            /* who takes nothing for so long is dropped; a new size waits for that */
 #define PIXEL           4
 
 static struct {
@@ -231,8 +231,8 @@ void vnc_print(GString *out)
         g_string_append(out, "None\n");
         return;
     }
-    g_string_append_printf(out, "default:\n  Server: %s (port %d)\n    Auth: %s (Sub: none)\n  Clients: %d\n", vnc.address,
-                           vnc.screen->port, vnc.wants_password ? "vnc" : "none",
+    g_string_append_printf(out, "default:\n  Server: %s (port %d)\n    Auth: %s (Sub: none)\n  Clients: %d\n",
+                           vnc.address, vnc.screen->port, vnc.wants_password ? "vnc" : "none",
                            __atomic_load_n(&vnc.clients, __ATOMIC_ACQUIRE));
 }
 
