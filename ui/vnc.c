@@ -35,8 +35,7 @@
 static struct {
     rfbScreenInfoPtr screen;            /* NULL: no server */
     char *address;                      /* as the user gave it */
-    DisplayListener listener;
-    bool listening;
+    DisplayListener listener;           /* console: NULL while nobody looks, or when the card has gone */
     pixman_image_t *picture;            /* on memory */
     uint8_t *memory;
     Bh *audience;
@@ -147,13 +146,12 @@ static void on_audience(void *opaque)
 {
     bool wanted = __atomic_load_n(&vnc.clients, __ATOMIC_ACQUIRE) > 0;
 
-    if (wanted && !vnc.listening && console_first()) {
+    if (wanted && !vnc.listener.console && console_first()) {
         display_listener_add(&vnc.listener, console_first());
         console_update(console_first());
-    } else if (!wanted && vnc.listening) {
+    } else if (!wanted && vnc.listener.console) {
         display_listener_remove(&vnc.listener);
     }
-    vnc.listening = vnc.listener.console;
     if (!wanted) {
         release_all();
     }

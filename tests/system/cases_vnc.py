@@ -92,6 +92,26 @@ def test_rude_vnc_clients_hurt_only_themselves(ctx):
             raise Failure(f'status {vm.process.returncode}')
 
 
+def test_vnc_clients_outlive_the_card(ctx):
+    display = free_display()
+    with Hmp(os.path.join(ctx.tmp, 'm'), ctx.slow) as hmp, \
+            served(ctx, hmp, display, args=['-vga', 'none', '-device', 'secondary-vga,id=v', '-S']) as vm:
+        with Rfb(display, 30 * ctx.slow) as client:
+            client.log_in()
+            client.update(0)
+            hmp.expect('device_del v', r'\A\s*\Z')
+            hmp.expect('system_reset', r'\A\s*\Z')      # is taken for the guest's agreement
+            hmp.expect('info pci', r'\A(?s:(?!1234:1111).)*\Z')
+            client.update(0)
+        with Rfb(display, 30 * ctx.slow) as client:
+            client.log_in()
+            client.update(0)
+        hmp.send('quit\n')
+        vm.wait(30)
+        if vm.process.returncode:
+            raise Failure(f'status {vm.process.returncode}')
+
+
 def test_vnc_mistakes_are_named(ctx):
     if not has_vnc(ctx):
         raise Skip('built without VNC')
