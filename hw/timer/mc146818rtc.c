@@ -49,6 +49,7 @@ enum {
 
 #define CRYSTAL_HZ      32768
 #define BACKLOG_MAX     (1 << 20)
+#define PERIOD_MAX      (INT64_MAX >> 16)   /* 500 years of 8192 Hz; times the ticks of any rate it fits */
 #define UPDATE_NS       2228000     /* UIP: 244 us of warning and a 1984 us update cycle */
 
 typedef struct Rtc {
@@ -528,7 +529,7 @@ static bool rtc_post_load(void *opaque, int version, Error **errp)
     }
     /* Negative is possible: leaving divider reset may take it back, but never to before the clock's zero. */
     if (s->phase_ns < -(INT64_MAX / 2) || s->phase_ns > INT64_MAX / 2 || rtc_divider_ns(s) < 0 || s->second < 0 ||
-        s->second > INT64_MAX / NANOSECONDS_PER_SECOND || s->period < 0 || s->period > INT64_MAX >> 32 ||
+        s->second > INT64_MAX / NANOSECONDS_PER_SECOND || s->period < 0 || s->period > PERIOD_MAX ||
         s->backlog < 0 || s->backlog > BACKLOG_MAX || s->again_ns < 0) {
         error_set(errp, "state of the real-time clock is impossible");
         return false;

@@ -293,6 +293,21 @@ static void test_the_host_moves_a_clock_of_its_own(void)
     device_unref(other);
 }
 
+/* A machine that has run for years, with the fastest of its interrupts. */
+static void test_an_old_machine_can_be_saved(void)
+{
+    fresh();
+    set(0x0a, 0x23);
+    set(0x0b, 0x02);
+    clock_vm_set(clock_get_ns(CLOCK_VM) + 3000ll * 86400 * NANOSECONDS_PER_SECOND);
+    set(0x0b, 0x42);
+    get(0x0c);
+    save_reset_load(rtc);
+    run_for(NANOSECONDS_PER_SECOND / 8192 + 1);
+    g_assert_cmphex(get(0x0c) & 0xc0, ==, 0xc0);
+    fresh();
+}
+
 int main(int argc, char **argv)
 {
     harness_init(&argc, &argv);
@@ -312,6 +327,7 @@ int main(int argc, char **argv)
     g_test_add_func("/rtc/host-clock", test_the_host_moves_a_clock_of_its_own);
     g_test_add_func("/rtc/cells", test_cells_are_memory);
     g_test_add_func("/rtc/nonsense", test_nonsense_dates_are_harmless);
+    g_test_add_func("/rtc/old", test_an_old_machine_can_be_saved);
     g_test_add_func("/rtc/savevm", test_state_survives_savevm);
     return g_test_run();
 }
