@@ -95,6 +95,7 @@ class Disk:
     """A qcow2 image and what it must hold. Operations are made with either side's tools."""
 
     def __init__(self, path, size, options, rng, backing=None):
+        self.options = options
         self.path, self.rng, self.size = path, rng, size
         self.data = bytearray(backing or b"")
         self.data = self.data[:size] + bytes(max(0, size - len(self.data)))
@@ -167,6 +168,8 @@ class Disk:
         size = self.rng.randrange(1, 64) * 65536 + self.rng.choice((0, 512, 4096))
         if self.v2 and self.backed:
             program = None      # theirs cannot hide what is below where version 2 has no mark for zeros
+        if size < self.size and (size % 65536 or "cluster_size=2M" in self.options):
+            program = None      # theirs leaves what is behind the end in the last cluster, and shows it when it grows
         run(program or IMG, "resize", "-q", "--shrink", "-f", "qcow2", self.path, size)
         self.data = self.data[:size] + bytes(max(0, size - len(self.data)))
         self.size = size

