@@ -485,7 +485,7 @@ static bool blockdev_open(const char *arg, Error **errp)
 
 static void stop_on_error(void)
 {
-    request_stop(RUN_STATE_PAUSED);
+    request_stop(RUN_STATE_IO_ERROR);
 }
 
 static void run_again(void *opaque, bool running, RunState s)

@@ -49,6 +49,7 @@ static const char *const state_names[] = {
     [RUN_STATE_SHUTDOWN] = "shutdown", [RUN_STATE_SUSPENDED] = "suspended",
     [RUN_STATE_INTERNAL_ERROR] = "internal-error", [RUN_STATE_RESTORE_VM] = "restore-vm",
     [RUN_STATE_WATCHDOG] = "watchdog", [RUN_STATE_GUEST_PANICKED] = "guest-panicked",
+    [RUN_STATE_IO_ERROR] = "io-error",
 };
 
 static const char *const cause_names[] = {

@@ -182,7 +182,10 @@ static ssize_t transfer(FileState *s, const BlockOp *op, const struct iovec *iov
     return got < 0 ? -errno : got;
 }
 
-/* All of it, in as many calls as it takes; what lies behind the end of the file reads as zeros. */
+/*
+ * All of it, in as many calls as it takes. What lies behind the end of the file reads as zeros, unless the file has
+ * been longer: somebody has cut it off, and zeros would be taken for what was in it.
+ */
 static int file_rw(BlockNode *n, const BlockOp *op)
 {
     FileState *s = n->state;
@@ -204,6 +207,9 @@ static int file_rw(BlockNode *n, const BlockOp *op)
             return got;
         }
         if (!got && op->kind == BLOCK_READ) {
+            if (op->offset + done < block_size(n)) {
+                return -EIO;
+            }
             iov_zero(op->iov, op->niov, done);
             return 0;
         }

@@ -12,7 +12,8 @@ typedef enum RunState {
     RUN_STATE_PRELAUNCH, RUN_STATE_RUNNING, RUN_STATE_PAUSED, RUN_STATE_SHUTDOWN, RUN_STATE_SUSPENDED,
     RUN_STATE_INTERNAL_ERROR,
     RUN_STATE_RESTORE_VM,       /* a snapshot was loaded in part: only a reset makes a machine of it again */
-    RUN_STATE_WATCHDOG, RUN_STATE_GUEST_PANICKED    /* stopped, because the user wants to look */
+    RUN_STATE_WATCHDOG, RUN_STATE_GUEST_PANICKED,   /* stopped, because the user wants to look */
+    RUN_STATE_IO_ERROR          /* stopped by a drive's rerror= or werror=; the request is tried again afterwards */
 } RunState;
 typedef enum ShutdownCause {
     SHUTDOWN_NONE, SHUTDOWN_GUEST, SHUTDOWN_HOST_SIGNAL, SHUTDOWN_QUIT, SHUTDOWN_GUEST_RESET, SHUTDOWN_DEBUG_EXIT

@@ -186,6 +186,66 @@ static void test_ide_shows_the_guest_what_the_host_cannot_read(void)
     qtest_quit(q);
 }
 
+/* Full, not allowed, read-only, broken: ABRT for the guest, which can go on; the image is as it was. */
+static void test_ide_shows_the_guest_what_the_host_cannot_write(void)
+{
+    static const int errors[] = { EIO, ENOSPC, EDQUOT, EPERM, EROFS, ENXIO };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(errors); i++) {
+        g_autofree char *rules = g_strdup_printf("[inject-error]\nevent = \"none\"\nerrno = \"%d\"\n"
+                                                 "iotype = \"write\"\nsector = \"20\"\nonce = \"on\"\n", errors[i]);
+        g_autofree uint8_t *data = pattern(1 << 20);
+        g_autofree char *path = g_strdup(qtest_temp_file(data, 1 << 20)), *now = NULL;
+        QTest *q = qtest_start("-M pc -m 32 -drive file=blkdebug:%s:%s,format=raw,if=ide,werror=report",
+                               qtest_temp_file(rules, strlen(rules)), path);
+
+        g_assert_cmphex(pio_write(q, 20), !=, 0);
+        g_assert_cmphex(pio_read(q, 20), ==, 0);
+        g_assert_true(g_file_get_contents(path, &now, NULL, NULL));
+        g_assert_cmpmem(now, 1 << 20, data, 1 << 20);
+        g_assert_cmphex(pio_write(q, 20), ==, 0);
+        qtest_quit(q);
+    }
+}
+
+static bool says(QMonitor *m, const char *command, const char *wanted)
+{
+    g_autofree char *answer = qmonitor_ask(m, command);
+
+    return strstr(answer, wanted);
+}
+
+/* Somebody cuts the image off while the machine runs. Told to stop, it stands until the file is whole again. */
+static void test_ide_notices_that_the_file_has_become_shorter(void)
+{
+    for (int stops = 0; stops < 2; stops++) {
+        g_autofree uint8_t *data = pattern(1 << 20);
+        g_autofree char *path = g_strdup(qtest_temp_file(data, 1 << 20));
+        QMonitor *m = qmonitor_place();
+        QTest *q = qtest_start("-M pc -m 32 -drive file=%s,format=raw,if=ide,rerror=%s " QMONITOR_ARGS, path,
+                               stops ? "stop" : "report", qmonitor_path(m));
+
+        qmonitor_connect(m);
+        g_assert_cmphex(pio_read(q, 2000), ==, 0);
+        g_assert_cmpint(truncate(path, 1 << 19), ==, 0);
+        g_assert_cmphex(pio_read(q, 1000), ==, 0);
+        if (stops) {
+            ide_command(q, 0x20, 2000, 1);
+            qtest_until(q, says(m, "info status", "paused (io-error)"));
+            g_assert_cmpint(truncate(path, 1 << 20), ==, 0);
+            g_free(qmonitor_ask(m, "cont"));
+            qtest_until(q, !(qtest_inb(q, COMMAND) & BSY));
+            g_assert_cmphex(qtest_inb(q, COMMAND) & (ERR | DRQ), ==, DRQ);
+        } else {
+            g_assert_cmphex(pio_read(q, 2000), !=, 0);
+            g_assert_cmphex(pio_write(q, 2047), ==, 0);         /* as long as before */
+            g_assert_cmphex(pio_read(q, 2000), ==, 0);
+        }
+        qtest_quit(q);
+        qmonitor_free(m);
+    }
+}
+
 static void test_ide_waits_for_its_rate_of_virtual_time(void)
 {
     g_autofree uint8_t *data = pattern(1 << 20);
@@ -427,6 +487,9 @@ int main(int argc, char **argv)
     g_test_add_func("/ide/sectors-behind-the-end-are-an-error", test_ide_sectors_behind_the_end_are_an_error);
     g_test_add_func("/ide/shows-the-guest-what-the-host-cannot-read",
                     test_ide_shows_the_guest_what_the_host_cannot_read);
+    g_test_add_func("/ide/shows-the-guest-what-the-host-cannot-write",
+                    test_ide_shows_the_guest_what_the_host_cannot_write);
+    g_test_add_func("/ide/notices-that-the-file-has-become-shorter", test_ide_notices_that_the_file_has_become_shorter);
     g_test_add_func("/ide/waits-for-its-rate-of-virtual-time", test_ide_waits_for_its_rate_of_virtual_time);
     g_test_add_func("/atapi/has-its-signature", test_atapi_has_its_signature);
     g_test_add_func("/atapi/a-locked-tray-needs-force", test_a_locked_tray_needs_force);

@@ -229,6 +229,34 @@ static void test_what_lies_outside_is_an_error(void)
     blk_eject(blk);
 }
 
+/* Zeros in the place of what somebody has cut off would be taken for the contents. */
+static void test_a_file_that_was_cut_off_is_an_error(void)
+{
+    g_autofree uint8_t *data = g_malloc(MiB);
+    g_autofree char *path = NULL;
+    BlockNode *n;
+    int fd;
+
+    memset(data, 0x5a, MiB);
+    path = make_file("cut", data, MiB);
+    n = open_raw(path);
+    fd = open(path, O_RDWR);
+    g_assert_cmpint(ftruncate(fd, MiB / 2), ==, 0);
+    for (int again = 0; again < 2; again++) {
+        struct iovec iov = { data, 4096 };
+        BlockOp op = { .kind = BLOCK_READ, .offset = MiB / 2 - 4096, .bytes = 4096, .iov = &iov, .niov = 1 };
+
+        g_assert_cmpint(block_run_sync(n, &op), ==, 0);
+        op.offset = MiB / 2;
+        g_assert_cmpint(block_run_sync(n, &op), ==, again ? 0 : -EIO);
+        op.offset = MiB / 2 - 2048;
+        g_assert_cmpint(block_run_sync(n, &op), ==, again ? 0 : -EIO);
+        g_assert_cmpint(ftruncate(fd, MiB), ==, 0);
+    }
+    close(fd);
+    block_unref(n);
+}
+
 /* What is not in the host's memory, or cannot be known to be, has to be asked for the long way. */
 static void test_a_read_at_once_is_whole_or_nothing(void)
 {
@@ -930,6 +958,7 @@ int main(int argc, char **argv)
     T(test_scattered_memory_is_one_request);
     T(test_answers_come_later_and_once);
     T(test_what_lies_outside_is_an_error);
+    T(test_a_file_that_was_cut_off_is_an_error);
     T(test_a_read_at_once_is_whole_or_nothing);
     T(test_a_long_read_at_once_in_another_thread);
     T(test_a_vcpu_writes_at_once);
