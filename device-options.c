@@ -86,9 +86,7 @@ bool device_option_check(const KeyList *l, Error **errp)
 
 static bool set_id(Device *dev, const char *id, Error **errp)
 {
-    if (!g_ascii_isalpha(*id) || id[strspn(id, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-._")]) {
-        error_set(errp, "Parameter 'id' expects an identifier");
-        error_append_hint(errp, "Identifiers consist of letters, digits, '-', '.', '_', starting with a letter.");
+    if (!option_check_id(id, errp)) {
         return false;
     }
     if (device_find(id)) {

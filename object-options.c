@@ -115,8 +115,7 @@ static bool check_id(const char *id, Error **errp)
         error_set(errp, "Parameter 'id' is missing");
         return false;
     }
-    if (!g_ascii_isalpha(*id) || id[strspn(id, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-._")]) {
-        error_set(errp, "Parameter 'id' expects an identifier");
+    if (!option_check_id(id, errp)) {
         return false;
     }
     if (find_object(id)) {

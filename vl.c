@@ -141,6 +141,10 @@ static bool open_monitors(const VmOptions *o, Error **errp)
             error_propagate(errp, err);
             return false;
         }
+        if (chr && !chardev_check_free(chr, errp)) {
+            error_prepend(errp, "-monitor %s: ", spec);
+            return false;
+        }
         if (chr) {
             monitor_new(chr);
         }

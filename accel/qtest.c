@@ -522,6 +522,10 @@ bool qtest_open(const char *chardev, const char *log, Error **errp)
     if (!chr) {
         return true;            /* "none" */
     }
+    if (!chardev_check_free(chr, errp)) {
+        error_prepend(errp, "-qtest %s: ", chardev);
+        return false;
+    }
     out_queue_init(&qtest.out, chr);
     qtest.line = g_string_new(NULL);
     chardev_attach(chr, &fe);

@@ -17,9 +17,14 @@ int chr_each_address(const char *host, const char *port, const struct addrinfo *
 {
     struct addrinfo *list;
     Error *err = NULL;
-    int fd = -1;
-    int rc = getaddrinfo(*host ? host : NULL, port, hints, &list);
+    int fd = -1, rc;
 
+    /* The resolver would take a number modulo 65536. */
+    if (port[0] && !port[strspn(port, "0123456789")] && g_ascii_strtoull(port, NULL, 10) > UINT16_MAX) {
+        error_set(errp, "port '%s' is outside 0 to %u", port, UINT16_MAX);
+        return -1;
+    }
+    rc = getaddrinfo(*host ? host : NULL, port, hints, &list);
     if (rc) {
         error_set(errp, "address '%s:%s' cannot be resolved: %s", host, port, gai_strerror(rc));
         return -1;

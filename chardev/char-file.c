@@ -98,11 +98,11 @@ static bool pipe_open(Chardev *chr, const ChardevSpec *spec, Error **errp)
 }
 
 const ChardevType chardev_file = {
-    .name = "file", .instance_size = sizeof(StreamChardev), .needs_path = true,
+    .name = "file", .instance_size = sizeof(StreamChardev), .params = "path append", .needs_path = true,
     .open = file_open, .write = stream_chr_write, .wait_writable = stream_chr_wait_writable, .close = stream_chr_close,
 };
 
 const ChardevType chardev_pipe = {
-    .name = "pipe", .instance_size = sizeof(StreamChardev), .needs_path = true,
+    .name = "pipe", .instance_size = sizeof(StreamChardev), .params = "path", .needs_path = true,
     .open = pipe_open, .write = stream_chr_write, .wait_writable = stream_chr_wait_writable, .close = stream_chr_close,
 };

@@ -20,14 +20,17 @@ typedef struct ChardevSpec {
     char *logfile;              /* a copy of the output */
     bool logappend;
     int8_t ipv4, ipv6;          /* 1 wanted, -1 not, 0 not said */
-    bool server, wait, telnet, nodelay, append, signal, mux;
+    int8_t wait;                /* the same: for the first peer of a server, which is so unless it is -1 */
+    bool server, telnet, nodelay, append, signal, mux;
     uint64_t reconnect_s;       /* 0: never */
     uint64_t size;              /* ringbuf: bytes; 0: the default */
 } ChardevSpec;
 
 typedef struct ChardevType {
     const char *name;
+    const char *alias;          /* an older name, or NULL */
     size_t instance_size;       /* starts with Chardev */
+    const char *params;         /* "path append": those of spec_params[] it takes besides what all take. NULL: none */
     /* What is needed beyond a name, e.g. "path"; the parser checks it. */
     bool needs_path, needs_address;
     bool (*open)(Chardev *chr, const ChardevSpec *spec, Error **errp);
@@ -36,6 +39,7 @@ typedef struct ChardevType {
     /* Waits until write() would take something; false: it has not, or will not. NULL: write() takes all. */
     bool (*wait_writable)(Chardev *chr, int timeout_ms);
     void (*attach)(Chardev *chr, const ChardevFrontend *fe);    /* NULL: chr_attach_common() */
+    bool (*has_room)(const Chardev *chr);       /* for one more front end. NULL: when it has none yet */
     void (*accept_input)(Chardev *chr);                         /* NULL: nothing to do, can_read is polled */
     void (*close)(Chardev *chr);        /* also after a failed open() */
     /* Of a real line, see chardev_set_line() and its kin. May be NULL. */

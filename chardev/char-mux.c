@@ -320,6 +320,11 @@ static void mux_attach(Chardev *chr, const ChardevFrontend *fe)
     main_loop_wake();
 }
 
+static bool mux_has_room(const Chardev *chr)
+{
+    return container_of(chr, MuxChardev, parent)->count < MAX_FRONTENDS;
+}
+
 static void mux_accept_input(Chardev *chr)
 {
     MuxChardev *m = to_mux(chr);
@@ -378,7 +383,8 @@ static bool mux_get_modem(Chardev *chr, unsigned *inputs)
 
 const ChardevType chardev_mux = {
     .name = "mux", .instance_size = sizeof(MuxChardev),
-    .write = mux_write, .wait_writable = mux_wait_writable, .attach = mux_attach, .accept_input = mux_accept_input,
+    .write = mux_write, .wait_writable = mux_wait_writable, .attach = mux_attach,
+    .has_room = mux_has_room, .accept_input = mux_accept_input,
     .close = mux_close,
     .set_line = mux_set_line, .set_break = mux_set_break, .set_modem = mux_set_modem, .get_modem = mux_get_modem,
 };

@@ -62,8 +62,8 @@ static void ring_close(Chardev *chr)
 }
 
 const ChardevType chardev_ringbuf = {
-    .name = "ringbuf", .instance_size = sizeof(RingChardev), .open = ring_open, .write = ring_write,
-    .close = ring_close,
+    .name = "ringbuf", .alias = "memory", .instance_size = sizeof(RingChardev), .params = "size",
+    .open = ring_open, .write = ring_write, .close = ring_close,
 };
 
 static RingChardev *find_ring(const char *label, Error **errp)

@@ -216,7 +216,7 @@ static void serial_close(Chardev *chr)
 }
 
 const ChardevType chardev_serial = {
-    .name = "serial", .instance_size = sizeof(SerialChardev), .needs_path = true,
+    .name = "serial", .alias = "tty", .instance_size = sizeof(SerialChardev), .params = "path", .needs_path = true,
     .open = serial_open, .write = serial_write, .wait_writable = serial_wait_writable, .close = serial_close,
     .emergency = restore,
     .set_line = serial_set_line, .set_break = serial_set_break, .set_modem = serial_set_modem,

@@ -499,7 +499,11 @@ static bool socket_open(Chardev *chr, const ChardevSpec *spec, Error **errp)
         error_set(errp, "'reconnect' is for clients, '%s' is a server", s->address);
         return false;
     }
-    return s->server ? open_server(s, spec->wait, errp) : open_client(s, errp);
+    if (!s->server && spec->wait) {
+        error_set(errp, "'wait' is for servers, '%s' is a client", s->address);
+        return false;
+    }
+    return s->server ? open_server(s, spec->wait >= 0, errp) : open_client(s, errp);
 }
 
 static void remove_own_socket(SocketChardev *s)
@@ -542,6 +546,7 @@ static void socket_close(Chardev *chr)
 
 const ChardevType chardev_socket = {
     .name = "socket", .instance_size = sizeof(SocketChardev), .needs_address = true,
+    .params = "path host port server wait telnet nodelay delay reconnect ipv4 ipv6",
     .open = socket_open, .write = socket_write, .wait_writable = socket_wait_writable, .close = socket_close,
     .emergency = socket_emergency,
 };

@@ -69,7 +69,7 @@ static void stdio_emergency(Chardev *chr)
 }
 
 const ChardevType chardev_stdio = {
-    .name = "stdio", .instance_size = sizeof(StdioChardev),
+    .name = "stdio", .instance_size = sizeof(StdioChardev), .params = "signal",
     .open = stdio_open, .write = stdio_write, .wait_writable = stdio_wait_writable, .close = stdio_close,
     .emergency = stdio_emergency,
 };

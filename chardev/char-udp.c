@@ -165,6 +165,7 @@ static void udp_close(Chardev *chr)
 }
 
 const ChardevType chardev_udp = {
-    .name = "udp", .instance_size = sizeof(UdpChardev), .open = udp_open, .write = udp_write, .attach = udp_attach,
+    .name = "udp", .instance_size = sizeof(UdpChardev), .params = "host port localaddr localport ipv4 ipv6",
+    .open = udp_open, .write = udp_write, .attach = udp_attach,
     .accept_input = udp_accept_input, .close = udp_close,
 };

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include "char-int.h"
 #include "qemu/main-loop.h"
+#include "qemu/option.h"
 
 /* How long chardev_write_all() waits for a peer that does not read. */
 #define STALL_MS    100
@@ -25,9 +26,9 @@ static void spec_clear(ChardevSpec *spec)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ChardevSpec, spec_clear)
 
-#define SPEC_DEFAULTS(l) { .label = (l), .wait = true, .signal = true }
+#define SPEC_DEFAULTS(l) { .label = (l), .signal = true }
 
-typedef enum ParamKind { PARAM_BOOL, PARAM_CHOICE, PARAM_STRING, PARAM_NUMBER, PARAM_IGNORED } ParamKind;
+typedef enum ParamKind { PARAM_BOOL, PARAM_CHOICE, PARAM_STRING, PARAM_NUMBER, PARAM_INVERSE } ParamKind;
 
 static const struct SpecParam {
     const char *name;
@@ -38,10 +39,10 @@ static const struct SpecParam {
     { "host", PARAM_STRING, offsetof(ChardevSpec, host) },
     { "port", PARAM_STRING, offsetof(ChardevSpec, port) },
     { "server", PARAM_BOOL, offsetof(ChardevSpec, server) },
-    { "wait", PARAM_BOOL, offsetof(ChardevSpec, wait) },
+    { "wait", PARAM_CHOICE, offsetof(ChardevSpec, wait) },
     { "telnet", PARAM_BOOL, offsetof(ChardevSpec, telnet) },
     { "nodelay", PARAM_BOOL, offsetof(ChardevSpec, nodelay) },
-    { "delay", PARAM_IGNORED, 0 },      /* reached through its "no" form only */
+    { "delay", PARAM_INVERSE, offsetof(ChardevSpec, nodelay) },
     { "append", PARAM_BOOL, offsetof(ChardevSpec, append) },
     { "signal", PARAM_BOOL, offsetof(ChardevSpec, signal) },
     { "mux", PARAM_BOOL, offsetof(ChardevSpec, mux) },
@@ -55,28 +56,13 @@ static const struct SpecParam {
     { "logappend", PARAM_BOOL, offsetof(ChardevSpec, logappend) },
 };
 
-static bool parse_bool(const char *text, bool *val)
-{
-    static const char *const words[2][3] = { { "off", "no", "false" }, { "on", "yes", "true" } };
-
-    for (int v = 0; v < 2; v++) {
-        for (int i = 0; i < 3; i++) {
-            if (!strcmp(text, words[v][i])) {
-                *val = v;
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 static bool set_bool(bool *field, const char *name, const char *value, Error **errp)
 {
     if (!value) {
         *field = true;
         return true;
     }
-    if (!parse_bool(value, field)) {
+    if (!parse_bool(value, field, error_ignore)) {
         error_set(errp, "parameter '%s' expects 'on' or 'off'", name);
         return false;
     }
@@ -103,9 +89,34 @@ static bool set_number(uint64_t *field, const char *name, const char *value, Err
     return true;
 }
 
-/* One "name", "noname" or "name=value". */
-static bool spec_set(ChardevSpec *spec, const char *text, Error **errp)
+/* Any back end may be shared and have its output written to a file. */
+static bool takes_param(const ChardevType *type, const char *name)
 {
+    static const char *const common[] = { "mux", "logfile", "logappend", NULL };
+    g_auto(GStrv) own = g_strsplit(type->params ? type->params : "", " ", -1);
+
+    return g_strv_contains(common, name) || g_strv_contains((const char *const *)own, name);
+}
+
+/* "noname" */
+static bool switch_off(void *field, ParamKind kind)
+{
+    if (kind == PARAM_BOOL) {
+        *(bool *)field = false;
+    } else if (kind == PARAM_CHOICE) {
+        *(int8_t *)field = -1;
+    }
+    return kind == PARAM_BOOL || kind == PARAM_CHOICE;
+}
+
+/* One "name", "noname" or "name=value". */
+static bool spec_set(ChardevSpec *spec, const ChardevType *type, const char *text, Error **errp)
+{
+    /* Known to users, missing here. */
+    static const char *const missing[] = {
+        "abstract", "cols", "fd", "height", "input-path", "rows", "tight", "tls-authz", "tls-creds", "to", "websocket",
+        "width", NULL
+    };
     const char *eq = strchr(text, '=');
     g_autofree char *name = eq ? g_strndup(text, eq - text) : g_strdup(text);
     const char *value = eq ? eq + 1 : NULL;
@@ -113,13 +124,17 @@ static bool spec_set(ChardevSpec *spec, const char *text, Error **errp)
     for (size_t i = 0; i < ARRAY_SIZE(spec_params); i++) {
         const struct SpecParam *p = &spec_params[i];
         void *field = (char *)spec + p->offset;
+        bool negated = !value && g_str_has_prefix(name, "no") && !strcmp(name + 2, p->name);
 
-        if (!value && p->kind == PARAM_BOOL && g_str_has_prefix(name, "no") && !strcmp(name + 2, p->name)) {
-            *(bool *)field = false;
-            return true;
-        }
-        if (strcmp(name, p->name)) {
+        if (!negated && strcmp(name, p->name)) {
             continue;
+        }
+        if (!takes_param(type, p->name)) {
+            error_set(errp, "parameter '%s' is not for character device '%s'", p->name, type->name);
+            return false;
+        }
+        if (negated && switch_off(field, p->kind)) {
+            return true;
         }
         switch (p->kind) {
         case PARAM_BOOL:
@@ -128,7 +143,11 @@ static bool spec_set(ChardevSpec *spec, const char *text, Error **errp)
             return set_choice(field, name, value, errp);
         case PARAM_NUMBER:
             return set_number(field, name, value, errp);
-        case PARAM_IGNORED:
+        case PARAM_INVERSE:
+            if (!set_bool(field, name, value, errp)) {
+                return false;
+            }
+            *(bool *)field = !*(bool *)field;
             return true;
         case PARAM_STRING:
             if (!value) {
@@ -141,7 +160,8 @@ static bool spec_set(ChardevSpec *spec, const char *text, Error **errp)
         error_set(errp, "parameter '%s' needs a value", name);
         return false;
     }
-    error_set(errp, "invalid parameter '%s'", name);
+    error_set(errp, g_strv_contains(missing, name) ? "parameter '%s' is not supported by this version"
+                                                   : "invalid parameter '%s'", name);
     return false;
 }
 
@@ -247,7 +267,7 @@ static bool parse_short_arg(ChardevSpec *spec, const struct ShortForm *form, con
         return false;
     }
     for (char **p = parts + (parts[0] != NULL); *p; p++) {
-        if (!spec_set(spec, *p, errp)) {
+        if (!spec_set(spec, form->type, *p, errp)) {
             return false;
         }
     }
@@ -309,6 +329,10 @@ static bool check_spec(const ChardevType *type, const ChardevSpec *spec, Error *
 
     if (type->needs_path && !has_path) {
         error_set(errp, "character device '%s' needs a path", type->name);
+        return false;
+    }
+    if (type->needs_address && spec->path && (spec->host || spec->port)) {
+        error_set(errp, "character device '%s' takes a path, or a host and a port, not both", type->name);
         return false;
     }
     if (type->needs_address && !has_path && !spec->port) {
@@ -426,18 +450,57 @@ void chardev_print_types(GString *out)
     }
 }
 
+static const ChardevType *find_type(const char *name, Error **errp)
+{
+    /* Known to users, missing here. */
+    static const char *const missing[] = {
+        "braille", "dbus", "hub", "msmouse", "mux", "parallel", "parport", "qemu-vdagent", "spiceport", "spicevmc",
+        "testdev", "wctablet", NULL
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        if (!strcmp(name, types[i]->name) || !g_strcmp0(name, types[i]->alias)) {
+            return types[i];
+        }
+    }
+    if (g_strv_contains(missing, name)) {
+        error_set(errp, "character device back end '%s' is not supported by this version", name);
+    } else {
+        error_set(errp, "'%s' is not a character device back end", name);
+    }
+    error_append_hint(errp, "-chardev help lists them.");
+    return NULL;
+}
+
+/* "backend=" and "id=" may stand anywhere, so they come first; what else there is depends on them. */
+static bool is_key(const char *item, const char *key, const char **value)
+{
+    bool found = g_str_has_prefix(item, key);
+
+    *value = found ? item + strlen(key) : *value;
+    return found;
+}
+
 Chardev *chardev_open_option(const char *arg, Error **errp)
 {
     g_auto(ChardevSpec) spec = SPEC_DEFAULTS(NULL);
     g_auto(GStrv) parts = split_commas(arg);
-    const char *backend = parts[0];
+    const char *backend = NULL, *value = NULL;
+    const ChardevType *type;
+    char **first = parts;
 
-    for (char **p = parts + 1; backend && *p; p++) {
-        if (g_str_has_prefix(*p, "backend=")) {
-            backend = *p + strlen("backend=");
-        } else if (g_str_has_prefix(*p, "id=")) {
-            spec.label = *p + strlen("id=");
-        } else if (!spec_set(&spec, *p, errp)) {
+    if (*first && !is_key(*first, "backend=", &value) && !is_key(*first, "id=", &value)) {
+        backend = *first++;
+    }
+    for (char **p = first; *p; p++) {
+        (void)(is_key(*p, "backend=", &backend) || is_key(*p, "id=", &spec.label));
+    }
+    type = find_type(backend ? backend : "", errp);
+    if (!type) {
+        return NULL;
+    }
+    for (char **p = first; *p; p++) {
+        if (!is_key(*p, "backend=", &value) && !is_key(*p, "id=", &value) && !spec_set(&spec, type, *p, errp)) {
             return NULL;
         }
     }
@@ -445,17 +508,7 @@ Chardev *chardev_open_option(const char *arg, Error **errp)
         error_set(errp, "character device needs an 'id'");
         return NULL;
     }
-    if (!strcmp(backend, "tty")) {
-        backend = "serial";             /* its older name */
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-        if (!strcmp(backend, types[i]->name)) {
-            return create_maybe_muxed(types[i], &spec, errp);
-        }
-    }
-    error_set(errp, "'%s' is not a character device back end", backend);
-    error_append_hint(errp, "-chardev help lists them.");
-    return NULL;
+    return option_check_id(spec.label, errp) ? create_maybe_muxed(type, &spec, errp) : NULL;
 }
 
 Chardev *chardev_find(const char *label)
@@ -498,6 +551,18 @@ bool chardev_is_mux(const Chardev *chr)
 bool chardev_is_busy(const Chardev *chr)
 {
     return chr->has_fe;
+}
+
+bool chardev_check_free(const Chardev *chr, Error **errp)
+{
+    if (!chr || (chr->type->has_room ? chr->type->has_room(chr) : !chr->has_fe)) {
+        return true;
+    }
+    error_set(errp, "character device '%s' is in use", chr->label);
+    if (!chr->type->has_room) {
+        error_append_hint(errp, "With mux=on, or mon: in front of it, a monitor and a port can share one.");
+    }
+    return false;
 }
 
 void chardev_attach(Chardev *chr, const ChardevFrontend *fe)

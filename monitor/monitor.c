@@ -659,7 +659,11 @@ bool monitor_open_option(const KeyList *l, Error **errp)
         return false;
     }
     if (!chr) {
-        error_set(errp, "-mon: chardev \"%s\" not found", id);
+        error_set(errp, "-mon %s: chardev \"%s\" not found", id, id);
+        return false;
+    }
+    if (!chardev_check_free(chr, errp)) {
+        error_prepend(errp, "-mon %s: ", id);
         return false;
     }
     monitor_new(chr);

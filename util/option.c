@@ -123,6 +123,16 @@ bool parse_bool(const char *text, bool *out, Error **errp)
     return false;
 }
 
+bool option_check_id(const char *id, Error **errp)
+{
+    if (g_ascii_isalpha(*id) && !id[strspn(id, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-._")]) {
+        return true;
+    }
+    error_set(errp, "Parameter 'id' expects an identifier");
+    error_append_hint(errp, "Identifiers consist of letters, digits, '-', '.', '_', starting with a letter.");
+    return false;
+}
+
 /* ---- key=value lists ------------------------------------------------------------------------------------------- */
 
 static const KeyDef *key_find(const KeyDef *defs, const char *name)

@@ -50,6 +50,9 @@ static bool debugcon_realize(Device *dev, Error **errp)
         error_set(errp, "'iobase' of isa-debugcon is 0x%x, ports end at 0xffff", s->iobase);
         return false;
     }
+    if (!chardev_check_free(s->chr, errp)) {
+        return false;
+    }
     memory_region_init_io(&s->io, dev, &debugcon_ops, s, "isa-debugcon", 1);
     isa_map_port(dev, s->iobase, &s->io);
     if (s->chr) {

@@ -166,6 +166,9 @@ static bool parallel_realize(Device *dev, Error **errp)
         error_set(errp, "isa-parallel: there is no iobase 0x%x with irq %u", s->iobase, s->irq);
         return false;
     }
+    if (!chardev_check_free(s->chr, errp)) {
+        return false;
+    }
     memory_region_init_io(&s->io, dev, &parallel_ops, s, "parallel", s->iobase == 0x3bc ? 3 : REG_COUNT);
     isa_map_port(dev, s->iobase, &s->io);
     if (s->chr) {

@@ -589,7 +589,7 @@ static bool serial_realize(Device *dev, Error **errp)
     Serial *s = container_of(dev, Serial, parent);
     unsigned lines;
 
-    if (!serial_choose_ports(s, errp)) {
+    if (!serial_choose_ports(s, errp) || !chardev_check_free(s->chr, errp)) {
         return false;
     }
     s->irq = isa_irq(s->irq_num);
@@ -618,7 +618,7 @@ static void serial_unrealize(Device *dev)
     timer_disarm(&s->modem_timer);
     isa_unmap_port(&s->io);
     if (s->chr) {
-        chardev_attach(s->chr, &(ChardevFrontend) { 0 });
+        chardev_attach(s->chr, NULL);
     }
 }
 

@@ -53,8 +53,8 @@ Chardev *chardev_open_option(const char *arg, Error **errp);
 bool chardev_is_mux(const Chardev *chr);
 const char *chardev_label(const Chardev *chr);
 /*
- * Connects the front end (copied). A mux accepts several, anything else keeps the last; NULL disconnects. When the back
- * end has a peer already, CHR_EVENT_OPENED comes from within this call.
+ * Connects the front end (copied). A mux accepts several, anything else one: ask chardev_check_free() before. NULL
+ * disconnects. When the back end has a peer already, CHR_EVENT_OPENED comes from within this call.
  */
 void chardev_attach(Chardev *chr, const ChardevFrontend *fe);
 /* bytes taken, never blocks; rest: wait for writable() */
@@ -68,6 +68,8 @@ void chardev_set_break(Chardev *chr, bool on);
 void chardev_set_modem(Chardev *chr, unsigned outputs);
 bool chardev_get_modem(Chardev *chr, unsigned *inputs);         /* false: there are no such lines */
 bool chardev_is_busy(const Chardev *chr);                       /* somebody is connected, or a mux stands on it */
+/* Before chardev_attach(): one more front end may come. NULL is free. */
+bool chardev_check_free(const Chardev *chr, Error **errp);
 /* closes it; the front end must have been disconnected */
 void chardev_free(Chardev *chr);
 void chardev_mux_set_escape(int key);                           /* -echr; 1 (Ctrl-A) unless set */

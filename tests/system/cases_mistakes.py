@@ -180,6 +180,18 @@ def test_only_one_can_have_the_terminal(ctx):
     ])
 
 
+def test_a_character_device_has_one_user(ctx):
+    in_use = r"character device 'x' is in use"
+    refuse_all(ctx, [
+        (['-chardev', 'null,id=x', '-serial', 'chardev:x', '-serial', 'chardev:x'], in_use),
+        (['-chardev', 'null,id=x', '-serial', 'chardev:x', '-mon', 'x'], '-mon x: ' + in_use),
+        (['-chardev', 'null,id=x', '-monitor', 'chardev:x', '-monitor', 'chardev:x'], '-monitor chardev:x: ' + in_use),
+        (['-chardev', 'null,id=x', '-debugcon', 'chardev:x', '-parallel', 'chardev:x'], in_use),
+        (['-nodefaults', '-chardev', 'null,id=x', '-device', 'isa-serial,chardev=x',
+          '-device', 'isa-serial,chardev=x'], '-device isa-serial: ' + in_use),
+    ])
+
+
 def test_a_mistake_leaves_the_terminal_as_it_was(ctx):
     with ctx.vm(['-nographic', '-kernel', 'nosuch']) as vm:
         status = vm.wait(20)

@@ -18,7 +18,7 @@ struct Chardev {
 
 void chardev_attach(Chardev *c, const ChardevFrontend *fe)
 {
-    c->fe = *fe;
+    c->fe = fe ? *fe : (ChardevFrontend) { 0 };
 }
 
 int chardev_write(Chardev *c, const uint8_t *buf, int len)
@@ -59,6 +59,11 @@ bool chardev_get_modem(Chardev *c, unsigned *inputs)
 {
     *inputs = c->modem_in;
     return c->real;
+}
+
+bool chardev_check_free(const Chardev *c, Error **errp)
+{
+    return true;
 }
 
 Chardev *chardev_find(const char *label)

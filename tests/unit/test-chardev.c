@@ -138,7 +138,8 @@ static void test_wrong_arguments_are_refused(void)
         "tcp:h:1,reconnect=x", "tcp:127.0.0.1:0,server,reconnect=1", "chardev:none-such", "file:/nonexistent/x",
         "pipe:/nonexistent/x", "unix:/nonexistent/x", "mon:foo", "tcp:127.0.0.1:1", "tcp:999.1.1.1:5,server,nowait",
         "udp:", "udp:host", "udp:127.0.0.1:5@x", "udp:999.1.1.1:5", "udp:127.0.0.1:5@999.1.1.1:6",
-        "/dev/null", "/dev/nosuch",
+        "/dev/null", "/dev/nosuch", "tcp::70000,server,nowait", "udp::70000", "tcp:127.0.0.1:1,nowait",
+        "unix:/x,server,nowait,append=on", "unix:/x,server,nowait,port=1", "unix:/x,server,nowait,websocket=on",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -155,6 +156,17 @@ static void test_wrong_arguments_are_refused(void)
 
 static void test_long_form(void)
 {
+    static const char *const bad[][2] = {
+        { "bogus,id=x", "'bogus' is not a character device back end" },
+        { "msmouse,id=x", "*'msmouse' is not supported by this version" },
+        { "null,id=1x", "Parameter 'id' expects an identifier" },
+        { "null,id=x,path=y", "parameter 'path' is not for character device 'null'" },
+        { "null,id=x,noserver", "parameter 'server' is not for character device 'null'" },
+        { "socket,id=x,path=/nonexistent/y,host=h,port=1", "*takes a path, or a host and a port, not both" },
+        { "socket,id=x,path=/nonexistent/y,wait=off", "'wait' is for servers,*" },
+        { "socket,id=x,path=y,tls-creds=z", "parameter 'tls-creds' is not supported by this version" },
+        { "socket,id=x,host=127.0.0.1,port=65536,server=on,wait=off", "port '65536' is outside 0 to 65535" },
+    };
     g_autofree char *path = g_build_filename(dir, "a,b", NULL);
     g_autofree char *arg = g_strdup_printf("file,id=log,path=%s/a,,b", dir);
     Error *err = NULL;
@@ -167,14 +179,44 @@ static void test_long_form(void)
     g_clear_pointer(&err, error_free);
     g_assert_null(chardev_open_option("socket,id=x", &err));
     g_clear_pointer(&err, error_free);
-    g_assert_null(chardev_open_option("bogus,id=x", &err));
-    g_clear_pointer(&err, error_free);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        g_assert_null(chardev_open_option(bad[i][0], &err));
+        if (!g_pattern_match_simple(bad[i][1], error_get_message(err))) {
+            g_error("%s: %s", bad[i][0], error_get_message(err));
+        }
+        g_clear_pointer(&err, error_free);
+    }
     g_assert_true(chardev_open("c0", "chardev:log", &error_abort) == chr);
     put(chr, "hello\n");
     chardev_free(chr);
     g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
     g_assert_cmpstr(text, ==, "hello\n");
     g_unlink(path);
+}
+
+static void test_only_one_front_end_unless_shared(void)
+{
+    static const ChardevFrontend fe = { .opaque = NULL };
+    Chardev *one = chardev_open_option("id=one,backend=memory", &error_abort);
+    Chardev *shared = chardev_open_option("null,id=shared,mux=on", &error_abort);
+    Error *err = NULL;
+
+    g_assert_true(chardev_check_free(NULL, &error_abort));
+    g_assert_true(chardev_check_free(one, &error_abort));
+    chardev_attach(one, &fe);
+    g_assert_false(chardev_check_free(one, &err));
+    g_assert_cmpstr(error_get_message(err), ==, "character device 'one' is in use");
+    g_clear_pointer(&err, error_free);
+    chardev_attach(one, NULL);
+    g_assert_true(chardev_check_free(one, &error_abort));
+    for (int i = 0; i < 8; i++) {
+        g_assert_true(chardev_check_free(shared, &error_abort));
+        chardev_attach(shared, &fe);
+    }
+    g_assert_false(chardev_check_free(shared, error_ignore));
+    chardev_attach(shared, NULL);
+    chardev_free(shared);
+    chardev_free(one);
 }
 
 /* ---- back ends ---- */
@@ -670,6 +712,7 @@ int main(int argc, char **argv)
     dir = g_dir_make_tmp("chardev-XXXXXX", NULL);
     g_test_add_func("/chardev/wrong_arguments_are_refused", test_wrong_arguments_are_refused);
     g_test_add_func("/chardev/long_form", test_long_form);
+    g_test_add_func("/chardev/only_one_front_end_unless_shared", test_only_one_front_end_unless_shared);
     g_test_add_func("/chardev/ringbuf_keeps_the_last_bytes", test_ringbuf_keeps_the_last_bytes);
     g_test_add_func("/chardev/pipe_obeys_room", test_pipe_talks_both_ways_and_obeys_room);
     g_test_add_func("/chardev/unix_server_peer_after_peer", test_unix_server_takes_one_peer_after_the_other);

@@ -130,7 +130,7 @@ static void test_mistakes_get_one_message_and_status_1(void)
         { "-smbios type=1,vendor=x", "-smbios type=1,vendor=x: type 1 has no 'vendor'" },
         { "-smbios type=1,uuid=x", "-smbios type=1,uuid=x: 'x' is not a UUID" },
         { "-monitor foo -display none", "-monitor foo: " },
-        { "-mon nosuch -display none", "-mon: chardev \"nosuch\" not found" },
+        { "-mon nosuch -display none", "-mon nosuch: chardev \"nosuch\" not found" },
         { "-mon x,mode=foo", "-mon x,mode=foo: parameter 'mode' does not accept value 'foo'" },
         { "-serial foo", "-serial foo: " },
         { "-serial file:/nodir/x", "-serial file:/nodir/x: " },
