@@ -418,21 +418,22 @@ int qcow2_write(Qcow2 *q, uint64_t offset, uint64_t bytes, const struct iovec *i
 
 /* ---- zeros ------------------------------------------------------------------------------------------------------- */
 
-/* Whole clusters within one slice. unmap: their space is given up. v2 without a flag for zeros: none below only. */
-static int zero_clusters(Qcow2 *q, uint64_t offset, uint64_t end, bool unmap, uint64_t *done)
+/* Whole clusters within one slice. v2 without a flag for zeros: none below only, and none to come. */
+static int zero_clusters(Qcow2 *q, uint64_t offset, uint64_t end, unsigned flags, uint64_t *done)
 {
+    bool unmap = flags & BLOCK_MAY_UNMAP, hides = flags & BLOCK_HIDES;
     unsigned index;
     Slice *s;
     int ret;
     uint64_t at = offset, bits = qcow2_l1_bits(q);
 
     if (offset >> bits >= q->l1_size || !(q->l1[offset >> bits] & QCOW2_OFFSET)) {
-        if (!q->n->backing || offset >= block_size(q->n->backing)) {
+        if (!hides && (!q->n->backing || offset >= block_size(q->n->backing))) {
             *done = MIN(end, ((offset >> bits) + 1) << bits) - offset;      /* nothing there: zeros already */
             return 0;
         }
     }
-    if (q->version < 3 && q->n->backing) {
+    if (q->version < 3 && (q->n->backing || hides)) {
         return -ENOTSUP;
     }
     ret = qcow2_l2_for_write(q, offset, &s, &index);
@@ -452,7 +453,7 @@ static int zero_clusters(Qcow2 *q, uint64_t offset, uint64_t end, bool unmap, ui
         if (entry == old && new_bitmap == bitmap) {
             continue;
         }
-        if (!old && !bitmap && !q->n->backing && !keep) {
+        if (!old && !bitmap && !q->n->backing && !keep && !hides) {
             continue;           /* unallocated above nothing reads as zeros too */
         }
         qcow2_l2_set(q, s, index, entry, new_bitmap);
@@ -470,7 +471,7 @@ static int zero_partial(Qcow2 *q, uint64_t offset, uint64_t bytes, unsigned flag
 {
     uint64_t unit = q->ext_l2 ? q->cluster_size / QCOW2_SUBCLUSTERS : q->cluster_size;
     g_autofree uint8_t *zeros = NULL;
-    bool is_zero = true;
+    bool is_zero = !(flags & BLOCK_HIDES);
     int ret;
 
     lock(q);
@@ -514,7 +515,7 @@ int qcow2_zero_range(Qcow2 *q, uint64_t offset, uint64_t bytes, unsigned flags)
 
         if (qcow2_aligned(q, offset) && cluster_end <= end) {
             lock(q);
-            ret = zero_clusters(q, offset, end & ~(uint64_t)(q->cluster_size - 1), flags & BLOCK_MAY_UNMAP, &part);
+            ret = zero_clusters(q, offset, end & ~(uint64_t)(q->cluster_size - 1), flags, &part);
             unlock(q);
             if (ret == -ENOTSUP) {
                 part = MIN(cluster_end, image_end) - offset;
@@ -548,7 +549,7 @@ static int discard(Qcow2 *q, uint64_t offset, uint64_t bytes)
     offset = (offset + mask) & ~mask;
     while (offset < end && !ret) {
         lock(q);
-        ret = zero_clusters(q, offset, end, true, &part);
+        ret = zero_clusters(q, offset, end, BLOCK_MAY_UNMAP, &part);
         unlock(q);
         if (ret == -ENOTSUP) {
             return 0;

@@ -166,37 +166,65 @@ int img_commit(int argc, char **argv)
 
 /* ---- rebase ------------------------------------------------------------------------------------------------------ */
 
-/* Where the old file below and the new one differ, the image itself takes over. */
+/* How far from there a chain (NULL: none) is known to read as zeros, or not known to; bytes from there on are of interest. */
+static int zeros_or_not(BlockNode *n, uint64_t at, uint64_t *bytes, bool *is_zero)
+{
+    uint64_t size = n ? block_size(n) : 0;
+    BlockStatus st;
+    int ret;
+
+    *is_zero = at >= size;
+    if (*is_zero) {
+        return 0;
+    }
+    ret = block_status_above(n, NULL, at, MIN(*bytes, size - at), &st);
+    if (!ret) {
+        *is_zero = st.flags & BLOCK_ST_ZERO;
+        *bytes = st.bytes;
+    }
+    return ret;
+}
+
+/* Not more than len: where the old one and the new one differ, the image itself takes over. */
+static int take_over_part(BlockNode *n, BlockNode *old, BlockNode *new, uint64_t at, uint64_t len, uint8_t *a, uint8_t *b)
+{
+    int ret = read_padded(old, at, a, len);
+
+    ret = ret ? ret : read_padded(new, at, b, len);
+    if (ret || !memcmp(a, b, len)) {
+        return ret;
+    }
+    return img_is_zero(a, len) ? block_run(n, &(BlockOp){ .kind = BLOCK_WRITE_ZEROES, .flags = BLOCK_HIDES,
+                                                          .offset = at, .bytes = len }) :
+                                 block_run_write(n, at, a, len);
+}
+
 static int take_over(BlockNode *n, BlockNode *old, BlockNode *new)
 {
     g_autofree uint8_t *a = g_malloc(STEP), *b = g_malloc(STEP);
-    uint64_t size = block_size(n), step = STEP;
+    uint64_t size = block_size(n), step, len;
     BlockInfo info;
     int ret = 0;
 
     block_get_info(n, &info);
     step = info.cluster_size ? MIN(info.cluster_size, STEP) : 64 * KiB;
     block_info_clear(&info);
-    for (uint64_t at = 0; at < size && !ret;) {
-        BlockStatus st;
-        uint64_t len;
+    for (uint64_t at = 0; at < size && !ret; at += len) {
+        bool old_is_zero = false, new_is_zero = false;
+        BlockStatus st = { 0 };
 
         ret = block_status(n, at, size - at, &st);
-        if (ret) {
-            break;
-        }
-        if (st.flags & BLOCK_ST_ALLOCATED) {
-            at += st.bytes;
+        len = st.bytes;
+        if (ret || st.flags & BLOCK_ST_ALLOCATED) {
             continue;
         }
-        len = MIN(st.bytes, step);
-        ret = read_padded(old, at, a, len);
-        ret = ret ? ret : read_padded(new, at, b, len);
-        if (!ret && memcmp(a, b, len)) {
-            ret = block_run_write(n, at, a, len);
+        ret = zeros_or_not(old, at, &len, &old_is_zero);
+        ret = ret ? ret : zeros_or_not(new, at, &len, &new_is_zero);
+        if (!ret && !(old_is_zero && new_is_zero)) {
+            len = MIN(len, step - at % step);
+            ret = take_over_part(n, old, new, at, len, a, b);
         }
-        at += len;
-        img_progress(at * 100.0 / size);
+        img_progress((at + len) * 100.0 / size);
     }
     return ret ? ret : block_run_flush(n);
 }

@@ -51,6 +51,7 @@ typedef enum BlockOpKind { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, 
 #define BLOCK_COMPRESSED    (1u << 2)   /* WRITE: whole clusters, to be stored compressed; -ENOTSUP: not this format */
 #define BLOCK_NO_FALLBACK   (1u << 3)   /* WRITE_ZEROES: -ENOTSUP rather than writing zeros one by one */
 #define BLOCK_BRIEFLY       (1u << 4)   /* block_try() of a WRITE: the caller can wait for a moment */
+#define BLOCK_HIDES         (1u << 5)   /* WRITE_ZEROES: marked also where nothing is below yet, as something will be */
 
 typedef struct BlockOp {
     BlockOpKind kind;

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Random operations on images of all shapes, made by our tools and the distribution's by turns, against a model."""
-from tools import IMG, IO, OTHER_IMG, OTHER_IO, Disk, check, contents, img, io, new_rng, run, same
+import os
+
+from disk import Disk, Layer
+from tools import IMG, IO, OTHER_IMG, OTHER_IO, check, contents, img, io, new_rng, run, same
 
 SHAPES = [
     "", "cluster_size=512", "cluster_size=4k,refcount_bits=1", "cluster_size=2M", "compat=0.10",
@@ -10,70 +13,58 @@ SHAPES = [
 ]
 
 
-def cluster_of(options):
-    for o in options.split(","):
-        if o.startswith("cluster_size="):
-            v = o.split("=")[1]
-            return int(v.rstrip("kM")) * {"k": 1024, "M": 1 << 20}.get(v[-1], 1)
-    return 65536
-
-
-def walk(name, options, seed, backing, rounds=6):
+def walk(name, options, seed, backing, rounds=10):
     rng = new_rng(seed)
-    size = 2 << 20 if cluster_of(options) < (1 << 20) else 16 << 20
     below = None
     args = ["create", "-q", "-f", "qcow2"]
     if options:
         args += ["-o", options]
+    top = Layer(f"{name}.qcow2", bytearray(), options)
+    size = 2 << 20 if top.cluster < (1 << 20) else 16 << 20
     if backing:
-        below = bytes(rng.randrange(256) for _ in range(4096)) * (size // 8192)
-        with open("below.raw", "wb") as f:
-            f.write(below)
-        args += ["-b", "below.raw", "-F", "raw"]
-    img(*args, f"{name}.qcow2", size)
-    disk = Disk(f"{name}.qcow2", size, options, rng, below)
-    can_snapshot = "refcount_bits=1" not in options.replace("refcount_bits=16", "")
-    limit = 2 if "refcount_bits=2" in options else 5
-    for _ in range(rounds):
-        ours = rng.random() < 0.6 or not OTHER_IO
-        use_io, use_img = (IO, IMG) if ours else (OTHER_IO, OTHER_IMG)
-        disk.ops(rng.randrange(5, 25), use_io)
-        what = rng.choice(("discard", "snapshot", "apply", "delete", "resize", "none"))
-        if what == "discard":
-            disk.discard_clusters(max(cluster_of(options), 4096), use_io)
-        elif what == "resize" and "prealloc" not in options:
-            disk.resize(use_img)
-        elif what == "snapshot" and can_snapshot and len(disk.snapshots) < limit:
-            disk.snapshot(use_img)
-        elif what == "apply":
-            disk.apply(use_img)
-        elif what == "delete":
-            disk.delete(use_img)
-        disk.verify()
+        stripe = bytes(rng.randrange(256) for _ in range(4096))
+        below = Layer(f"{name}-below.raw", bytearray(stripe * (size // 8192)), fmt="raw")
+        with open(below.path, "wb") as f:
+            f.write(below.data)
+        args += ["-b", below.path, "-F", "raw"]
+    img(*args, top.path, size)
+    top.data, top.below = bytearray(size), below
+    if below:
+        top.overwrite(below.data)
+    disk = Disk(top, rng)
+    trail = []
+    try:
+        for _ in range(rounds):
+            use_io, use_img = (IO, IMG) if rng.random() < 0.6 or not OTHER_IO else (OTHER_IO, OTHER_IMG)
+            disk.ops(rng.randrange(5, 25), use_io)
+            what = rng.choice((disk.discard, disk.snapshot, disk.apply, disk.delete, disk.resize, disk.overlay,
+                               disk.commit, disk.commit, disk.rebase, disk.rebase, disk.convert))
+            trail.append(f"{what.__name__} by {use_img}")
+            what(use_img, use_io)
+            disk.verify()
+    except AssertionError as e:
+        raise AssertionError(f"options '{options}', backing {backing}, seed {seed}: {', '.join(trail)}: {e}") from e
 
 
 def test_random_operations(seed):
-    for i, options in enumerate(SHAPES):
-        for backing in (False, True):
-            if backing and "preallocation" in options:
-                continue
-            s = seed * 1000 + i * 2 + backing
-            try:
-                walk(f"r{i}{'b' if backing else ''}", options, s, backing)
-            except AssertionError as e:
-                raise AssertionError(f"options '{options}', backing {backing}, seed {s}: {e}") from e
+    for turn in range(10 if os.environ.get("LONG") else 1):
+        for i, options in enumerate(SHAPES):
+            for backing in (False, True):
+                if backing and "preallocation" in options:
+                    continue
+                walk(f"r{turn}-{i}{'b' if backing else ''}", options, (seed + turn) * 1000 + i * 2 + backing, backing)
 
 
 def test_convert_keeps_contents(seed):
     rng = new_rng(seed)
-    disk = Disk("c.qcow2", 4 << 20, "", rng)
+    disk = Disk(Layer("c.qcow2", bytearray(4 << 20)), rng)
     img("create", "-q", "-f", "qcow2", "c.qcow2", disk.size)
     disk.ops(60)
     noise = bytes(rng.randrange(256) for _ in range(65536))
     with open("noise", "wb") as f:
         f.write(noise)
     io("c.qcow2", "write -q -s noise 1M 64k")
-    disk.data[1 << 20:(1 << 20) + 65536] = noise
+    disk.top.data[1 << 20:(1 << 20) + 65536] = noise
     for program in filter(None, (IMG, OTHER_IMG)):
         for args in ([], ["-c"], ["-o", "compression_type=zstd", "-c"], ["-W", "-m", "16"], ["-S", "0"],
                      ["-o", "cluster_size=4k", "-c"], ["-o", "extended_l2=on"], ["-o", "compat=0.10", "-c"],
@@ -84,7 +75,7 @@ def test_convert_keeps_contents(seed):
                 run(program, "convert", "-f", "qcow2", "-O", "qcow2", *args, "c.qcow2", "d.qcow2")
             check("d.qcow2")
             for reader in filter(None, (IMG, OTHER_IMG)):
-                same(contents("d.qcow2", "qcow2", reader), disk.data, f"{program} {args}, read by {reader}")
+                same(contents("d.qcow2", "qcow2", reader), disk.top.data, f"{program} {args}, read by {reader}")
             # A compressed cluster is written over.
             io("d.qcow2", "write -q -P 77 1M 1536", "read -q -P 77 1M 1536")
             check("d.qcow2")

@@ -113,6 +113,23 @@ def test_compare_tells_by_its_status():
     both("compare", "base.raw", "mid.qcow2", status=1)
 
 
+def test_rebase_onto_something_hides_it():
+    """What read as zeros, as nothing was below, must not become what is below now. Version 3 has a mark for that."""
+    with open("below", "wb") as f:
+        f.write(b"below" * 40000)
+    for options in ("compat=1.1", "compat=0.10", "cluster_size=512", "extended_l2=on"):
+        for size in (1 << 20, 1000 << 10, 100 << 10):
+            img("create", "-q", "-f", "qcow2", "-o", options, "r.qcow2", size)
+            io("r.qcow2", "write -q -P 3 20k 5k")
+            want = contents("r.qcow2", "qcow2")
+            before = os.path.getsize("r.qcow2")
+            img("rebase", "-f", "qcow2", "-b", "below", "-F", "raw", "r.qcow2")
+            same(contents("r.qcow2", "qcow2"), want, options)
+            check("r.qcow2")
+            if options != "compat=0.10":
+                assert os.path.getsize("r.qcow2") - before < 100000, options
+
+
 def test_commit_and_rebase_keep_contents():
     chain()
     want = contents("top.qcow2", "qcow2")
