@@ -117,7 +117,7 @@ class Disk:
         if top.v2 and top.below:
             use_img = IMG           # theirs cannot hide what is below where version 2 has no mark for zeros
         if size < self.size and (size % 65536 or top.cluster > 65536):
-            use_img = IMG           # theirs leaves what is behind the end in the last cluster, and shows it when it grows
+            use_img = IMG           # theirs leaves what is behind the end in the cluster, and shows it when it grows
         run(use_img, "resize", "-q", "--shrink", "-f", "qcow2", top.path, size)
         top.data = top.data[:size] + bytes(max(0, size - len(top.data)))
 
@@ -125,8 +125,8 @@ class Disk:
 
     def overlay(self, use_img, _):
         if self.top.depth() < DEEPEST:
-            new = Layer(self.new_name(".qcow2"), self.top.data[:], self.rng.choice(("", "cluster_size=4k", "compat=0.10")),
-                        below=self.top)
+            options = self.rng.choice(("", "cluster_size=4k", "compat=0.10"))
+            new = Layer(self.new_name(".qcow2"), self.top.data[:], options, below=self.top)
             run(use_img, "create", "-q", "-f", "qcow2", *(("-o", new.options) if new.options else ()),
                 "-b", self.top.path, "-F", "qcow2", new.path)
             self.top = new
