@@ -166,7 +166,7 @@ int img_commit(int argc, char **argv)
 
 /* ---- rebase ------------------------------------------------------------------------------------------------------ */
 
-/* How far from there a chain (NULL: none) is known to read as zeros, or not known to; bytes from there on are of interest. */
+/* Does a chain (NULL: none) read as zeros from there on, as far as it knows? *bytes: how far that is asked, and holds. */
 static int zeros_or_not(BlockNode *n, uint64_t at, uint64_t *bytes, bool *is_zero)
 {
     uint64_t size = n ? block_size(n) : 0;
@@ -186,7 +186,8 @@ static int zeros_or_not(BlockNode *n, uint64_t at, uint64_t *bytes, bool *is_zer
 }
 
 /* Not more than len: where the old one and the new one differ, the image itself takes over. */
-static int take_over_part(BlockNode *n, BlockNode *old, BlockNode *new, uint64_t at, uint64_t len, uint8_t *a, uint8_t *b)
+static int take_over_part(BlockNode *n, BlockNode *old, BlockNode *new, uint64_t at, uint64_t len, uint8_t *a,
+                          uint8_t *b)
 {
     int ret = read_padded(old, at, a, len);
 
