@@ -34,14 +34,17 @@ static const struct {
     { "f8", 0x42 }, { "f9", 0x43 }, { "f10", 0x44 }, { "num_lock", 0x45 }, { "scroll_lock", 0x46 },
     { "kp_7", 0x47 }, { "kp_8", 0x48 }, { "kp_9", 0x49 }, { "kp_subtract", 0x4a }, { "kp_4", 0x4b },
     { "kp_5", 0x4c }, { "kp_6", 0x4d }, { "kp_add", 0x4e }, { "kp_1", 0x4f }, { "kp_2", 0x50 }, { "kp_3", 0x51 },
-    { "kp_0", 0x52 }, { "kp_decimal", 0x53 }, { "sysrq", 0x54 }, { "less", 0x56 }, { "f11", 0x57 }, { "f12", 0x58 },
-    { "hiragana", 0x70 }, { "ro", 0x73 }, { "henkan", 0x79 }, { "muhenkan", 0x7b }, { "yen", 0x7d },
-    { "kp_comma", 0x7e }, { "kp_enter", 0x9c }, { "ctrl_r", 0x9d }, { "audiomute", 0xa0 }, { "volumedown", 0xae },
-    { "volumeup", 0xb0 }, { "kp_divide", 0xb5 }, { "print", KEY_PRINT }, { "alt_r", 0xb8 }, { "altgr", 0xb8 },
-    { "altgr_r", 0xb8 }, { "pause", KEY_PAUSE }, { "home", 0xc7 }, { "up", 0xc8 }, { "pgup", 0xc9 },
-    { "left", 0xcb }, { "right", 0xcd }, { "end", 0xcf }, { "down", 0xd0 }, { "pgdn", 0xd1 }, { "insert", 0xd2 },
-    { "delete", 0xd3 }, { "meta_l", 0xdb }, { "meta_r", 0xdc }, { "menu", 0xdd }, { "compose", 0xdd },
-    { "power", 0xde }, { "sleep", 0xdf }, { "wake", 0xe3 },
+    { "kp_0", 0x52 }, { "kp_decimal", 0x53 }, { "sysrq", KEY_PRINT }, { "less", 0x56 }, { "f11", 0x57 },
+    { "f12", 0x58 }, { "kp_equals", 0x59 }, { "katakanahiragana", 0x70 }, { "ro", 0x73 }, { "hiragana", 0x77 },
+    { "henkan", 0x79 }, { "muhenkan", 0x7b }, { "yen", 0x7d }, { "kp_comma", 0x7e }, { "audioprev", 0x90 },
+    { "audionext", 0x99 }, { "kp_enter", 0x9c }, { "ctrl_r", 0x9d }, { "audiomute", 0xa0 }, { "calculator", 0xa1 },
+    { "audioplay", 0xa2 }, { "audiostop", 0xa4 }, { "volumedown", 0xae }, { "volumeup", 0xb0 }, { "ac_home", 0xb2 },
+    { "kp_divide", 0xb5 }, { "print", KEY_PRINT }, { "alt_r", 0xb8 }, { "altgr", 0xb8 }, { "altgr_r", 0xb8 },
+    { "pause", KEY_PAUSE }, { "home", 0xc7 }, { "up", 0xc8 }, { "pgup", 0xc9 }, { "left", 0xcb }, { "right", 0xcd },
+    { "end", 0xcf }, { "down", 0xd0 }, { "pgdn", 0xd1 }, { "insert", 0xd2 }, { "delete", 0xd3 }, { "meta_l", 0xdb },
+    { "meta_r", 0xdc }, { "menu", 0xdd }, { "compose", 0xdd }, { "power", 0xde }, { "sleep", 0xdf }, { "wake", 0xe3 },
+    { "ac_bookmarks", 0xe6 }, { "ac_refresh", 0xe7 }, { "stop", 0xe8 }, { "ac_forward", 0xe9 }, { "ac_back", 0xea },
+    { "computer", 0xeb }, { "mail", 0xec }, { "mediaselect", 0xed },
 };
 
 /* ---- keys -------------------------------------------------------------------------------------------------------- */
@@ -96,6 +99,10 @@ void hmp_sendkey(Monitor *m, const Arg *a)
     uint8_t codes[KEYS_MAX];
     unsigned n = 0;
 
+    if (!*names) {
+        monitor_puts(m, "invalid parameter: \n");
+        return;
+    }
     for (char **name = names; *name; name++) {
         if (n == KEYS_MAX) {
             monitor_puts(m, "too many keys\n");
@@ -133,10 +140,11 @@ static int to_movement(const Arg *a)
     return (int)CLAMP(v, -100000, 100000);
 }
 
+/* A positive dz turns the wheel away from the user: up, as the command has always counted. */
 void hmp_mouse_move(Monitor *m, const Arg *a)
 {
     if (pc_state.kbd) {
-        mouse_put(pc_state.kbd, to_movement(&a[0]), to_movement(&a[1]), to_movement(&a[2]), buttons);
+        mouse_put(pc_state.kbd, to_movement(&a[0]), to_movement(&a[1]), -to_movement(&a[2]), buttons);
     }
 }
 

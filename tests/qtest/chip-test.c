@@ -7,6 +7,13 @@
 #include "libqtest.h"
 #include "qmonitor.h"
 
+static void check_monitor(QMonitor *m, const char *command, const char *answer)
+{
+    g_autofree char *got = qmonitor_ask(m, command);
+
+    g_assert_cmpstr(got, ==, answer);
+}
+
 /* ---- 8259 -------------------------------------------------------------------------------------------------------- */
 
 static void set_line(QTest *q, const char *device, unsigned n, unsigned level)
@@ -233,6 +240,58 @@ static void test_i8042_interrupts_are_lines_1_and_12(void)
     qtest_quit(q);
 }
 
+static void check_kbd_reads(QTest *q, const uint8_t *want, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        g_assert_cmphex(kbd_read(q), ==, want[i]);
+    }
+}
+
+/* The keys are held for long: breaks would come by the host's clock. */
+static void test_monitor_types_sysrq_and_media_keys(void)
+{
+    QMonitor *m = qmonitor_place();
+    QTest *q = qtest_start("-M pc -m 8 " QMONITOR_ARGS, qmonitor_path(m));
+
+    qmonitor_connect(m);
+    while (qtest_inb(q, 0x64) & 1) {
+        qtest_inb(q, 0x60);
+    }
+    qtest_outb(q, 0x64, 0x60);
+    qtest_outb(q, 0x60, 0x43);
+    qtest_outb(q, 0x60, 0xf4);
+    g_assert_cmphex(kbd_read(q), ==, 0xfa);
+    check_monitor(m, "sendkey alt-sysrq 60000", "");
+    check_kbd_reads(q, (const uint8_t[]) { 0x38, 0x54 }, 2);
+    check_monitor(m, "sendkey audiomute 60000", "");
+    check_kbd_reads(q, (const uint8_t[]) { 0xd4, 0xb8, 0xe0, 0x20 }, 4);
+    check_monitor(m, "sendkey \"\"", "invalid parameter: \n");
+    qtest_quit(q);
+    qmonitor_free(m);
+}
+
+static void test_monitor_turns_the_wheel_away_from_the_user(void)
+{
+    static const uint8_t knock[] = { 0xf3, 200, 0xf3, 100, 0xf3, 80, 0xf4 };
+    QMonitor *m = qmonitor_place();
+    QTest *q = qtest_start("-M pc -m 8 " QMONITOR_ARGS, qmonitor_path(m));
+
+    qmonitor_connect(m);
+    while (qtest_inb(q, 0x64) & 1) {
+        qtest_inb(q, 0x60);
+    }
+    qtest_outb(q, 0x64, 0xa8);
+    for (unsigned i = 0; i < sizeof(knock); i++) {
+        qtest_outb(q, 0x64, 0xd4);
+        qtest_outb(q, 0x60, knock[i]);
+        g_assert_cmphex(kbd_read(q), ==, 0xfa);
+    }
+    check_monitor(m, "mouse_move 1 2 1", "");
+    check_kbd_reads(q, (const uint8_t[]) { 0x28, 0x01, 0xfe, 0xff }, 4);
+    qtest_quit(q);
+    qmonitor_free(m);
+}
+
 /* ---- fw_cfg ------------------------------------------------------------------------------------------------------ */
 
 static void fw_cfg_read(QTest *q, uint16_t key, void *buf, size_t len)
@@ -354,13 +413,6 @@ static void reset_and_wait(QTest *q)
     qtest_until(q, !(qtest_pci_readl(q, 2 << 3, 0x3c) & 0xff));
 }
 
-static void check_boot_set(QMonitor *m, const char *command, const char *answer)
-{
-    g_autofree char *got = qmonitor_ask(m, command);
-
-    g_assert_cmpstr(got, ==, answer);
-}
-
 /* CMOS 3Dh: second and first drive, 38h: third; 1 floppy, 2 disk, 3 CD-ROM, 4 network. */
 static void test_boot_order_is_once_then_order_unless_the_monitor_says_otherwise(void)
 {
@@ -371,10 +423,10 @@ static void test_boot_order_is_once_then_order_unless_the_monitor_says_otherwise
     g_assert_cmphex(boot_cells(q), ==, 0x2300);
     reset_and_wait(q);
     g_assert_cmphex(boot_cells(q), ==, 0x3140);
-    check_boot_set(m, "boot_set z", "Error: invalid boot device 'z'\n");
-    check_boot_set(m, "boot_set cc", "Error: boot device 'c' was given twice\n");
+    check_monitor(m, "boot_set z", "Error: invalid boot device 'z'\n");
+    check_monitor(m, "boot_set cc", "Error: boot device 'c' was given twice\n");
     g_assert_cmphex(boot_cells(q), ==, 0x3140);
-    check_boot_set(m, "boot_set ca", "boot device list now set to ca\n");
+    check_monitor(m, "boot_set ca", "boot device list now set to ca\n");
     reset_and_wait(q);
     g_assert_cmphex(boot_cells(q), ==, 0x1200);
     qtest_quit(q);
@@ -659,6 +711,8 @@ int main(int argc, char **argv)
     g_test_add_func("/parallel/strobe-prints-and-acknowledges", test_parallel_strobe_prints_and_acknowledges);
     g_test_add_func("/i8042/tests-itself-and-its-keyboard", test_i8042_tests_itself_and_its_keyboard);
     g_test_add_func("/i8042/interrupts-are-lines-1-and-12", test_i8042_interrupts_are_lines_1_and_12);
+    g_test_add_func("/i8042/monitor-types-sysrq-and-media-keys", test_monitor_types_sysrq_and_media_keys);
+    g_test_add_func("/i8042/monitor-turns-the-wheel", test_monitor_turns_the_wheel_away_from_the_user);
     g_test_add_func("/fw-cfg/has-signature-and-memory-size", test_fw_cfg_has_signature_and_memory_size);
     g_test_add_func("/fw-cfg/dma-reads-the-same", test_fw_cfg_dma_reads_the_same);
     g_test_add_func("/fw-cfg/has-the-users-files", test_fw_cfg_has_the_users_files);
