@@ -28,14 +28,14 @@ static void put_vendor(uint8_t *p, const char *letters)
 }
 
 /* "Established Timings I & II": what every PC monitor does, at 60 Hz and more. */
-static void put_established(uint8_t *p, unsigned width, unsigned height)
+static void put_established(uint8_t *p)
 {
-    p[0] = width >= 800 && height >= 600 ? 0x21 : 0x20;         /* 640x480, 800x600 */
-    p[1] = width >= 1024 && height >= 768 ? 0x08 : 0x00;        /* 1024x768 */
+    p[0] = 0x21;        /* 640x480, 800x600 */
+    p[1] = 0x08;        /* 1024x768 */
 }
 
-/* "Standard Timings": width, aspect ratio and refresh rate in two bytes. */
-static void put_standard(uint8_t *p, unsigned width, unsigned height)
+/* "Standard Timings": width, aspect ratio and refresh rate in two bytes. Larger ones too: nothing here has a size. */
+static void put_standard(uint8_t *p)
 {
     static const struct {
         uint16_t width, height;
@@ -44,14 +44,11 @@ static void put_standard(uint8_t *p, unsigned width, unsigned height)
         { 2048, 1152, 3 }, { 1920, 1080, 3 }, { 1920, 1200, 0 }, { 1600, 1200, 1 }, { 1680, 1050, 0 }, { 1440, 900, 0 },
         { 1280, 1024, 2 }, { 1280, 960, 1 },
     };
-    unsigned n = 0;
 
-    memset(p, 0x01, 16);            /* unused */
-    for (unsigned i = 0; i < ARRAY_SIZE(modes) && n < 8; i++) {
-        if (modes[i].width <= width && modes[i].height <= height) {
-            p[2 * n] = modes[i].width / 8 - 31;
-            p[2 * n++ + 1] = modes[i].aspect << 6;
-        }
+    G_STATIC_ASSERT(ARRAY_SIZE(modes) == 8);
+    for (unsigned i = 0; i < ARRAY_SIZE(modes); i++) {
+        p[2 * i] = modes[i].width / 8 - 31;
+        p[2 * i + 1] = modes[i].aspect << 6;
     }
 }
 
@@ -120,8 +117,8 @@ void edid_generate(uint8_t edid[EDID_SIZE], unsigned width, unsigned height)
     edid[23] = 220 - 100;           /* gamma 2.2 */
     edid[24] = 0x06;                /* sRGB, preferred timing is the native one */
     memcpy(edid + CHROMA_AT, srgb, sizeof(srgb));
-    put_established(edid + 35, width, height);
-    put_standard(edid + STANDARD_AT, width, height);
+    put_established(edid + 35);
+    put_standard(edid + STANDARD_AT);
     put_detailed(p, width, height, width_mm, height_mm);
     put_range(p + DESCRIPTOR);
     put_text(p + 2 * DESCRIPTOR, 0xfc, "QEMU Monitor");

@@ -457,13 +457,13 @@ static uint32_t cell_dots(const VgaState *s, uint32_t cell, unsigned row)
     if (cell & CELL_HIDDEN) {
         dots = 0;
     }
-    if (row == p->underline && (attr & 0x77) == 0x01) {
-        dots = 0xff;
-    }
     if (p->char_width == 9) {
-        bool extend = (p->attr_mode & ATTR_LINE_GRAPHICS && c >= 0xc0 && c <= 0xdf) || row == p->underline;
+        bool extend = p->attr_mode & ATTR_LINE_GRAPHICS && c >= 0xc0 && c <= 0xdf;
 
         dots = dots << 1 | (extend ? dots & 1 : 0);
+    }
+    if (row == p->underline && (attr & 0x77) == 0x01) {
+        dots = 0x1ff;
     }
     if (cell & CELL_CURSOR && row >= (p->cursor_start & 0x1f) && row <= p->cursor_end) {
         dots = 0x1ff;

@@ -65,6 +65,25 @@ static uint64_t read_ports(VgaPci *s, hwaddr addr, unsigned size)
     return val;
 }
 
+/* A dword is two registers. */
+static uint64_t read_dispi(VgaPci *s, hwaddr addr, unsigned size)
+{
+    unsigned index = (addr - MMIO_DISPI) / 2;
+    uint64_t val = dispi_read(&s->vga, index) >> (8 * (addr & 1));
+
+    return size == 4 ? val | (uint64_t)dispi_read(&s->vga, index + 1) << 16 : val;
+}
+
+static void write_dispi(VgaPci *s, hwaddr addr, uint64_t val, unsigned size)
+{
+    unsigned index = (addr - MMIO_DISPI) / 2;
+
+    dispi_write(&s->vga, index, val);
+    if (size == 4) {
+        dispi_write(&s->vga, index + 1, val >> 16);
+    }
+}
+
 static uint64_t mmio_read(void *opaque, hwaddr addr, unsigned size)
 {
     VgaPci *s = opaque;
@@ -76,7 +95,7 @@ static uint64_t mmio_read(void *opaque, hwaddr addr, unsigned size)
         return read_ports(s, addr, size);
     }
     if (addr >= MMIO_DISPI && addr < MMIO_DISPI_END) {
-        return dispi_read(&s->vga, (addr - MMIO_DISPI) / 2) >> (8 * (addr & 1));
+        return read_dispi(s, addr, size);
     }
     if (addr >= MMIO_EXT && addr < MMIO_EXT_END) {
         return (addr < MMIO_ENDIAN ? MMIO_EXT_END - MMIO_EXT : LITTLE_ENDIAN_PIXELS) >> (8 * (addr & 3));
@@ -92,8 +111,8 @@ static void mmio_write(void *opaque, hwaddr addr, uint64_t val, unsigned size)
         for (unsigned i = 0; i < size; i++) {
             vga_port_write(&s->vga, 0x3c0 + addr - MMIO_PORTS + i, val >> (8 * i));
         }
-    } else if (addr >= MMIO_DISPI && addr < MMIO_DISPI_END && size == 2) {
-        dispi_write(&s->vga, (addr - MMIO_DISPI) / 2, val);
+    } else if (addr >= MMIO_DISPI && addr < MMIO_DISPI_END && size >= 2) {
+        write_dispi(s, addr, val, size);
     } else if (addr != MMIO_ENDIAN || val != LITTLE_ENDIAN_PIXELS) {
         qemu_log_mask(LOG_GUEST_ERROR, "vga: write of 0x%" PRIx64 ", %u bytes, to offset 0x%" PRIx64 " of BAR 2\n", val,
                       size, addr);

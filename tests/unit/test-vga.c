@@ -471,12 +471,15 @@ static void test_second_font_and_underline(void)
     put_char(0, 'B', 0x07);
     put_char(1, 'B', 0x0f);
     put_char(2, ' ', 0x01);
+    put_glyph('C', 12, 0x01, 0);
+    put_char(3, 'C', 0x07);
     reg(0x3d4, 0x14, 12);
     console_update(con);
     check_row(0, 0, 9, 0x0f << 1, 7, 0);
     check_row(9, 0, 9, 0xf0 << 1, 15, 0);
     check_row(18, 12, 9, 0x1ff, 1, 0);
     check_row(18, 11, 9, 0x000, 1, 0);
+    check_row(27, 12, 9, 0x002, 7, 0);          /* no line under this one: its ninth dot is as in other rows */
 }
 
 /* Winds the clock to where a blinking thing of that many frames begins to be visible. */
@@ -831,6 +834,10 @@ static void test_dispi_registers(void)
     g_assert_cmpuint(dispi_get(9), ==, 0);
     g_assert_cmphex(lduw_phys(address_space_memory, MMIO + 0x500), ==, dispi_get(0));
     g_assert_cmphex(lduw_phys(address_space_memory, MMIO + 0x502), ==, 800);
+    g_assert_cmphex(ldl_phys(address_space_memory, MMIO + 0x500), ==, 800u << 16 | dispi_get(0));
+    stl_phys(address_space_memory, MMIO + 0x50a, 1024u << 16 | 3);      /* bank and width */
+    g_assert_cmphex(dispi_get(5), ==, 3);
+    g_assert_cmphex(dispi_get(6), ==, 1024);
     g_assert_cmphex(ldl_phys(address_space_memory, MMIO + 0x604), ==, 0x1e1e1e1e);
     stw_phys(address_space_memory, MMIO + 0x508, 0);
     g_assert_cmphex(dispi_get(4), ==, 0);
@@ -970,6 +977,7 @@ static void test_edid_is_whole(void)
     g_assert_cmphex(load_be64(edid), ==, 0x00ffffffffffff00);
     g_assert_cmpuint(edid[56] | (edid[58] & 0xf0) << 4, ==, 1280);
     g_assert_cmpuint(edid[59] | (edid[61] & 0xf0) << 4, ==, 800);
+    g_assert_cmphex(load_be16(edid + 40), ==, 0xd1c0);      /* 1920x1080, larger than what the monitor likes best */
 }
 
 static void save_fresh_load(void)
