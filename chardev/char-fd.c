@@ -3,6 +3,7 @@
  * A byte stream over file descriptors: flow control in both directions, for all back ends that end in an fd.
  */
 #include "qemu/osdep.h"
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/select.h>
 #include "char-int.h"
@@ -20,6 +21,16 @@ bool fd_is_usable(int fd, Error **errp)
     close(fd);
     error_set(errp, "too many open files");
     return false;
+}
+
+int fd_open_output(const char *path, bool append)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
+
+    if (fd >= 0) {
+        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);    /* not in open(): a pipe's reader may come later */
+    }
+    return fd;
 }
 
 static bool stream_can_read(void *opaque)

@@ -44,7 +44,7 @@ static void stream_chr_close(Chardev *chr)
 static bool file_open(Chardev *chr, const ChardevSpec *spec, Error **errp)
 {
     StreamChardev *s = container_of(chr, StreamChardev, parent);
-    int fd = open(spec->path, O_WRONLY | O_CREAT | O_CLOEXEC | (spec->append ? O_APPEND : O_TRUNC), 0666);
+    int fd = fd_open_output(spec->path, spec->append);
 
     s->stream.in_fd = s->stream.out_fd = -1;
     if (fd < 0) {

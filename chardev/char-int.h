@@ -104,6 +104,11 @@ void fd_stream_update(FdStream *s);     /* paused or an fd has changed */
 int fd_stream_write(FdStream *s, const uint8_t *buf, int len);  /* taken; -1: the peer is gone */
 bool fd_stream_wait_writable(FdStream *s, int timeout_ms);
 void fd_stream_close(FdStream *s);      /* removes the handlers and closes the fds */
+/*
+ * Opens what a user calls a file, to write to. It may be a pipe or a terminal: nobody who reads slowly, or not at all,
+ * stops the machine. -1 with errno when that fails; an fd is the caller's.
+ */
+int fd_open_output(const char *path, bool append);
 /* Closes fd and fails when select() cannot handle it. */
 bool fd_is_usable(int fd, Error **errp);
 

@@ -3,7 +3,6 @@
  * Character devices: the list of them, what users write on the command line, and the calls between back and front end.
  */
 #include "qemu/osdep.h"
-#include <fcntl.h>
 #include "char-int.h"
 #include "qemu/main-loop.h"
 #include "qemu/option.h"
@@ -349,7 +348,7 @@ static bool open_log(const ChardevSpec *spec, int *fd, Error **errp)
     if (!spec->logfile) {
         return true;
     }
-    *fd = open(spec->logfile, O_WRONLY | O_CREAT | O_CLOEXEC | (spec->logappend ? O_APPEND : O_TRUNC), 0666);
+    *fd = fd_open_output(spec->logfile, spec->logappend);
     if (*fd < 0) {
         error_set_errno(errp, errno, "cannot open log file '%s'", spec->logfile);
     }
@@ -585,7 +584,7 @@ int chardev_write(Chardev *chr, const uint8_t *buf, int len)
     int n = chr->type->write(chr, buf, len);
 
     if (chr->log_fd >= 0 && n > 0) {
-        (void)!write(chr->log_fd, buf, n);      /* a full disk does not stop a guest */
+        (void)!write(chr->log_fd, buf, n);      /* a full disk or pipe does not stop a guest */
     }
     chr->stalled = chr->stalled && n == 0;
     return n;

@@ -286,6 +286,37 @@ static void test_pipe_talks_both_ways_and_obeys_room(void)
     g_unlink(out);
 }
 
+/* "file:" names what the shell redirects to as well: a pipe whose reader sleeps. */
+static void test_file_that_is_a_full_pipe_stops_nobody(void)
+{
+    g_autofree char *path = g_build_filename(dir, "fifo", NULL);
+    g_autofree char *logged = g_strdup_printf("null,id=c0,logfile=%s", path);
+    g_autofree uint8_t *big = g_malloc0(1 << 20);
+    Front f;
+    ChardevFrontend fe = front_init(&f);
+    Chardev *chr;
+    int fd;
+
+    g_assert_cmpint(mkfifo(path, 0600), ==, 0);
+    fd = open(path, O_RDWR | O_NONBLOCK);
+    chr = chardev_open_option(logged, &error_abort);
+    g_assert_cmpint(chardev_write(chr, big, 1 << 20), ==, 1 << 20);
+    chardev_free(chr);
+    while (read(fd, big, 1 << 20) > 0) {
+    }
+    chr = open_ok("file:%s", path);
+    chardev_attach(chr, &fe);
+    g_assert_cmpint(chardev_write(chr, big, 1 << 20), <, 1 << 20);
+    g_assert_cmpint(chardev_write(chr, big, 100), ==, 0);
+    g_assert_cmpint(read(fd, big, 1 << 20), >, 0);
+    spin();
+    g_assert_cmpint(f.writable, ==, 1);
+    put(chr, "xyz");
+    close(fd);
+    finish(chr, &f);
+    g_unlink(path);
+}
+
 static int connect_unix(const char *path)
 {
     struct sockaddr_un un = { .sun_family = AF_UNIX };
@@ -715,6 +746,7 @@ int main(int argc, char **argv)
     g_test_add_func("/chardev/only_one_front_end_unless_shared", test_only_one_front_end_unless_shared);
     g_test_add_func("/chardev/ringbuf_keeps_the_last_bytes", test_ringbuf_keeps_the_last_bytes);
     g_test_add_func("/chardev/pipe_obeys_room", test_pipe_talks_both_ways_and_obeys_room);
+    g_test_add_func("/chardev/full_pipe_as_file_stops_nobody", test_file_that_is_a_full_pipe_stops_nobody);
     g_test_add_func("/chardev/unix_server_peer_after_peer", test_unix_server_takes_one_peer_after_the_other);
     g_test_add_func("/chardev/slow_peer_gets_the_rest_later", test_peer_that_does_not_read_gets_the_rest_later);
     g_test_add_func("/chardev/tcp_client_and_server", test_tcp_client_and_server);
