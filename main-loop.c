@@ -38,12 +38,38 @@ struct Bh {
 /* Adaptive: a device access is short, so a waiter on another core spins briefly before it sleeps. */
 static pthread_mutex_t big_mutex = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
 static __thread bool holds_big_lock;
+static unsigned lock_waiters, lock_handovers;  /* atomic: threads that wait for it; how often one of those has got it */
 
 void big_lock(void)
 {
     assert(!holds_big_lock);
-    pthread_mutex_lock(&big_mutex);
+    if (pthread_mutex_trylock(&big_mutex)) {
+        __atomic_fetch_add(&lock_waiters, 1, __ATOMIC_RELAXED);
+        pthread_mutex_lock(&big_mutex);
+        __atomic_fetch_add(&lock_handovers, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_sub(&lock_waiters, 1, __ATOMIC_RELAXED);
+    }
     holds_big_lock = true;
+}
+
+bool big_lock_is_wanted(void)
+{
+    return __atomic_load_n(&lock_waiters, __ATOMIC_RELAXED);
+}
+
+/* The mutex is not fair: it would be ours again before who waits for it has woken up. */
+void big_lock_yield(void)
+{
+    unsigned before = __atomic_load_n(&lock_handovers, __ATOMIC_RELAXED);
+
+    if (!big_lock_is_wanted()) {
+        return;
+    }
+    big_unlock();
+    while (big_lock_is_wanted() && __atomic_load_n(&lock_handovers, __ATOMIC_RELAXED) == before) {
+        sched_yield();
+    }
+    big_lock();
 }
 
 void big_unlock(void)

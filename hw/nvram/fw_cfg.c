@@ -11,6 +11,7 @@
 #include "qemu/osdep.h"
 #include "qemu/bitops.h"
 #include "qemu/log.h"
+#include "qemu/main-loop.h"
 #include "hw/i386/pc.h"
 #include "hw/nvram/fw_cfg.h"
 
@@ -294,20 +295,25 @@ static void ctl_write(void *opaque, hwaddr addr, uint64_t val, unsigned size)
 
 static const MemoryRegionOps ctl_ops = { .read = ctl_read, .write = ctl_write, .size = { .min = 1, .max = 2 } };
 
+/* 4 GiB take a second: others get the lock in between. A vCPU that selects another item then does not disturb us. */
 static void dma_read_item(FwCfg *s, uint64_t addr, uint32_t len, uint32_t *status)
 {
     g_autofree uint8_t *buf = g_malloc(MIN(len, FW_CFG_CHUNK));
+    uint16_t key = s->selector;
+    uint64_t offset = s->offset;
 
+    s->offset += len;
     while (len) {
         uint32_t n = MIN(len, FW_CFG_CHUNK);
 
-        fw_cfg_item_read(&s->parent, s->selector, s->offset, buf, n);
+        fw_cfg_item_read(&s->parent, key, offset, buf, n);
         if (dma_memory_write(addr, buf, n) != MEMTX_OK) {
             *status |= FW_CFG_DMA_ERROR;
         }
-        s->offset += n;
+        offset += n;
         addr += n;
         len -= n;
+        big_lock_yield();
     }
 }
 

@@ -46,6 +46,12 @@ void bh_free(Bh *bh);
 void big_lock(void);
 void big_unlock(void);
 bool big_lock_held(void);
+bool big_lock_is_wanted(void);      /* some thread waits for it */
+/*
+ * Amid something long: if anybody waits for the lock, gives it up until somebody has had it. The caller keeps no
+ * pointer to anything that others may change or free.
+ */
+void big_lock_yield(void);
 
 /*
  * For what is called with the big lock and without it: takes the lock unless this thread has it. Returns what

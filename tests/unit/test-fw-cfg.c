@@ -112,6 +112,40 @@ static void test_dma_reads_skips_and_zero_fills(void)
     g_assert_cmphex(port_in(0x511, 1), ==, '0');        /* a selection without transfer serves the port */
 }
 
+/* Looks at a transfer that is under way: what has arrived, and that the descriptor is not answered yet. */
+static void *look_at_transfer(void *opaque)
+{
+    uint8_t control[4], data[4];
+
+    big_lock();
+    address_space_read(address_space_memory, DATA, data, sizeof(data));
+    address_space_read(address_space_memory, DESC, control, sizeof(control));
+    *(bool *)opaque = !memcmp(data, "QEMU", 4) && load_be32(control);
+    select_key(FW_CFG_ID);          /* does not disturb it */
+    big_unlock();
+    return NULL;
+}
+
+static void test_others_get_the_lock_amid_a_long_transfer(void)
+{
+    uint32_t len = MiB - 0x10000;
+    bool seen = false;
+    uint8_t byte = 0xff;
+    GThread *t;
+
+    g_assert_cmphex(dma(FW_CFG_ID << 16 | 8 | 2, 4, DATA), ==, 0);
+    t = g_thread_new("look", look_at_transfer, &seen);
+    while (!big_lock_is_wanted()) {
+        g_thread_yield();
+    }
+    g_assert_cmphex(dma(FW_CFG_SIGNATURE << 16 | 8 | 2, len, DATA), ==, 0);
+    g_assert_true(seen);
+    g_thread_join(t);
+    address_space_read(address_space_memory, DATA + len - 1, &byte, 1);
+    g_assert_cmphex(byte, ==, 0);
+    g_assert_cmphex(ldl_phys(address_space_memory, DATA + 4), ==, 0);
+}
+
 static void test_dma_write_is_refused(void)
 {
     g_assert_cmphex(dma(FW_CFG_UUID << 16 | FW_CFG_DMA_SELECT | FW_CFG_DMA_WRITE, 4, DATA), ==, FW_CFG_DMA_ERROR);
@@ -198,6 +232,7 @@ int main(int argc, char **argv)
     g_test_add_func("/fw-cfg/key-bits", test_bit_14_selects_nothing_and_bit_15_the_architecture);
     g_test_add_func("/fw-cfg/directory", test_directory_is_sorted_and_keys_follow);
     g_test_add_func("/fw-cfg/dma", test_dma_reads_skips_and_zero_fills);
+    g_test_add_func("/fw-cfg/long-dma-shares-the-lock", test_others_get_the_lock_amid_a_long_transfer);
     g_test_add_func("/fw-cfg/dma-write", test_dma_write_is_refused);
     g_test_add_func("/fw-cfg/nonsense", test_nonsense_is_harmless);
     g_test_add_func("/fw-cfg/extents", test_file_extents_join_and_survive_truncation);

@@ -183,6 +183,32 @@ static void test_wake_ends_the_wait(void)
     g_thread_join(t);
 }
 
+static void *count_with_lock(void *opaque)
+{
+    big_lock();
+    calls++;
+    big_unlock();
+    return NULL;
+}
+
+static void test_lock_that_is_given_up_goes_to_who_waits(void)
+{
+    calls = 0;
+    big_lock_yield();
+    for (int i = 1; i <= 100; i++) {
+        GThread *t = g_thread_new("wait", count_with_lock, NULL);
+
+        while (!big_lock_is_wanted()) {
+            g_thread_yield();
+        }
+        g_assert_cmpint(calls, ==, i - 1);
+        big_lock_yield();
+        g_assert_true(big_lock_held());
+        g_assert_cmpint(calls, ==, i);
+        g_thread_join(t);
+    }
+}
+
 static void *arm_from_thread(void *opaque)
 {
     g_usleep(5000);
@@ -312,6 +338,7 @@ int main(int argc, char **argv)
     g_test_add_func("/main-loop/bh_that_schedules_itself_leaves_room", test_bh_that_schedules_itself_leaves_room);
     g_test_add_func("/main-loop/bh_from_signal_handler", test_bh_from_signal_handler);
     g_test_add_func("/main-loop/wake_ends_the_wait", test_wake_ends_the_wait);
+    g_test_add_func("/main-loop/lock_given_up_goes_to_who_waits", test_lock_that_is_given_up_goes_to_who_waits);
     g_test_add_func("/main-loop/timer_armed_elsewhere_ends_the_wait", test_timer_armed_elsewhere_ends_the_wait);
     g_test_add_func("/main-loop/glib_sources_are_served", test_glib_sources_are_served);
     g_test_add_func("/main-loop/pollers_bring_their_own_fds", test_pollers_bring_their_own_fds);
