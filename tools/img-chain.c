@@ -166,7 +166,7 @@ int img_commit(int argc, char **argv)
 
 /* ---- rebase ------------------------------------------------------------------------------------------------------ */
 
-/* Does a chain (NULL: none) read as zeros from there on, as far as it knows? *bytes: how far that is asked, and holds. */
+/* Does a chain (NULL: none) read as zeros, as far as it knows? *bytes: how far that is asked, and how far it holds. */
 static int zeros_or_not(BlockNode *n, uint64_t at, uint64_t *bytes, bool *is_zero)
 {
     uint64_t size = n ? block_size(n) : 0;

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Drives under Linux' own drivers: floppy disks of all formats (one without SLOW=1), large disks, CDs that change."""
+"""Drives under Linux' own drivers: floppy disks of all formats (one without SLOW=1), large disks, CDs that change, a
+host that is full."""
+import contextlib
 import hashlib
 import os
 import random
+import subprocess
 
 import build
 from cases_linux import BOOT
-from cases_snapshots import NOTHING, image, leave, machine
+from cases_snapshots import NOTHING, check_clean, drive, image, leave, machine, wait_for_state
 from vm import PROMPT, Failure, shell
 
 # KiB and what Linux calls floppy_struct: size, sectors, heads, tracks, stretch, gap, rate, spec1, gap to format with
@@ -125,3 +128,46 @@ def test_linux_reaches_the_end_of_large_disks(ctx):
         hmp.expect(f'change cd {cd} raw', NOTHING)
         check_read(vm, '/dev/sr0', bytes(3 << 20))
         leave(vm, hmp)
+
+
+@contextlib.contextmanager
+def small_file_system(ctx):
+    """A folder that holds 4 MiB, and what makes it larger."""
+    path = os.path.join(ctx.tmp, 'small')
+    os.makedirs(path, exist_ok=True)
+    done = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=4m', 'none', path], check=False, capture_output=True)
+    if done.returncode:
+        raise build.Skip('needs to mount a tmpfs')
+    try:
+        yield path, lambda: subprocess.run(['mount', '-o', 'remount,size=64m', path], check=True)
+    finally:
+        subprocess.run(['umount', path], check=True)
+
+
+def test_a_full_host_stops_the_machine_until_there_is_room(ctx):
+    kernel, _ = build.demo_guest(ctx.build)
+    initrd = build.initrd_with_modules(ctx.build, build.DISK_MODULES, 'disks', ctx.tmp)
+    linux = ['-display', 'none', '-serial', 'stdio', '-m', '256', '-kernel', kernel, '-initrd', initrd, '-append',
+             'console=ttyS0']
+    for fmt in ('qcow2', 'raw'):
+        with small_file_system(ctx) as (folder, enlarge):
+            disk = image(ctx, os.path.join(folder, fmt), '1G', fmt)
+            with machine(ctx, linux + drive(disk, fmt), fmt) as (vm, hmp):
+                vm.expect(PROMPT, BOOT)
+                shell(vm, 'dmesg -n 1; ' + build.load_modules(build.DISK_MODULES, '/dev/sda') +
+                      '; dd if=/dev/urandom of=/tmp/noise bs=64k count=160 2>/dev/null')
+                vm.send('dd if=/tmp/noise of=/dev/sda bs=64k seek=99 conv=fsync\n')
+                wait_for_state(vm, hmp, 'paused (io-error)', 60)
+                hmp.expect('cont', NOTHING)             # as full as before
+                wait_for_state(vm, hmp, 'paused (io-error)', 60)
+                enlarge()
+                hmp.expect('cont', NOTHING)
+                vm.expect('160[+]0 records out', 60)
+                vm.expect(PROMPT, 60)
+                seen = shell(vm, 'echo 3 > /proc/sys/vm/drop_caches; md5sum < /tmp/noise; '
+                                 'dd if=/dev/sda bs=64k skip=99 count=160 2>/dev/null | md5sum; dmesg | grep -i error')
+                if len(seen.split()) != 4 or seen.split()[0] != seen.split()[2]:
+                    raise Failure(f'{fmt}: {seen}')
+                leave(vm, hmp)
+            if fmt == 'qcow2':
+                check_clean(ctx, disk)

@@ -129,7 +129,7 @@ def test_a_linux_guest_goes_back_with_its_disk(ctx):
         vm.expect(PROMPT, 30)
         expect(vm, 'first', 1)
         vm.send('n=4; for d in a b; do echo fails > /dev/sd$d; done; sync\n')     # either may be the one that fails
-        wait_for_state(vm, hmp, 'paused')
+        wait_for_state(vm, hmp, r'paused (io-error)')
         waiting = r"^Error: drive 'ide0-hd1' has failed requests that wait for the machine to go on"
         hmp.expect('savevm never', waiting)
         kept = ctx.file('kept', b'an older state')
