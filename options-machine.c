@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Options that choose the board: machine, processors, memory, tables, boot order, firmware, clock. */
 #include "qemu/osdep.h"
+#include <sys/prctl.h>
 #include <time.h>
 #include "exec/translate-all.h"
 #include "hw/i386/x86-board.h"
@@ -79,6 +80,10 @@ const KeyDef machine_keys[] = {
     { "usb", KEY_STRING, .values = "off", .help = "there is no USB controller yet" },
     { "pcspk-audiodev", KEY_STRING, .help = "refused: the speaker is silent, this version makes no sound" },
     { "vmport", KEY_STRING, .values = "off|auto", .help = "there is no VMware port yet" },
+    { "smm", KEY_STRING, .values = "on|auto", .help = "system management mode is always there" },
+    { "nvdimm", KEY_STRING, .values = "off", .help = "there is no persistent memory" },
+    { "kernel-irqchip", KEY_STRING, .values = "off", .help = "interrupt controllers are part of this program" },
+    { "kernel_irqchip", KEY_STRING, .values = "off", .help = "the same" },
     { "dump-guest-core", KEY_BOOL, .help = "accepted, no effect" },
     { "mem-merge", KEY_BOOL, .help = "accepted, no effect" },
     { .name = NULL },
@@ -273,6 +278,8 @@ bool opt_smp(void *dest, const char *arg, Error **errp)
 const KeyDef memory_keys[] = {
     { "size", KEY_SIZE, .unit = MiB,
       .help = "in MiB without a suffix (this key's name may be left out; default: 128)" },
+    { "slots", KEY_STRING, .values = "0", .help = "memory cannot be plugged in later" },
+    { "maxmem", KEY_SIZE, .unit = MiB, .help = "accepted when it is the size" },
     { .name = NULL },
 };
 
@@ -289,6 +296,10 @@ bool opt_memory(void *dest, const char *arg, Error **errp)
     if (size < RAM_SIZE_MIN) {
         error_set(errp, "guest memory is too small: the firmware needs at least %" PRIu64 " MiB",
                   (uint64_t)(RAM_SIZE_MIN / MiB));
+        return false;
+    }
+    if (keylist_get_uint(l, "maxmem", size) != size) {
+        error_set(errp, "parameter 'maxmem': memory cannot be plugged in later, it stays what 'size' says");
         return false;
     }
     /* The page tables of the architecture end at 52 bits; what the CPU model can do is checked later. */
@@ -355,7 +366,7 @@ bool opt_smbios(void *dest, const char *arg, Error **errp)
 
 const KeyDef name_keys[] = {
     { "guest", KEY_STRING, .help = "the guest's name (this key's name may be left out)" },
-    { "process", KEY_STRING, .help = "accepted, no effect" },
+    { "process", KEY_STRING, .help = "how the host's ps shows this program (15 characters)" },
     { "debug-threads", KEY_BOOL, .help = "accepted: threads always have names" },
     { .name = NULL },
 };
@@ -368,6 +379,10 @@ bool opt_name(void *dest, const char *arg, Error **errp)
 
     if (!l) {
         return false;
+    }
+    name = keylist_get(l, "process");
+    if (name) {
+        prctl(PR_SET_NAME, name);       /* of the main thread; the others have their own */
     }
     name = keylist_get(l, "guest");
     if (name) {

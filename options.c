@@ -62,6 +62,21 @@ static bool opt_watchdog_action(void *dest, const char *arg, Error **errp)
     return watchdog_set_action(arg, errp);
 }
 
+/* ---- states ------------------------------------------------------------------------------------------------------ */
+
+static bool opt_incoming(void *dest, const char *arg, Error **errp)
+{
+    VmOptions *o = dest;
+
+    o->incoming = arg;
+    if (g_str_has_prefix(arg, "file:")) {
+        return true;
+    }
+    error_set(errp, "only file:PATH is supported by this version");
+    error_append_hint(errp, "The monitor command 'migrate file:PATH' saves such a state.");
+    return false;
+}
+
 /* ---- logs -------------------------------------------------------------------------------------------------------- */
 
 static bool opt_log(void *dest, const char *arg, Error **errp)
@@ -234,7 +249,7 @@ const OptionDef vm_option_table[] = {
     { .group = "Running" },
     { "S", .help = "build the machine but do not start it", FLAG(start_stopped) },
     { "incoming", .arg = "file:PATH", .help = "start with the state that the monitor command 'migrate' has saved there",
-      STRING(incoming) },
+      FN(opt_incoming) },
     { "loadvm", .arg = "TAG", .help = "start from a snapshot that the monitor command 'savevm' has made",
       STRING(loadvm) },
     { "no-reboot", .help = "leave when the guest resets the machine", FLAG(no_reboot) },
@@ -277,6 +292,10 @@ const OptionDef vm_option_table[] = {
     REFUSED("sandbox", "..."), REFUSED("runas", "USER"), REFUSED("chroot", "FOLDER"), REFUSED("preconfig", NULL),
     REFUSED("overcommit", "..."), REFUSED("plugin", "..."), REFUSED("add-fd", "..."), REFUSED("compat", "..."),
     REFUSED("only-migratable", NULL), REFUSED("dump-vmstate", "FILE"), REFUSED("win2k-hack", NULL),
+    REFUSED("async-teardown", NULL), REFUSED("audio-help", NULL), REFUSED("dtb", "FILE"),
+    REFUSED("enable-sync-profile", NULL), REFUSED("portrait", NULL), REFUSED("rotate", "DEGREES"),
+    REFUSED("writeconfig", "FILE"), REFUSED("xen-attach", NULL), REFUSED("xen-domid", "ID"),
+    REFUSED("xen-domid-restrict", NULL),
     { .name = NULL },
 };
 
