@@ -99,6 +99,10 @@ GByteArray *chardev_ringbuf_read(const char *label, uint64_t max, Error **errp)
     if (!r) {
         return NULL;
     }
+    if (!max) {
+        error_set(errp, "size must be greater than zero");
+        return NULL;
+    }
     data = g_byte_array_new();
     while (r->tail != r->head && data->len < max) {
         g_byte_array_append(data, &r->buf[r->tail++ & (r->size - 1)], 1);

@@ -133,7 +133,6 @@ static bool read_mode(const char *mode, const BlockBackend *blk, BlockOpenOption
     return true;
 }
 
-/* device [-f] filename [format [read-only-mode]] */
 /* set_password vnc WORD, change vnc password WORD */
 static void set_vnc_password(Monitor *m, const char *password)
 {
@@ -155,6 +154,7 @@ void hmp_set_password(Monitor *m, const Arg *a)
     set_vnc_password(m, a[1].s);
 }
 
+/* device [-f] filename [format [read-only-mode]] */
 void hmp_change(Monitor *m, const Arg *a)
 {
     BlockOpenOptions o = { .auto_readonly = true, .warn_probed = false };
@@ -314,6 +314,10 @@ void hmp_chardev_add(Monitor *m, const Arg *a)
 {
     Error *err = NULL;
 
+    if (!strcmp(a[0].s, "help") || !strcmp(a[0].s, "?")) {
+        hmp_print(m, chardev_print_types);
+        return;
+    }
     chardev_open_option(a[0].s, &err);
     hmp_handle_error(m, err);
 }

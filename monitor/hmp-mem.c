@@ -90,6 +90,20 @@ static bool view_read(const View *v, uint64_t addr, void *buf, size_t len)
     return ask(v->m, ask_read, &q);
 }
 
+static void print_char(GString *out, uint64_t v)
+{
+    static const char codes[] = "\n\r\\'", names[] = "nr\\'";
+    const char *special = v && v < 0x80 ? strchr(codes, (char)v) : NULL;
+
+    if (special) {
+        g_string_append_printf(out, "'\\%c'", names[special - codes]);
+    } else if (v < 0x80 && g_ascii_isprint((char)v)) {
+        g_string_append_printf(out, "'%c'", (char)v);
+    } else {
+        g_string_append_printf(out, "'\\x%02" PRIx64 "'", v);
+    }
+}
+
 static void print_value(GString *out, uint64_t v, char format, unsigned size)
 {
     static const uint8_t hex_digits[] = { [1] = 2, [2] = 4, [4] = 8, [8] = 16 };
@@ -98,20 +112,16 @@ static void print_value(GString *out, uint64_t v, char format, unsigned size)
 
     switch (format) {
     case 'o':
-        g_string_append_printf(out, "0%0*" PRIo64, octal_digits[size], v);
+        g_string_append_printf(out, "%#*" PRIo64, octal_digits[size], v);
         break;
     case 'd':
-        g_string_append_printf(out, "%*" PRId64, decimal_digits[size] + 1, sextract64(v, 0, size * 8));
+        g_string_append_printf(out, "%*" PRId64, decimal_digits[size], sextract64(v, 0, size * 8));
         break;
     case 'u':
         g_string_append_printf(out, "%*" PRIu64, decimal_digits[size], v);
         break;
     case 'c':
-        if (v < 0x80 && g_ascii_isprint((char)v) && v != '\'' && v != '\\') {
-            g_string_append_printf(out, "'%c'", (char)v);
-        } else {
-            g_string_append_printf(out, "'\\x%02x'", (unsigned)v & 0xff);
-        }
+        print_char(out, v);
         break;
     default:
         g_string_append_printf(out, "0x%0*" PRIx64, hex_digits[size], v);
@@ -125,7 +135,7 @@ static uint64_t load_sized(const uint8_t *p, unsigned size)
 
 static void dump_values(const View *v, uint64_t addr, const MemFormat *f)
 {
-    unsigned size = f->format == 'c' ? 1 : (unsigned)f->size, per_line = f->format == 'c' ? 8 : LINE_BYTES / size;
+    unsigned size = f->format == 'c' ? 1 : (unsigned)f->size, per_line = size == 1 ? 8 : LINE_BYTES / size;
 
     for (unsigned left = f->count; left; ) {
         unsigned n = MIN(left, per_line);
@@ -197,12 +207,14 @@ void hmp_xp(Monitor *m, const Arg *a)
 
 void hmp_p(Monitor *m, const Arg *a)
 {
+    MemFormat *f = monitor_last_format(m);
     uint64_t v = a[1].n;
     g_autoptr(GString) text = g_string_new(NULL);
 
-    switch (a[0].fmt.format) {
+    f->format = a[0].fmt.format ? a[0].fmt.format : f->format;
+    switch (f->format) {
     case 'o':
-        monitor_printf(m, "0%" PRIo64 "\n", v);
+        monitor_printf(m, "%#" PRIo64 "\n", v);
         break;
     case 'd':
         monitor_printf(m, "%" PRId64 "\n", (int64_t)v);
@@ -211,11 +223,11 @@ void hmp_p(Monitor *m, const Arg *a)
         monitor_printf(m, "%" PRIu64 "\n", v);
         break;
     case 'c':
-        print_value(text, v & 0xff, 'c', 1);
+        print_char(text, v);
         monitor_printf(m, "%s\n", text->str);
         break;
     default:
-        monitor_printf(m, "0x%" PRIx64 "\n", v);
+        monitor_printf(m, "%#" PRIx64 "\n", v);
     }
 }
 

@@ -67,6 +67,8 @@ def test_mistakes_are_answered_with_the_texts_users_know(ctx):
             ('screendump /nodir/x', r"^Error: failed to open file '/nodir/x': No such file or directory$"),
             ('chardev-remove nosuch', r"^Error: Chardev 'nosuch' not found$"),
             ('chardev-remove compat_monitor0', r'busy$'),
+            ('chardev-add help', r'^Available chardev backend types:\n.*  socket\n'),
+            ('chardev-add ringbuf,id=r', r'^$'), ('ringbuf_read r 0', r'^Error: size must be greater than zero$'),
             ('ringbuf_read nosuch 1', r"^Error: Device 'nosuch' not found$"),
             ('ringbuf_write compat_monitor0 x', r'^Error: compat_monitor0 is not a ringbuf device$'),
             ('trace-event foo on', r'^unknown event "foo"$'),
@@ -88,7 +90,12 @@ def test_memory_and_expressions_are_shown_as_users_know_them(ctx):
             ('x/1i $pc', r'^0xfffffff0:  ea 5b e0 00 f0 '),
             ('x /2xg 0', r'^0000000000000000: 0x0{16} 0x0{16}$'),
             ('p 1+2*3', r'^0x7$'), ('p $eip', r'^0xfff0$'), ('print/d 0x10', r'^16$'), ('print/c 65', r"^'A'$"),
-            ('print/o 8', r'^010$'), ('sum 0 16', r'^00000$'), ('gva2gpa 0', r'^gpa: 0$'),
+            ('print/o 8', r'^010$'), ('p 9', r'^011$'), ('p/o 0', r'^0$'), ('p/c 10', r"^'\\n'$"),
+            ('p/c 0x12c', r"^'\\x12c'$"),
+            ('xp /9xb 0xffff0', r'^00000000000ffff0:( 0x..){8}\n00000000000ffff8: 0x32$'),
+            ('xp /4ob 0xffff0', r'^00000000000ffff0: 0352 0133 0340   0$'),
+            ('xp /3dw 0xffff0', r'^00000000000ffff0:   14703594  792080624  959394610$'),
+            ('p 5', r'^5$'), ('p/x 0', r'^0$'), ('sum 0 16', r'^00000$'), ('gva2gpa 0', r'^gpa: 0$'),
             ('info mem', r'^PG disabled$'), ('info tlb', r'^PG disabled$'),
             ('i /b 0x60', r'^portb\[0x0060\] = 0x[0-9a-f]{2}$'),
             ('i /w 0xcf8', r'^portl\[0x0cf8\] = 0x00000000$'),
@@ -102,6 +109,15 @@ def test_memory_and_expressions_are_shown_as_users_know_them(ctx):
                 if f.read() != b'\xea\x5b\xe0\x00\xf0':
                     raise Failure(f'{command} has saved something else')
             os.unlink(path)
+
+
+def test_the_process_has_the_name_it_was_given(ctx):
+    with Hmp(os.path.join(ctx.tmp, 'm'), ctx.slow) as hmp, \
+            monitored(ctx, QUIET + ['-S', '-name', 'guest,process=vm-of-mine'], hmp) as vm:
+        with open(f'/proc/{vm.process.pid}/comm', encoding='ascii') as f:
+            if f.read() != 'vm-of-mine\n':
+                raise Failure('ps shows another name')
+        hmp.expect('info name', r'^guest$')
 
 
 def test_every_info_command_answers_on_a_machine_that_runs(ctx):
