@@ -10,22 +10,41 @@
 
 /* ---- pictures ---------------------------------------------------------------------------------------------------- */
 
-/* filename [-f format] [device] */
+static Console *console_of_head(const Arg *dev, const Arg *head, Error **errp)
+{
+    Console *c = dev->given ? console_of_device(dev->s) : console_first();
+
+    if (!c && !dev->given) {
+        error_set(errp, "There is no console to take a screendump from");
+    } else if (dev->given && !device_find(dev->s)) {
+        error_set(errp, "Device '%s' not found", dev->s);
+    } else if (!c) {
+        error_set(errp, "Device '%s' has no screen", dev->s);
+    } else if (head->given && strcmp(head->s, "0")) {       /* cards have one */
+        error_set(errp, "Device '%s' has no head %s", dev->s, head->s);
+    } else {
+        return c;
+    }
+    return NULL;
+}
+
+/* filename [-f format] [device [head]] */
 void hmp_screendump(Monitor *m, const Arg *a)
 {
     const Arg *dev = a[1].given ? &a[3] : &a[2];    /* without -f the word behind the file is the device */
-    Console *c = dev->given ? console_of_device(dev->s) : console_first();
     ImageFormat format = IMAGE_PPM;
     Error *err = NULL;
+    Console *c;
 
-    if (!c && dev->given) {
-        error_set(&err, "Device '%s' not found", dev->s);
-    } else if (!c) {
-        error_set(&err, "There is no console to take a screendump from.");
-    } else if (a[1].given && !a[2].given) {
+    if (a[1].given && !a[2].given) {
         error_set(&err, "option -f needs a format: ppm or png");
+    } else if (!a[1].given && a[4].given) {
+        error_set(&err, "there is nothing behind the head but '%s'", a[4].s);
     } else if (!a[1].given || image_format_parse(a[2].s, &format, &err)) {
-        console_dump(c, a[0].s, format, &err);
+        c = console_of_head(dev, dev + 1, &err);
+        if (c) {
+            console_dump(c, a[0].s, format, &err);
+        }
     }
     hmp_handle_error(m, err);
 }

@@ -90,8 +90,9 @@ const HmpCommand hmp_commands[] = {
     { "savevm", .args = { { .kind = ARG_STRING, .optional = true, .complete = complete_snapshot } }, .params = "[tag]",
       .help = "save the machine and its disks in the disks' images; replaces an older one of that tag, without a tag "
       "the date makes it", .fn = hmp_savevm },
-    { "screendump", .args = { ARG(ARG_FILENAME), FLAG_ARG('f'), OPTIONAL(ARG_STRING), OPTIONAL(ARG_STRING) },
-      .params = "filename [-f format] [device]", .help = "save the picture on the screen: ppm (default) or png",
+    { "screendump", .args = { ARG(ARG_FILENAME), FLAG_ARG('f'), OPTIONAL(ARG_STRING), OPTIONAL(ARG_STRING),
+                              OPTIONAL(ARG_STRING) },
+      .params = "filename [-f format] [device [head]]", .help = "save the picture on the screen: ppm (default) or png",
       .fn = hmp_screendump },
     { "sendkey", .args = { { .kind = ARG_STRING, .complete = complete_key }, OPTIONAL(ARG_NUMBER) },
       .params = "keys [hold_ms]", .help = "press keys together, such as ctrl-alt-f1, for 100 ms unless hold_ms says",

@@ -143,7 +143,7 @@ bool console_screendump(const char *path, Error **errp)
     Console *c = console_first();
 
     if (!c) {
-        error_set(errp, "There is no console to take a screendump from.");
+        error_set(errp, "There is no console to take a screendump from");
         return false;
     }
     return console_dump(c, path, g_str_has_suffix(path, ".png") ? IMAGE_PNG : IMAGE_PPM, errp);

@@ -934,6 +934,19 @@ static void test_random_registers(void)
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
+static void check_full_disk(ImageFormat format)
+{
+    struct stat st;
+    Error *err = NULL;
+
+    if (stat("/dev/full", &st) || !S_ISCHR(st.st_mode)) {
+        return;
+    }
+    g_assert_false(console_dump(con, "/dev/full", format, &err));
+    g_assert_nonnull(strstr(error_get_message(err), g_strerror(ENOSPC)));
+    error_free(err);
+}
+
 static void test_screendump_writes_what_is_shown(void)
 {
     g_autofree char *dir = g_dir_make_tmp("test-vga-XXXXXX", NULL), *ppm = g_build_filename(dir, "a.ppm", NULL);
@@ -956,7 +969,9 @@ static void test_screendump_writes_what_is_shown(void)
     g_assert_cmpint(memcmp(png_data, "\x89PNG\r\n\x1a\n", 8), ==, 0);
     g_assert_cmphex(load_be32(png_data + 16), ==, 64);
     g_unlink(png);
+    check_full_disk(IMAGE_PNG);
 #endif
+    check_full_disk(IMAGE_PPM);
     g_assert_false(console_screendump(missing, &err));
     g_assert_nonnull(strstr(error_get_message(err), "failed to open file"));
     error_free(err);
