@@ -7,6 +7,7 @@
  */
 #include "qemu/osdep.h"
 #include <signal.h>
+#include "block/backend.h"
 #include "hw/core/device.h"
 #include "qemu/log.h"
 #include "qemu/main-loop.h"
@@ -131,10 +132,21 @@ void vm_stop(RunState s)
     set_state(s);
 }
 
+/*
+ * A reset walks over devices and memory in one go: nothing may run the loop in there, as a user or a guest could take a
+ * device away from under it. So drives are drained before. The loop runs meanwhile, and somebody may say "cont".
+ */
+static void stand_still(void)
+{
+    vcpus_pause_all();
+    blk_drain_all();
+    vcpus_pause_all();
+}
+
 static void reset_machine(bool wakeup)
 {
     trace_runstate_reset(wakeup);
-    vcpus_pause_all();
+    stand_still();
     reset_is_wakeup = wakeup;
     device_reset_all();
     reset_is_wakeup = false;

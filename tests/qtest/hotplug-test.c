@@ -144,6 +144,46 @@ static void test_a_reset_takes_what_was_asked_for(void)
     finish(x);
 }
 
+/*
+ * The second read of a drive waits for a long time, and the reset for it. The emulator takes 4 KiB of requests at once,
+ * so it finds those behind them while it waits, unless the read is faster.
+ */
+static void eject_amid_reset(const char *args)
+{
+    g_autoptr(GString) text = g_string_new("outb 0x1f7 0x20\noutb 0xcf9 0x06\n");
+    g_autofree char *answer = NULL;
+    Machine x = start(args);
+
+    qtest_pci_writel(x.q, 5 << 3, 0x10, BAR);
+    qtest_pci_writel(x.q, 5 << 3, 4, 6);
+    g_assert_cmphex(qtest_readl(x.q, BAR), ==, 0x010000edu);
+    qtest_outb(x.q, 0x1f2, 1);
+    qtest_outb(x.q, 0x1f6, 0xe0);
+    qtest_outb(x.q, 0x1f7, 0x20);
+    qtest_until(x.q, !(qtest_inb(x.q, 0x1f7) & 0x80));
+    while (text->len < 4096) {
+        g_string_append(text, "inb 0x80\n");
+    }
+    g_string_append_printf(text, "outl 0x%x 0x%x\nreadl 0x%x\n", EJECT, 1 << 5, BAR);
+    answer = qtest_batch_last(x.q, text->str);
+    g_assert_cmpstr(answer, ==, "OK 0x0000000000000000");
+    qtest_until(x.q, qtest_inb(x.q, 0x1f7) == 0x50);
+    g_assert_cmphex(qtest_pci_readl(x.q, 5 << 3, 0), ==, 0xffffffff);
+    finish(x);
+}
+
+static void test_a_card_may_go_while_a_reset_waits_for_a_drive(void)
+{
+    static const uint8_t sectors[4096] = { 0 };
+    const char *image = qtest_temp_file(sectors, sizeof(sectors));
+    g_autofree char *args = g_strdup_printf("-drive if=ide,format=raw,throttling.bps-total=1,file=%s "
+                                            "-device edu,addr=5", image);
+
+    for (unsigned i = 0; i < 10; i++) {
+        eject_amid_reset(args);
+    }
+}
+
 /* Sleep type 1 is S3 here; the guest's drivers are still there when it wakes up. */
 static void test_a_sleeping_guest_is_told_when_it_wakes_up(void)
 {
@@ -251,6 +291,8 @@ int main(int argc, char **argv)
     g_test_add_func("/hotplug/cards-behind-bridges-come-and-go", test_cards_behind_bridges_come_and_go);
     g_test_add_func("/hotplug/a-bridge-goes-with-all-behind-it", test_a_bridge_goes_with_all_behind_it);
     g_test_add_func("/hotplug/a-reset-takes-what-was-asked-for", test_a_reset_takes_what_was_asked_for);
+    g_test_add_func("/hotplug/a-card-may-go-while-a-reset-waits-for-a-drive",
+                    test_a_card_may_go_while_a_reset_waits_for_a_drive);
     g_test_add_func("/hotplug/a-sleeping-guest-is-told-when-it-wakes-up",
                     test_a_sleeping_guest_is_told_when_it_wakes_up);
     g_test_add_func("/hotplug/strange-accesses-do-no-harm", test_strange_accesses_do_no_harm);

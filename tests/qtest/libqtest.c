@@ -106,14 +106,23 @@ char *qtest_raw(QTest *q, const char *request)
     return read_answer(q);
 }
 
-void qtest_batch(QTest *q, const char *requests)
+char *qtest_batch_last(QTest *q, const char *requests)
 {
+    char *answer = NULL;
+
     send_text(q, requests);
     for (const char *c = requests; *c; c++) {
         if (*c == '\n') {
-            g_free(read_answer(q));
+            g_free(answer);
+            answer = read_answer(q);
         }
     }
+    return answer;
+}
+
+void qtest_batch(QTest *q, const char *requests)
+{
+    g_free(qtest_batch_last(q, requests));
 }
 
 size_t qtest_resident_bytes(QTest *q)

@@ -23,6 +23,7 @@ char *qtest_ask(QTest *q, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 char *qtest_raw(QTest *q, const char *request);
 /* Many requests, a line each, sent at once; their answers do not matter, but each must come. A few KiB at most. */
 void qtest_batch(QTest *q, const char *requests);
+char *qtest_batch_last(QTest *q, const char *requests);     /* the same; gives the last answer, caller frees */
 size_t qtest_resident_bytes(QTest *q);      /* of the emulator's process, now */
 
 uint8_t qtest_inb(QTest *q, uint16_t port);
