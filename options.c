@@ -257,6 +257,8 @@ const OptionDef vm_option_table[] = {
     { "action", .arg = "EVENT=ACTION[,...]", .help = "what to do when", .keys = action_keys, FN(opt_action) },
     { "watchdog-action", .arg = "ACTION", .help = "the same as -action watchdog=ACTION", FN(opt_watchdog_action) },
     { "pidfile", .arg = "FILE", .help = "write the process number to FILE; removed at the end", STRING(pidfile) },
+    { "daemonize", .help = "go on in the background once the machine is built; errors of the start are still shown",
+      FLAG(daemonize) },
     { "no-user-config", .help = "accepted: no configuration files are read", FLAG(no_user_config) },
 
     { .group = "Looking inside" },
@@ -284,7 +286,7 @@ const OptionDef vm_option_table[] = {
     REFUSED("k", "LANGUAGE"), REFUSED("usb", NULL), REFUSED("usbdevice", "NAME"), REFUSED("audio", "..."),
     REFUSED("audiodev", "..."), REFUSED("soundhw", "..."), REFUSED("qmp", "DEV"),
     REFUSED("qmp-pretty", "DEV"), REFUSED("gdb", "DEV"), REFUSED("s", NULL), REFUSED("enable-kvm", NULL),
-    REFUSED("icount", "..."), REFUSED("daemonize", NULL),
+    REFUSED("icount", "..."),
     REFUSED("acpitable", "..."),
     REFUSED("set", "..."), REFUSED("readconfig", "FILE"),
     REFUSED("numa", "..."), REFUSED("mem-path", "FILE"), REFUSED("mem-prealloc", NULL),
@@ -325,6 +327,11 @@ static bool check_together(VmOptions *o, Error **errp)
     }
     if (o->board.append && !o->board.kernel) {
         error_set(errp, "-append only allowed with -kernel option");
+        return false;
+    }
+    if (o->daemonize && (o->nographic || o->curses)) {
+        error_set(errp, "%s cannot be used with -daemonize", o->nographic ? "-nographic" : "-display curses");
+        error_append_hint(errp, "Use '-display none', and -serial and -monitor with sockets, files or pty.");
         return false;
     }
     if (o->nographic && o->curses) {

@@ -15,6 +15,7 @@
 #include "migration/snapshot.h"
 #include "migration/vmstate-stream.h"
 #include "monitor/monitor.h"
+#include "qemu/daemon.h"
 #include "qemu/log.h"
 #include "qemu/main-loop.h"
 #include "qemu/user-object.h"
@@ -274,7 +275,8 @@ int main(int argc, char **argv)
     if (argc > 0) {
         error_set_progname(argv[0]);
     }
-    if (!vm_options_parse(&options, argc, argv, &err) || !main_loop_init(&err)) {
+    if (!vm_options_parse(&options, argc, argv, &err) || (options.daemonize && !daemon_begin(&err)) ||
+        !main_loop_init(&err)) {
         error_report_err(err);
         return 1;
     }
@@ -305,6 +307,10 @@ int main(int argc, char **argv)
     }
     if (options.vnc.host && !vnc_init(&options.vnc, options.board.name, &err)) {
         error_prepend(&err, "-vnc %s:%u: ", options.vnc.host, options.vnc.display);
+        error_report_err(err);
+        exit(1);
+    }
+    if (!daemon_ready(&err)) {
         error_report_err(err);
         exit(1);
     }

@@ -28,7 +28,9 @@ static bool stdio_open(Chardev *chr, const ChardevSpec *spec, Error **errp)
 
     s->stream.in_fd = s->stream.out_fd = -1;
     if (!host_terminal_claim("another character device", errp)) {
-        error_append_hint(errp, "Use 'mon:stdio' for the serial port to share the terminal with the monitor.");
+        if (!host_terminal_is_given_up()) {
+            error_append_hint(errp, "Use 'mon:stdio' for the serial port to share the terminal with the monitor.");
+        }
         return false;
     }
     host_terminal_set_raw(spec->signal);

@@ -14,7 +14,7 @@ static struct {
     const char *user;           /* NULL: nobody's */
     const char *goodbye;
     volatile sig_atomic_t is_changed;
-    bool want_raw, keep_signals, handlers_set;
+    bool want_raw, keep_signals, handlers_set, given_up;
     struct termios saved;
 } term;
 
@@ -102,8 +102,22 @@ static void handle_exits(void)
     handle(SIGCONT, on_continue, SA_RESTART);
 }
 
+void host_terminal_give_up(void)
+{
+    term.given_up = true;
+}
+
+bool host_terminal_is_given_up(void)
+{
+    return term.given_up;
+}
+
 bool host_terminal_claim(const char *user, Error **errp)
 {
+    if (term.given_up) {
+        error_set(errp, "stdio cannot be used with -daemonize");
+        return false;
+    }
     if (term.user) {
         error_set(errp, "stdio is in use by %s", term.user);
         return false;

@@ -145,6 +145,11 @@ static char *expand_path(const char *path, Error **errp)
     return g_strdup_printf("%.*s%d%s", (int)(percent - path), path, (int)getpid(), percent + 2);
 }
 
+bool log_is_on_stderr(void)
+{
+    return __atomic_load_n(&log_mask_active, __ATOMIC_RELAXED) && !log_file;
+}
+
 bool log_set_file(const char *path, Error **errp)
 {
     g_autofree char *name = expand_path(path, errp);

@@ -29,6 +29,7 @@ void qemu_log(const char *fmt, ...) QEMU_PRINTF(1, 2);
 /* "int,cpu" or "help"-less list; "all" and "none" known; "trace:PATTERN" enables trace events. */
 bool log_set_mask(const char *list, Error **errp);
 bool log_set_file(const char *path, Error **errp);      /* %d is the pid */
+bool log_is_on_stderr(void);                            /* something is logged, and not to a file */
 /* -dfilter: start+len, start-len, start..end, comma separated */
 bool log_set_filter(const char *ranges, Error **errp);
 bool log_in_filter(uint64_t addr);                      /* true when no filter is set */

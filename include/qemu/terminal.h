@@ -10,6 +10,9 @@
 
 /* False with an Error when another part has it. user: who takes it, for that message; not copied. */
 bool host_terminal_claim(const char *user, Error **errp);
+/* From now on nobody can claim it: the program goes into the background. */
+void host_terminal_give_up(void);
+bool host_terminal_is_given_up(void);
 /* Puts it back as it was, and anybody may claim it again. */
 void host_terminal_release(void);
 /* Puts it back, but stays claimed: for ways out. Async-signal-safe. */

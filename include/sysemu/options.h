@@ -37,7 +37,7 @@ typedef struct VmOptions {
     bool graphics_given, vga_given, rtc_clock_given;
     bool curses;                /* -display curses */
     VncOptions vnc;             /* host NULL: no server */
-    bool start_stopped, no_reboot, no_shutdown, no_user_config;
+    bool start_stopped, no_reboot, no_shutdown, no_user_config, daemonize;
 } VmOptions;
 
 /*

@@ -177,6 +177,10 @@ def test_only_one_can_have_the_terminal(ctx):
         (['-nodefaults', '-serial', 'stdio', '-serial', 'stdio'], r'stdio is in use'),
         (['-nodefaults', '-serial', 'mon:stdio', '-debugcon', 'stdio'], r'stdio is in use'),
         (['-nographic', '-debugcon', 'stdio'], r'stdio is in use'),
+        (['-daemonize', '-nographic'], r'-nographic cannot be used with -daemonize'),
+        (['-daemonize', '-display', 'none', '-serial', 'stdio'],
+         r'-serial stdio: stdio cannot be used with -daemonize$'),
+        (['-daemonize', '-display', 'none', '-device', 'edu,addr=99'], r'-device edu: .*addr'),
     ])
 
 

@@ -2,6 +2,8 @@
 """The human monitor: its line editor on sockets and terminals, and what its commands print and do."""
 import os
 import re
+import signal
+import subprocess
 
 from cases_firmware import CONSOLE, expect_status
 from hmp import Hmp
@@ -122,6 +124,33 @@ def test_the_process_has_the_name_it_was_given(ctx):
             if f.read() != 'vm-of-mine\n':
                 raise Failure('ps shows another name')
         hmp.expect('info name', r'^guest$')
+
+
+def test_daemonize_ends_when_the_machine_is_there(ctx):
+    """The command's own output ends with it, too: nothing in the background holds the pipes."""
+    pidfile = os.path.join(ctx.tmp, 'pid')
+    pid = 0
+    with Hmp(os.path.join(ctx.tmp, 'm'), ctx.slow) as hmp:
+        r = subprocess.run([ctx.qemu] + QUIET + ['-daemonize', '-pidfile', 'pid'] + hmp.args(), cwd=ctx.tmp,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           timeout=30 * ctx.slow, check=False)
+        try:
+            with open(pidfile, encoding='ascii') as f:
+                pid = int(f.read())
+            if r.returncode or r.stdout:
+                raise Failure(f'status {r.returncode}, says {r.stdout!r}')
+            if os.getsid(pid) != pid:
+                raise Failure('no session of its own')
+            hmp.accept()
+            hmp.expect('info status', r'^VM status: running$')
+            hmp.send('quit\n')
+            hmp.until_prompt()
+            if os.path.exists(pidfile):
+                raise Failure('the pid file has been left behind')
+            pid = 0
+        finally:
+            if pid:
+                os.kill(pid, signal.SIGKILL)
 
 
 def test_every_info_command_answers_on_a_machine_that_runs(ctx):
