@@ -42,6 +42,7 @@ static struct {
     Timer timer;
     TextScreen text, shown;
     bool redraw, wide, bright;  /* wide: the terminal has other characters than ASCII; bright: and 16 colours */
+    bool noted;                 /* what is shown is a note, about something of shown's size */
     unsigned console;           /* graphics cards, then text consoles */
     char goodbye[256];
 } ui;
@@ -67,17 +68,21 @@ static Vc *vc_shown(void)
     return card_nth(ui.console, &cards) ? NULL : vc_nth(ui.console - cards);
 }
 
-/* False: a picture, with its size in t. */
+/* False: a picture, with its size in t, or nothing at all: then there is no size. */
 static bool take_text(TextScreen *t)
 {
     unsigned cards;
     Console *card = card_nth(ui.console, &cards);
+    Vc *vc = vc_shown();
 
+    t->width = t->height = 0;
     if (card) {
         return console_text(card, t);
     }
-    vc_text(vc_shown(), t);
-    return true;
+    if (vc) {
+        vc_text(vc, t);
+    }
+    return vc;
 }
 
 static void show(unsigned n)
@@ -171,7 +176,8 @@ static void draw_text(const TextScreen *t)
 
 static void draw_note(const TextScreen *t)
 {
-    g_autofree char *note = g_strdup_printf("%u x %u Graphic mode", t->width, t->height);
+    g_autofree char *note = t->width ? g_strdup_printf("%u x %u Graphic mode", t->width, t->height) :
+                                       g_strdup("nothing to show");
 
     erase();
     mvaddstr(LINES / 2, MAX((COLS - (int)strlen(note)) / 2, 0), note);
@@ -186,21 +192,21 @@ static bool same_text(const TextScreen *a, const TextScreen *b)
 
 static void draw(void)
 {
-    bool is_text;
+    bool is_text = take_text(&ui.text);
 
-    ui.text.width = ui.text.height = 0;
-    is_text = take_text(&ui.text);
-    if (is_text && (ui.redraw || ui.shown.width || !same_text(&ui.text, &ui.shown))) {
+    if (is_text && (ui.redraw || ui.noted || !same_text(&ui.text, &ui.shown))) {
         draw_text(&ui.text);
         text_screen_resize(&ui.shown, ui.text.columns, ui.text.rows);
         memcpy(ui.shown.cells, ui.text.cells, sizeof(*ui.text.cells) * ui.text.columns * ui.text.rows);
         ui.shown.cursor = ui.text.cursor;
         ui.shown.blinks = ui.text.blinks;
-        ui.shown.width = ui.shown.height = 0;
-    } else if (!is_text && (ui.redraw || ui.text.width != ui.shown.width || ui.text.height != ui.shown.height)) {
+        ui.noted = false;
+    } else if (!is_text && (ui.redraw || !ui.noted || ui.text.width != ui.shown.width ||
+                            ui.text.height != ui.shown.height)) {
         draw_note(&ui.text);
         ui.shown.width = ui.text.width;
         ui.shown.height = ui.text.height;
+        ui.noted = true;
     }
     ui.redraw = false;
     refresh();

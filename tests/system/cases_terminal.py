@@ -7,6 +7,7 @@ import termios
 
 from build import Skip, on_both_back_ends, probe_kernel
 from cases_firmware import CONSOLE, EXIT, expect_status, wait_for
+from hmp import Hmp
 from vm import Failure, Vm
 
 NOGRAPHIC = ['-serial', 'mon:stdio']
@@ -187,6 +188,24 @@ def test_curses_types_into_the_guest_and_tells_the_size_of_pictures(ctx):
         vm.expect(r'!~\\', 10)
     with curses(ctx, boot=bytes.fromhex('b81300 cd10 ebfe')) as vm:
         vm.expect('640 x 400 Graphic mode', 30)
+
+
+def test_curses_may_have_nothing_to_show(ctx):
+    if not has_curses(ctx):
+        raise Skip('built without curses')
+    with curses(ctx, ['-S', '-nodefaults']) as vm:
+        vm.expect('nothing to show', 10)
+        vm.send('a\x1b1')
+        vm.kill(signal.SIGTERM)
+        expect_status(vm, 0, 10)
+        check_terminal(vm)
+    with Hmp(os.path.join(ctx.tmp, 'm'), ctx.slow) as hmp, \
+            curses(ctx, ['-S', '-nodefaults', '-device', 'secondary-vga,id=v', *hmp.args()]) as vm:
+        hmp.accept()
+        vm.expect(r'\x1b\[\?1049h', 10)
+        hmp.command('device_del v')
+        hmp.command('system_reset')     # a guest that has never run gives a card back then
+        vm.expect('nothing to show', 10)
 
 
 def test_curses_leaves_the_terminal_as_it_was_whatever_ends_it(ctx):
