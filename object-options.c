@@ -57,30 +57,6 @@ static UserObject *find_object(const char *id)
 
 /* ---- creating ---------------------------------------------------------------------------------------------------- */
 
-/* JSON as the key list it stands for. */
-static char *to_keys(const char *text, Error **errp)
-{
-    g_autoptr(GHashTable) d = block_dict_new();
-    g_autoptr(GString) s = g_string_new(NULL);
-    GHashTableIter iter;
-    gpointer key, value;
-
-    if (*text != '{') {
-        return g_strdup(text);
-    }
-    if (!block_dict_parse_json(d, text, errp)) {
-        return NULL;
-    }
-    g_hash_table_iter_init(&iter, d);
-    while (g_hash_table_iter_next(&iter, &key, &value)) {
-        g_auto(GStrv) parts = g_strsplit(value, ",", -1);
-        g_autofree char *escaped = g_strjoinv(",,", parts);
-
-        g_string_append_printf(s, "%s%s=%s", s->len ? "," : "", (char *)key, escaped);
-    }
-    return g_strdup(s->str);
-}
-
 static KeyDef *keys_of(const UserObjectType *t)
 {
     static const KeyDef common[] = { { "qom-type", KEY_STRING, .help = NULL }, { "id", KEY_STRING, .help = NULL } };
@@ -127,7 +103,7 @@ static bool check_id(const char *id, Error **errp)
 
 bool user_object_add(const char *text, Error **errp)
 {
-    g_autofree char *keys = to_keys(text, errp);
+    g_autofree char *keys = block_json_to_keys(text, errp);
     g_autoptr(KeyList) any = keys ? keylist_parse(keys, "qom-type", NULL, errp) : NULL;
     const char *name = any ? keylist_get(any, "qom-type") : NULL;
     const UserObjectType *t = name ? find_type(name) : NULL;

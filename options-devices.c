@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Options that connect something to the board: ports, devices, monitors, displays, networks, drives. */
 #include "qemu/osdep.h"
+#include "block/options.h"
 #include "chardev/char.h"
 #include "monitor/monitor.h"
 #include "qemu/user-object.h"
@@ -135,7 +136,8 @@ bool opt_global(void *dest, const char *arg, Error **errp)
 bool opt_device(void *dest, const char *arg, Error **errp)
 {
     VmOptions *o = dest;
-    g_autoptr(KeyList) l = keylist_parse(arg, "driver", NULL, errp);
+    g_autofree char *keys = block_json_to_keys(arg, errp);
+    g_autoptr(KeyList) l = keys ? keylist_parse(keys, "driver", NULL, errp) : NULL;
     g_autoptr(GString) help = g_string_new(NULL);
 
     if (!l) {

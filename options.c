@@ -226,7 +226,8 @@ const OptionDef vm_option_table[] = {
       FN(opt_escape) },
     { "debugcon", .arg = "DEV", .help = "show what the guest's firmware writes to port 0xe9; DEV as for -serial",
       STRING(debugcon) },
-    { "device", .arg = "NAME[,PROPERTY=VALUE...]", .help = "add a device; 'help' lists them, NAME,help its properties",
+    { "device", .arg = "NAME[,PROPERTY=VALUE...]",
+      .help = "add a device (options also as JSON); 'help' lists them, NAME,help its properties",
       FN(opt_device) },
     { "global", .arg = "DRIVER.PROPERTY=VALUE",
       .help = "the default of a property of all devices of a type, the board's too; or "

@@ -321,3 +321,26 @@ bool block_dict_parse_json(BlockDict *d, const char *text, Error **errp)
     }
     return json_object(&j) && (!json_peek(&j) || json_fail(&j, "something follows the object"));
 }
+
+char *block_json_to_keys(const char *text, Error **errp)
+{
+    g_autoptr(GHashTable) d = block_dict_new();
+    g_autoptr(GString) s = g_string_new(NULL);
+    GHashTableIter iter;
+    gpointer key, value;
+
+    if (*text != '{') {
+        return g_strdup(text);
+    }
+    if (!block_dict_parse_json(d, text, errp)) {
+        return NULL;
+    }
+    g_hash_table_iter_init(&iter, d);
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+        g_auto(GStrv) parts = g_strsplit(value, ",", -1);
+        g_autofree char *escaped = g_strjoinv(",,", parts);
+
+        g_string_append_printf(s, "%s%s=%s", s->len ? "," : "", (char *)key, escaped);
+    }
+    return g_strdup(s->str);
+}

@@ -2,6 +2,7 @@
 /* Monitor commands about media, devices, character devices and pictures. */
 #include "qemu/osdep.h"
 #include "block/backend.h"
+#include "block/options.h"
 #include "hmp.h"
 #include "hw/core/device.h"
 #include "sysemu/options.h"
@@ -283,7 +284,8 @@ static bool check_device_add(const KeyList *l, Error **errp)
 void hmp_device_add(Monitor *m, const Arg *a)
 {
     Error *err = NULL;
-    g_autoptr(KeyList) l = keylist_parse(a[0].s, "driver", NULL, &err);
+    g_autofree char *keys = block_json_to_keys(a[0].s, &err);
+    g_autoptr(KeyList) l = keys ? keylist_parse(keys, "driver", NULL, &err) : NULL;
     g_autoptr(GString) help = g_string_new(NULL);
 
     if (l && device_option_help(l, help)) {

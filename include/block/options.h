@@ -32,5 +32,7 @@ bool block_dict_all_used(BlockDict *d, Error **errp);
 /* Added to d. False with an Error. */
 bool block_dict_parse_json(BlockDict *d, const char *text, Error **errp);
 bool block_dict_parse_keys(BlockDict *d, const char *text, Error **errp);   /* "a=b,c.d=e"; ",," is a comma */
+/* JSON ("{...") as the key list it stands for, other text as it is; the caller frees. NULL with an Error. */
+char *block_json_to_keys(const char *text, Error **errp);
 
 #endif

@@ -155,7 +155,8 @@ def test_daemonize_ends_when_the_machine_is_there(ctx):
 
 def test_every_info_command_answers_on_a_machine_that_runs(ctx):
     with Hmp(os.path.join(ctx.tmp, 'm'), ctx.slow) as hmp, \
-            monitored(ctx, QUIET + ['-smp', '2', '-debugcon', 'stdio', '-device', 'edu,id=e'], hmp):
+            monitored(ctx, QUIET + ['-smp', '2', '-debugcon', 'stdio',
+                                    '-device', '{"driver": "edu", "id": "e", "dma_mask": 4095}'], hmp):
         names = re.findall(r'^info (\S+) ', hmp.command('help info'), re.M)
         if len(names) < 25:
             raise Failure(f'only {len(names)} info commands')
@@ -169,7 +170,9 @@ def test_every_info_command_answers_on_a_machine_that_runs(ctx):
             ('info registers', r'^CPU#1\nE?R?AX='), ('info registers -a', r'CPU#0\n.*CPU#1\n'),
             ('info pci', r'Host bridge: PCI device 8086:1237.*device +\d+, function 0:\n    Class 0255: PCI device '
                          r'1234:11e8.*id "e"'),
-            ('info qtree', r'dev: edu, id "e"'), ('info mtree', r'address-space: memory\n'),
+            ('info qtree', r'dev: edu, id "e"\n.*dma_mask = 4095 '),
+            ('device_add {"driver": "edu", "id": "f"}', r'^$'), ('info qtree', r'dev: edu, id "f"'),
+            ('info mtree', r'address-space: memory\n'),
             ('info mtree -f', r'FlatView #\d'), ('info pic', r'^ioapic0: ver=0x20.*^pic1: irr=.*^pic0: irr='),
             ('info irq', r'^IRQ statistics for ioapic:\n.*IRQ statistics for isa-i8259:'),
             ('info lapic', r'^dumping local APIC state for CPU 1 \n\nLVT0\t 0x'),
