@@ -3,7 +3,7 @@
  * PS/2 mouse with the IntelliMouse (wheel) and IntelliMouse Explorer (five buttons) extensions
  *
  * Follows: IBM PS/2 Hardware Interface Technical Reference, "Mouse"; the wheel's knock is Microsoft's convention:
- * sample rates 200, 100, 80 switch to identity 3, then 200, 200, 80 to identity 4.
+ * sample rates 200, 100, 80 switch to identity 3, and 200, 200, 80 to identity 4, with or without the former.
  * Left out: the sample rate paces nothing, the controller's wire does; movement collects while a packet is on its
  * way.
  */
@@ -126,7 +126,7 @@ static void mouse_set_rate(Ps2Mouse *m, uint8_t rate)
 {
     if (m->knock[0] == 200 && m->knock[1] == 100 && rate == 80) {
         m->id = ID_WHEEL;
-    } else if (m->knock[0] == 200 && m->knock[1] == 200 && rate == 80 && m->id != ID_PLAIN) {
+    } else if (m->knock[0] == 200 && m->knock[1] == 200 && rate == 80) {
         m->id = ID_EXPLORER;
     }
     m->knock[0] = m->knock[1];

@@ -369,6 +369,15 @@ static void test_wheel_and_five_buttons_need_the_knock(void)
     assert_bytes(ask_mouse(0xff), "+fa +aa +00");
 }
 
+static void test_five_buttons_do_not_need_the_wheel_first(void)
+{
+    fresh();
+    knock(200, 200, 80);
+    assert_bytes(ask_mouse(0xf2), "+fa +04");
+    assert_bytes(ask_mouse(0xff), "+fa +aa +00");
+    assert_bytes(ask_mouse(0xf2), "+fa +00");
+}
+
 static void test_mouse_movement_collects_and_clicks_do_not_vanish(void)
 {
     fresh();
@@ -433,6 +442,7 @@ int main(int argc, char **argv)
     g_test_add_func("/i8042/answer", test_answer_does_not_lose_a_key);
     g_test_add_func("/i8042/mouse-commands", test_mouse_commands);
     g_test_add_func("/i8042/mouse-knock", test_wheel_and_five_buttons_need_the_knock);
+    g_test_add_func("/i8042/mouse-knock-at-once", test_five_buttons_do_not_need_the_wheel_first);
     g_test_add_func("/i8042/mouse-movement", test_mouse_movement_collects_and_clicks_do_not_vanish);
     g_test_add_func("/i8042/mouse-cut", test_command_cuts_a_packet_off);
     g_test_add_func("/i8042/savevm", test_state_survives_savevm);
