@@ -136,7 +136,7 @@ static int64_t timeout_ns(const Serial *s)
     return 4 * bits * (s->divisor ? s->divisor : 65536) * (NANOSECONDS_PER_SECOND / CLOCK_16X_HZ);
 }
 
-/* The clock for stale data starts again with each character that comes or goes. */
+/* The clock for stale data starts again with each character that is read, and with each that comes while it runs. */
 static void serial_restart_timeout(Serial *s)
 {
     s->timeout_pending = false;
@@ -183,7 +183,9 @@ static void rx_put(Serial *s, uint8_t byte, uint8_t errors)
     if (s->rx_count == 1) {
         rx_reveal_top(s);
     }
-    serial_restart_timeout(s);
+    if (!s->timeout_pending) {          /* PC16550D, "FIFO Interrupt Mode Operation": only a read clears a timeout */
+        serial_restart_timeout(s);
+    }
 }
 
 static uint8_t rx_get(Serial *s)

@@ -146,6 +146,25 @@ static void test_trigger_level_and_timeout(void)
     g_assert_cmphex(get(IIR), ==, 0xc1);
 }
 
+static void test_new_character_does_not_take_a_timeout_back(void)
+{
+    fresh();
+    set(IIR, 0x81);             /* 8 bytes */
+    set(IER, 0x01);
+    type("1");
+    run_for(20 * MS);
+    g_assert_cmphex(get(IIR), ==, 0xcc);
+    type("2");
+    g_assert_cmpint(line_level[4], ==, 1);
+    g_assert_cmphex(get(IIR), ==, 0xcc);
+    g_assert_cmphex(get(DATA), ==, '1');
+    g_assert_cmphex(get(IIR), ==, 0xc1);        /* a read does, and the time starts anew */
+    run_for(20 * MS);
+    g_assert_cmphex(get(IIR), ==, 0xcc);
+    set(IIR, 0x83);                             /* so does a reset of the receiver */
+    g_assert_cmphex(get(IIR), ==, 0xc1);
+}
+
 static void test_fifo_takes_sixteen(void)
 {
     fresh();
@@ -332,6 +351,7 @@ int main(int argc, char **argv)
     g_test_add_func("/serial/blocked", test_blocked_host_keeps_the_bytes);
     g_test_add_func("/serial/receive", test_receive_without_fifo);
     g_test_add_func("/serial/timeout", test_trigger_level_and_timeout);
+    g_test_add_func("/serial/timeout-stays", test_new_character_does_not_take_a_timeout_back);
     g_test_add_func("/serial/fifo", test_fifo_takes_sixteen);
     g_test_add_func("/serial/loopback", test_loopback);
     g_test_add_func("/serial/modem", test_modem_deltas_interrupt);
