@@ -8,13 +8,17 @@
 
 #include "qemu/osdep.h"
 
-/* The machine that the tables of fuzz-ops.c know; further arguments may follow. Its RAM is small, so DMA meets it. */
+/*
+ * The machine that the tables of fuzz-ops.c know; further arguments may follow. Its RAM is small, so DMA meets it, and
+ * cards reach each other's registers. A machine without PCI has FUZZ_ISA_DEVICES, and nobody where cards would be.
+ */
 #define FUZZ_RAM_MIB    16
-#define FUZZ_DEVICES    "-device edu,addr=3 -device i6300esb,addr=4 -device pvpanic-pci,addr=5 " \
-                        "-device secondary-vga,addr=6 -device pvpanic -device pc-testdev " \
+#define FUZZ_DEVICES    "-device edu,addr=3,dma_mask=0xffffffffffffffff -device i6300esb,addr=4 " \
+                        "-device pvpanic-pci,addr=5 -device secondary-vga,addr=6 " FUZZ_ISA_DEVICES " " \
                         "-device pci-testdev,addr=7,membar=64k " \
                         "-device pci-bridge,chassis_nr=1,id=br,addr=8 -device edu,bus=br,addr=1 " \
                         "-global PIIX4_PM.acpi-root-pci-hotplug=off"
+#define FUZZ_ISA_DEVICES "-device pvpanic -device pc-testdev"
 /* Cards that the user may add and take back; nothing else goes, so that the machine stays the one above. */
 #define FUZZ_HOT_CARD   "edu,id=hot,bus=br,addr=2"
 #define FUZZ_HOT_SLOTS  (1u << 2)
