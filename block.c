@@ -620,6 +620,14 @@ bool block_open_backing(BlockNode *n, const BlockOpenOptions *o, Error **errp)
     return n->backing;
 }
 
+bool block_relock(BlockNode *n, bool write, Error **errp)
+{
+    while (n && !n->drv->relock) {
+        n = n->file;
+    }
+    return !n || n->drv->relock(n, write, errp);
+}
+
 bool block_is_below(const BlockNode *n)
 {
     for (const BlockNode *other = nodes; other; other = other->next) {

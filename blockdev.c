@@ -2,9 +2,12 @@
 /*
  * Drives from the command line: -drive, and the short forms -hda, -cdrom, -fda
  *
- * Left out: copy-on-read, groups of drives that share their limits.
+ * Left out: copy-on-read.
  */
 #include "qemu/osdep.h"
+#include "block/commit.h"
+#include "chardev/char.h"
+#include "qemu/main-loop.h"
 #include "sysemu/blockdev.h"
 #include "sysemu/runstate.h"
 
@@ -506,9 +509,88 @@ void drive_share(const char *name)
     }
 }
 
+/* ---- what the machine has to stand for --------------------------------------------------------------------------- */
+
+static bool is_busy;            /* big lock: waiting runs the main loop, and monitors with it */
+
+bool drives_hold(bool *was_running, Error **errp)
+{
+    if (is_busy) {
+        error_set(errp, "another operation on the drives is under way");
+        return false;
+    }
+    is_busy = true;
+    *was_running = runstate_is_running();
+    vm_hold(true);
+    if (*was_running) {
+        vm_stop(RUN_STATE_PAUSED);
+    }
+    blk_drain_all();
+    return true;
+}
+
+void drives_let_go(bool was_running)
+{
+    is_busy = false;
+    vm_hold(false);
+    if (was_running) {
+        vm_start();
+    }
+}
+
+static bool commit_all(Error **errp)
+{
+    for (BlockBackend *blk = blk_next(NULL); blk; blk = blk_next(blk)) {
+        BlockNode *n = blk_node(blk);
+
+        if (n && n->backing && !n->readonly && !blk_commit(blk, errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool drives_commit(const char *name, Error **errp)
+{
+    bool all = g_str_equal(name, "all"), was_running, ok;
+    BlockBackend *blk = all ? NULL : blk_find(name);
+
+    if (!all && !blk) {
+        error_set(errp, "Device '%s' not found", name);
+        return false;
+    }
+    if (!drives_hold(&was_running, errp)) {
+        return false;
+    }
+    ok = all ? commit_all(errp) : blk_commit(blk, errp);
+    drives_let_go(was_running);
+    return ok;
+}
+
+/* Ctrl-A s. Not in the middle of what else was typed: that comes in while we wait. */
+static Bh *save_bh;
+
+static void save_all(void *opaque)
+{
+    Error *err = NULL;
+
+    if (!drives_commit("all", &err)) {
+        error_report_err(err);
+    }
+}
+
+static void save_key(void)
+{
+    bh_schedule(save_bh);
+}
+
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
+
 bool drives_open(Error **errp)
 {
     blk_set_stop_handler(stop_on_error);
+    save_bh = bh_new(save_all, NULL);
+    chardev_mux_set_save_handler(save_key);
     runstate_add_notifier(run_again, NULL);
     for (unsigned i = 0; blockdevs && i < blockdevs->len; i++) {
         const char *arg = g_ptr_array_index(blockdevs, i);

@@ -15,9 +15,9 @@ static bool locks_exist(int err)
     return err != EINVAL && err != ENOLCK && err != ENOSYS && err != EOPNOTSUPP;
 }
 
-static int set_lock(int fd, off_t byte)
+static int set_lock(int fd, off_t byte, bool lock)
 {
-    struct flock fl = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+    struct flock fl = { .l_type = lock ? F_RDLCK : F_UNLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
 
     return fcntl(fd, F_OFD_SETLK, &fl) ? errno : 0;
 }
@@ -43,11 +43,9 @@ bool file_lock(int fd, const char *filename, bool write, bool share_write, Error
     unsigned unshared = share_write ? 0 : 1u << PERM_WRITE | 1u << PERM_RESIZE;
 
     for (int i = 0; i < PERM__COUNT; i++) {
-        int err = held >> i & 1 ? set_lock(fd, BYTE_HELD + i) : 0;
+        int err = set_lock(fd, BYTE_HELD + i, held >> i & 1);
 
-        if (!err && unshared >> i & 1) {
-            err = set_lock(fd, BYTE_UNSHARED + i);
-        }
+        err = err ? err : set_lock(fd, BYTE_UNSHARED + i, unshared >> i & 1);
         if (err && !locks_exist(err)) {
             return true;
         }

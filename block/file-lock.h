@@ -11,7 +11,10 @@
 
 #include "qemu/error.h"
 
-/* False: somebody else has the file. A file system without locks is no obstacle. Closing fd unlocks. */
+/*
+ * In place of the locks that fd has had. False: somebody else has the file; fd's locks may be any of the old and of the
+ * new ones. A file system without locks is no obstacle. Closing fd unlocks.
+ */
 bool file_lock(int fd, const char *filename, bool write, bool share_write, Error **errp);
 
 #endif

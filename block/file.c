@@ -31,6 +31,7 @@ typedef struct FileState {
     int direct_fd;              /* -1: no cache=none */
     bool is_blockdev;
     bool use_uring;
+    bool is_locked, share_write;    /* see file_lock() */
     bool no_nowait;             /* atomic: the file system does not know RWF_NOWAIT */
     bool no_punch, no_zero;     /* atomic: nor these kinds of fallocate() */
     int64_t slow_until_ns;      /* atomic: the host made a writer wait; until then workers do that */
@@ -123,6 +124,17 @@ static bool choose_aio(FileState *s, const BlockOpenOptions *o, Error **errp)
     return true;
 }
 
+static bool file_relock(BlockNode *n, bool write, Error **errp)
+{
+    FileState *s = n->state;
+
+    if (!s->is_locked || file_lock(s->fd, n->filename, write || !n->readonly, s->share_write, errp)) {
+        return true;
+    }
+    file_lock(s->fd, n->filename, !n->readonly, s->share_write, error_ignore);
+    return false;
+}
+
 static bool file_open(BlockNode *n, const BlockOpenOptions *o, Error **errp)
 {
     FileState *s = n->state;
@@ -131,8 +143,9 @@ static bool file_open(BlockNode *n, const BlockOpenOptions *o, Error **errp)
     if (!choose_aio(s, o, errp)) {
         return false;
     }
-    if (!open_fd(s, n, o, errp) || !get_size(s, n, errp) ||
-        (!o->no_lock && !file_lock(s->fd, n->filename, !n->readonly, o->share_write, errp))) {
+    s->is_locked = !o->no_lock;
+    s->share_write = o->share_write;
+    if (!open_fd(s, n, o, errp) || !get_size(s, n, errp) || !file_relock(n, false, errp)) {
         file_close(n);
         return false;
     }
@@ -629,6 +642,7 @@ static bool file_create(const char *filename, BlockDict *options, Error **errp)
 
 #define FILE_MEMBERS                                                                                            \
     .is_protocol = true, .state_size = sizeof(FileState), .open = file_open, .close = file_close,               \
+    .relock = file_relock,                                                                                      \
     .run = file_run, .start = file_start, .try_run = file_try_run, .copy_range = file_copy_range,               \
     .status = file_status, .truncate = file_truncate, .allocated_size = file_allocated_size,                    \
     .create = file_create

@@ -33,6 +33,12 @@ typedef struct MuxChardev {
 } MuxChardev;
 
 static int escape_key = 1;          /* set while options are parsed; -1: none */
+static void (*save_handler)(void);  /* likewise; NULL: none */
+
+void chardev_mux_set_save_handler(void (*save)(void))
+{
+    save_handler = save;
+}
 
 void chardev_mux_set_escape(int key)
 {
@@ -75,9 +81,11 @@ static void do_exit(MuxChardev *m)
     request_shutdown(SHUTDOWN_QUIT);
 }
 
-static void do_nothing(MuxChardev *m)
+static void do_save(MuxChardev *m)
 {
-    /* Disks have no temporary state that this could write back. */
+    if (save_handler) {
+        save_handler();
+    }
 }
 
 static void do_timestamps(MuxChardev *m)
@@ -106,7 +114,7 @@ static const struct Escape {
 } escapes[] = {
     { 'h', '?', mux_print_help, "print this help" },
     { 'x', 0, do_exit, "exit emulator" },
-    { 's', 0, do_nothing, "save disk data back to file (if -snapshot)" },
+    { 's', 0, do_save, "save disk data back to file (if -snapshot)" },
     { 't', 0, do_timestamps, "toggle console timestamps" },
     { 'b', 0, do_break, "send break (magic sysrq)" },
     { 'c', 0, do_switch, "switch between console and monitor" },

@@ -14,6 +14,7 @@
 #include "migration/snapshot.h"
 #include "migration/vmstate-stream.h"
 #include "qemu/timer.h"
+#include "sysemu/blockdev.h"
 #include "sysemu/runstate.h"
 
 /* ---- the drives -------------------------------------------------------------------------------------------------- */
@@ -128,36 +129,6 @@ static bool delete_tag(BlockBackend *b, const char *tag, bool keep_newest, Error
         }
     }
     return true;
-}
-
-/* ---- the machine stands ------------------------------------------------------------------------------------------ */
-
-static bool is_busy;            /* big lock: waiting runs the main loop, and monitors with it */
-
-/* False when another monitor is at it already. *was_running: for let_go(). */
-static bool hold(bool *was_running, Error **errp)
-{
-    if (is_busy) {
-        error_set(errp, "another snapshot operation is under way");
-        return false;
-    }
-    is_busy = true;
-    *was_running = runstate_is_running();
-    vm_hold(true);
-    if (*was_running) {
-        vm_stop(RUN_STATE_PAUSED);
-    }
-    blk_drain_all();
-    return true;
-}
-
-static void let_go(bool was_running)
-{
-    is_busy = false;
-    vm_hold(false);
-    if (was_running) {
-        vm_start();
-    }
 }
 
 /* ---- the state as a stream --------------------------------------------------------------------------------------- */
@@ -333,11 +304,11 @@ bool snapshot_save(const char *tag, Error **errp)
 {
     bool was_running, ok;
 
-    if (!hold(&was_running, errp)) {
+    if (!drives_hold(&was_running, errp)) {
         return false;
     }
     ok = save_held(tag, errp);
-    let_go(was_running);
+    drives_let_go(was_running);
     return ok;
 }
 
@@ -424,7 +395,7 @@ bool snapshot_load(const char *tag, Error **errp)
 {
     bool was_running, touched = false, ok;
 
-    if (!hold(&was_running, errp)) {
+    if (!drives_hold(&was_running, errp)) {
         return false;
     }
     ok = load_held(tag, &touched, errp);
@@ -434,7 +405,7 @@ bool snapshot_load(const char *tag, Error **errp)
     } else if (ok && !was_running && runstate_get() != RUN_STATE_PRELAUNCH) {
         vm_stop(RUN_STATE_PAUSED);          /* also one that slept or was switched off has something to do again */
     }
-    let_go(was_running);
+    drives_let_go(was_running);
     return ok;
 }
 
@@ -445,7 +416,7 @@ bool snapshot_delete(const char *tag, Error **errp)
     g_autoptr(GPtrArray) drives = NULL;
     bool was_running, ok;
 
-    if (!hold(&was_running, errp)) {
+    if (!drives_hold(&was_running, errp)) {
         return false;
     }
     drives = snapshot_drives(errp);
@@ -453,7 +424,7 @@ bool snapshot_delete(const char *tag, Error **errp)
     for (unsigned i = 0; ok && i < drives->len; i++) {
         ok = delete_tag(drive_at(drives, i), tag, false, errp);
     }
-    let_go(was_running);
+    drives_let_go(was_running);
     return ok;
 }
 

@@ -29,6 +29,14 @@ void hmp_block_resize(Monitor *m, const Arg *a)
     hmp_handle_error(m, err);
 }
 
+void hmp_commit(Monitor *m, const Arg *a)
+{
+    Error *err = NULL;
+
+    drives_commit(a[0].s, &err);
+    hmp_handle_error(m, err);
+}
+
 /* [-n] slot drive: the slot is of times when drives were PCI devices, and is not looked at. */
 void hmp_drive_add(Monitor *m, const Arg *a)
 {

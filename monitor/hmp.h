@@ -110,6 +110,7 @@ void hmp_trace_event(Monitor *m, const Arg *a);
 void hmp_singlestep(Monitor *m, const Arg *a);
 /* hmp-block.c */
 void hmp_block_resize(Monitor *m, const Arg *a);
+void hmp_commit(Monitor *m, const Arg *a);
 void hmp_drive_add(Monitor *m, const Arg *a);
 void hmp_drive_del(Monitor *m, const Arg *a);
 void hmp_object_add(Monitor *m, const Arg *a);

@@ -3,6 +3,7 @@
 #include "qemu/osdep.h"
 #include <time.h>
 #include "img.h"
+#include "block/commit.h"
 #include "qemu/coroutine.h"
 #include "qemu/main-loop.h"
 #include "qemu/option.h"
@@ -19,34 +20,6 @@ static int read_padded(BlockNode *n, uint64_t at, uint8_t *buf, uint64_t len)
 }
 
 /* ---- commit ------------------------------------------------------------------------------------------------------ */
-
-static int commit_data(BlockNode *top, BlockNode *base, BlockNode *target, ImgRate *rate)
-{
-    g_autofree uint8_t *buf = g_malloc(STEP);
-    uint64_t size = block_size(top);
-    int ret = 0;
-
-    for (uint64_t at = 0; at < size && !ret;) {
-        BlockStatus st;
-
-        ret = block_status_above(top, base, at, MIN(size - at, 1 * GiB), &st);
-        if (ret) {
-            break;
-        }
-        if (st.flags & BLOCK_ST_ALLOCATED && st.flags & BLOCK_ST_ZERO) {
-            ret = block_run(target, &(BlockOp){ .kind = BLOCK_WRITE_ZEROES, .flags = BLOCK_MAY_UNMAP, .offset = at,
-                                                .bytes = st.bytes });
-        } else if (st.flags & BLOCK_ST_ALLOCATED) {
-            st.bytes = MIN(st.bytes, STEP);
-            ret = block_run_read(top, at, buf, st.bytes);
-            img_rate_wait(rate, st.bytes);
-            ret = ret ? ret : block_run_write(target, at, buf, st.bytes);
-        }
-        at += st.bytes;
-        img_progress(at * 100.0 / size);
-    }
-    return ret ? ret : block_run_flush(target);
-}
 
 static BlockNode *find_in_chain(BlockNode *top, const char *name)
 {
@@ -70,49 +43,41 @@ typedef struct Commit {
     ImgRate rate;
 } Commit;
 
+/* For block_commit(). */
+static void commit_progress(void *opaque, uint64_t bytes, uint64_t at, uint64_t size)
+{
+    Commit *a = opaque;
+
+    if (bytes) {
+        img_rate_wait(&a->rate, bytes);
+    } else {
+        img_progress(at * 100.0 / size);
+    }
+}
+
 static int commit(BlockNode *top, const char *filename, Commit *a)
 {
-    const char *base_name = a->base;
-    BlockNode *base = base_name ? find_in_chain(top, base_name) : top->backing, *target;
-    ImgOpen w = { .write = true, .quiet = true, .cache = a->open.cache };
-    g_autofree char *path = NULL;
-    bool is_deep = base != top->backing;
+    BlockCommit c = { .base = a->base ? find_in_chain(top, a->base) : top->backing, .progress = commit_progress,
+                      .opaque = a };
     Error *err = NULL;
-    uint64_t size;
-    int ret;
 
     if (!top->backing) {
         error_report("Image does not have a backing file");
         return 1;
     }
-    if (!base) {
-        error_report("Did not find '%s' in the backing chain of '%s'", base_name, filename);
+    if (!c.base) {
+        error_report("Did not find '%s' in the backing chain of '%s'", a->base, filename);
         return 1;
     }
-    /* It is open for reading below us, and locked: another view of it, closed again before anything is read. */
-    path = g_strdup(block_filename(base));
-    w.format = base->drv->name;
-    w.own_view = true;
-    w.no_backing = !base->backing_file;
-    target = img_open(path, &w);
-    if (!target) {
+    if (a->open.cache && !block_cache_parse(a->open.cache, &c.cache)) {
+        error_report("Invalid cache option: %s", a->open.cache);
         return 1;
     }
-    size = block_size(top);
-    if (block_size(target) < size && !block_truncate(target, size, PREALLOC_OFF, &err)) {
+    if (!block_commit(top, &c, &err)) {
         img_report(NULL, err);
-        img_close(target);
         return 1;
     }
-    ret = commit_data(top, base, target, &a->rate);
-    if (!img_close(target) && !ret) {
-        ret = -EIO;
-    }
-    if (ret) {
-        error_report("Error while committing image: %s", strerror(-ret));
-        return 1;
-    }
-    if (!a->drop && !is_deep) {
+    if (!a->drop && c.base == top->backing) {
         if (!top->drv->make_empty) {
             error_report("Could not empty %s: the format cannot do that", filename);
             return 1;

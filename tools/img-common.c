@@ -120,15 +120,8 @@ bool img_parse_size(const char *text, const char *what, uint64_t *out)
 
 void img_report(const char *prefix, Error *err)
 {
-    g_autofree char *text = g_strdup(error_get_message(err));
-    Error *copy = NULL;
-
-    *text = g_ascii_toupper(*text);
     if (prefix) {
         error_prepend(&err, "%s: ", prefix);
-        copy = err;
-        error_report_err(copy);
-        return;
     }
     error_report_err(err);
 }
@@ -156,7 +149,7 @@ static void report_open(const char *filename, Error *err)
 BlockNode *img_open(const char *filename, const ImgOpen *o)
 {
     BlockOpenOptions b = {
-        .format = o->format, .readonly = !o->write, .no_lock = o->force_share || o->own_view,
+        .format = o->format, .readonly = !o->write, .no_lock = o->force_share,
         .no_backing = o->no_backing,
         .check = o->check, .warn_probed = o->write && !o->quiet, .discard = o->write && !o->no_discard,
         .aio = o->aio, .at_once = !o->in_workers,

@@ -58,7 +58,6 @@ typedef struct ImgOpen {
     bool write, image_opts, force_share, no_backing, check, quiet, no_discard;
     BlockAio aio;
     bool in_workers;            /* nothing is done at once by this thread: to measure requests beside each other */
-    bool own_view;              /* we have it open already: no lock */
 } ImgOpen;
 
 BlockNode *img_open(const char *filename, const ImgOpen *o);    /* NULL: reported */

@@ -74,6 +74,11 @@ BlockNode *block_next(const BlockNode *n);      /* of all nodes, newest first; N
 /* Opens what n->backing_file names, below n; true also when there is nothing to open. */
 bool block_open_backing(BlockNode *n, const BlockOpenOptions *o, Error **errp);
 char *block_backing_path(const char *image, const char *backing);   /* relative names are relative to the image */
+/*
+ * A node that is open for reading keeps others from the file as if it wrote, or no longer. False: others have it; then
+ * nothing is changed.
+ */
+bool block_relock(BlockNode *n, bool write, Error **errp);
 bool block_is_below(const BlockNode *n);        /* another node stands on it */
 void block_ref(BlockNode *n);
 void block_unref(BlockNode *n);         /* the last one drains, flushes and closes */
@@ -252,6 +257,7 @@ struct BlockDriver {
     bool (*start)(BlockNode *n, const BlockOp *op, WorkerJob *job);
     int (*co_run)(BlockNode *n, const BlockOp *op);
     void (*event)(BlockNode *n, BlockEvent event);      /* see block_event() */
+    bool (*relock)(BlockNode *n, bool write, Error **errp);     /* see block_relock() */
     int (*try_run)(BlockNode *n, const BlockOp *op);    /* as run, in any thread; -EAGAIN when it would block */
     /*
      * For co_run: the whole request stands in ->file as it is, from *offset on, and stays there until unpin(). NULL: it

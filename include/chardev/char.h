@@ -72,6 +72,7 @@ bool chardev_is_busy(const Chardev *chr);                       /* somebody is c
 bool chardev_check_free(const Chardev *chr, Error **errp);
 /* closes it; the front end must have been disconnected */
 void chardev_free(Chardev *chr);
+void chardev_mux_set_save_handler(void (*save)(void));          /* of the escape's key "s"; NULL: it does nothing */
 void chardev_mux_set_escape(int key);                           /* -echr; 1 (Ctrl-A) unless set */
 void chardev_cleanup(void);                                     /* restores the terminal; also safe from exit paths */
 /*

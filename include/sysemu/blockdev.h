@@ -43,6 +43,19 @@ bool drives_open(Error **errp);
 bool drive_hot_add(const char *arg, Error **errp);
 /* Of -drive or drive_hot_add(). One that a device has stays, without a medium; its name too, as long as the device. */
 bool drive_hot_del(const char *name, Error **errp);
+
+/*
+ * Around what must not be disturbed by a guest: the machine stands, and no drive has anything under way. IO thread,
+ * runs the main loop. False: another monitor is at something like that. Afterwards it goes on if *was_running.
+ */
+bool drives_hold(bool *was_running, Error **errp);
+void drives_let_go(bool was_running);
+/*
+ * The drive of that name ("all": each that has something below) gives its data to the image below, see blk_commit().
+ * Holds the machine meanwhile.
+ */
+bool drives_commit(const char *name, Error **errp);
+
 DriveInfo *drive_get(DriveIf interface, int index);     /* NULL: nothing there */
 
 #endif

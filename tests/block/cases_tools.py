@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from tools import IMG, IO, OTHER_IMG, check, contents, img, io, need, run, same
+from tools import IMG, IO, OTHER_IMG, OTHER_IO, check, contents, img, io, need, run, same
 
 
 def both(*args, status=0, ignore=None):
@@ -128,6 +128,20 @@ def test_rebase_onto_something_hides_it():
             check("r.qcow2")
             if options != "compat=0.10":
                 assert os.path.getsize("r.qcow2") - before < 100000, options
+
+
+def test_commit_leaves_an_image_alone_that_others_use():
+    """Who reads it as the base of something else would see it change."""
+    chain()
+    img("create", "-q", "-f", "qcow2", "-b", "mid.qcow2", "-F", "qcow2", "user.qcow2")
+    before = contents("mid.qcow2", "qcow2")
+    for program in filter(None, (IO, OTHER_IO)):
+        user = subprocess.Popen([program, "-f", "qcow2", "user.qcow2"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        user.stdout.read(len("qemu-io> "))
+        assert 'Failed to get "write" lock' in img("commit", "top.qcow2", status=1).replace("failed", "Failed")
+        same(contents("mid.qcow2", "qcow2"), before, "the base")
+        user.communicate(b"quit\n")
+    img("commit", "top.qcow2")
 
 
 def test_commit_and_rebase_keep_contents():
