@@ -6,7 +6,8 @@
  * that is slow or hostile has only its own threads to hold up. What they share with us:
  *
  *   the picture    a copy in memory that is never unmapped and large enough for every screen, so that a client's thread
- *                  in the middle of an update finds an old picture at worst
+ *                  in the middle of an update finds an old picture, or one of another width, at worst
+ *   its size       waits for clients in the middle of an update, so a worker tells them
  *   keys, mouse    handed on under the big lock
  *   coming, going  counted: nothing is drawn while nobody looks
  *
@@ -22,6 +23,7 @@
 #include "hw/i386/pc.h"
 #include "hw/input/i8042.h"
 #include "qemu/main-loop.h"
+#include "qemu/worker.h"
 #include "ui/console.h"
 #include "ui/vnc.h"
 #include "vnc-keys.h"
@@ -29,7 +31,7 @@
 #define BASE_PORT       5900
 #define PASSWORD_MAX    8               /* all the protocol's DES takes */
 #define PICTURE_MAX     (512 * MiB)     /* address space; VBE modes end long before */
-#define CLIENT_WAIT_MS  2000            /* who takes nothing for so long is dropped; a new size waits for that */
+#define CLIENT_WAIT_MS  2000            /* who takes nothing for so long is dropped */
 #define PIXEL           4
 
 static struct {
@@ -38,6 +40,9 @@ static struct {
     DisplayListener listener;           /* console: NULL while nobody looks, or when the card has gone */
     pixman_image_t *picture;            /* on memory */
     uint8_t *memory;
+    WorkerJob size_job;
+    int new_width, new_height;          /* of size_job */
+    bool is_telling_size;               /* size_job runs. Big lock */
     Bh *audience;
     int clients;                        /* atomic */
     bool wants_password;
@@ -58,6 +63,36 @@ static void copy(int x, int y, int w, int h)
                              w, h);
 }
 
+/* A worker: each client's update comes to its end before, and some take little at a time. */
+static int tell_size(WorkerJob *job)
+{
+    rfbNewFramebuffer(vnc.screen, (char *)vnc.memory, vnc.new_width, vnc.new_height, 8, 3, PIXEL);
+    return 0;
+}
+
+static void show_all(void)
+{
+    int w = pixman_image_get_width(vnc.picture), h = pixman_image_get_height(vnc.picture);
+
+    if (vnc.is_telling_size) {
+        return;                         /* that it has changed again is seen when this is done */
+    }
+    if (w == vnc.screen->width && h == vnc.screen->height) {
+        rfbMarkRectAsModified(vnc.screen, 0, 0, w, h);
+        return;
+    }
+    vnc.new_width = w;
+    vnc.new_height = h;
+    vnc.is_telling_size = true;
+    worker_submit(&vnc.size_job);
+}
+
+static void on_size_told(WorkerJob *job, int ret)
+{
+    vnc.is_telling_size = false;
+    show_all();
+}
+
 static void on_resize(DisplayListener *l, pixman_image_t *surface)
 {
     int w = pixman_image_get_width(surface), h = pixman_image_get_height(surface);
@@ -71,17 +106,15 @@ static void on_resize(DisplayListener *l, pixman_image_t *surface)
     /* The order of bytes that libvncserver takes for its own: red first. */
     vnc.picture = pixman_image_create_bits(PIXMAN_x8b8g8r8, w, h, (uint32_t *)(void *)vnc.memory, w * PIXEL);
     pixman_image_composite32(PIXMAN_OP_SRC, surface, NULL, vnc.picture, 0, 0, 0, 0, 0, 0, w, h);
-    if (w != vnc.screen->width || h != vnc.screen->height) {
-        rfbNewFramebuffer(vnc.screen, (char *)vnc.memory, w, h, 8, 3, PIXEL);
-    } else {
-        rfbMarkRectAsModified(vnc.screen, 0, 0, w, h);
-    }
+    show_all();
 }
 
 static void on_dirty(DisplayListener *l, int x, int y, int w, int h)
 {
     if (vnc.picture) {
         copy(x, y, w, h);
+    }
+    if (vnc.picture && !vnc.is_telling_size) {
         rfbMarkRectAsModified(vnc.screen, x, y, x + w, y + h);
     }
 }
@@ -333,6 +366,7 @@ bool vnc_init(const VncOptions *o, const char *name, Error **errp)
     vnc.address = g_strdup_printf("%s:%u", o->host, o->display);
     vnc.wants_password = o->password;
     vnc.listener = (DisplayListener){ .resized = on_resize, .dirty = on_dirty };
+    vnc.size_job = (WorkerJob){ .run = tell_size, .done = on_size_told };
     vnc.audience = bh_new(on_audience, NULL);
     if (!make_screen(o, name, errp)) {
         return false;

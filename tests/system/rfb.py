@@ -33,9 +33,13 @@ def free_display():
 class Rfb:
     """A connection up to the choice of security; then log_in()."""
 
-    def __init__(self, display, limit=20):
-        self.sock = socket.create_connection(('127.0.0.1', 5900 + display), limit)
+    def __init__(self, display, limit=20, buffer=0):
+        """buffer: bytes that may wait for us, about; 0: as many as the host likes."""
+        self.sock = socket.socket()
+        if buffer:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.sock.settimeout(limit)
+        self.sock.connect(('127.0.0.1', 5900 + display))
         self.picture = bytearray()
         version = self.read(12)
         if version != b'RFB 003.008\n':
