@@ -111,10 +111,11 @@ static void on_resize(DisplayListener *l, pixman_image_t *surface)
 
 static void on_dirty(DisplayListener *l, int x, int y, int w, int h)
 {
-    if (vnc.picture) {
-        copy(x, y, w, h);
+    if (!vnc.picture) {
+        return;
     }
-    if (vnc.picture && !vnc.is_telling_size) {
+    copy(x, y, w, h);
+    if (!vnc.is_telling_size) {         /* else all of it is marked when that is done */
         rfbMarkRectAsModified(vnc.screen, x, y, x + w, y + h);
     }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A bounded pool of threads for calls that block: file I/O. A job's run() is called in a worker, without the big lock;
- * done() follows with it, in the IO thread unless the job says otherwise. Threads are started when they are needed and
- * then stay.
+ * A bounded pool of threads for calls that block: file I/O, VNC clients. A job's run() is called in a worker, without
+ * the big lock; done() follows with it, in the IO thread unless the job says otherwise. Threads are started when they
+ * are needed and then stay.
  */
 #ifndef QEMU_WORKER_H
 #define QEMU_WORKER_H

@@ -198,13 +198,19 @@ static uint8_t kbd_read(QTest *q)
     return qtest_inb(q, 0x60);
 }
 
+/* What it had to say before the test, such as the keyboard's own after power-on. */
+static void kbd_drain(QTest *q)
+{
+    while (qtest_inb(q, 0x64) & 1) {
+        qtest_inb(q, 0x60);
+    }
+}
+
 static void test_i8042_tests_itself_and_its_keyboard(void)
 {
     QTest *q = qtest_start("-M pc -m 32");
 
-    while (qtest_inb(q, 0x64) & 1) {
-        qtest_inb(q, 0x60);
-    }
+    kbd_drain(q);
     qtest_outb(q, 0x64, 0xaa);
     g_assert_cmphex(kbd_read(q), ==, 0x55);
     qtest_outb(q, 0x64, 0xae);
@@ -222,9 +228,7 @@ static void test_i8042_interrupts_are_lines_1_and_12(void)
     QTest *q = qtest_start("-M pc -m 32");
 
     qtest_watch_inputs(q, "isa-pic");
-    while (qtest_inb(q, 0x64) & 1) {
-        qtest_inb(q, 0x60);
-    }
+    kbd_drain(q);
     qtest_outb(q, 0x64, 0x60);
     qtest_outb(q, 0x60, 0x03);
     qtest_outb(q, 0x60, 0xee);          /* echo */
@@ -254,9 +258,7 @@ static void test_monitor_types_sysrq_and_media_keys(void)
     QTest *q = qtest_start("-M pc -m 8 " QMONITOR_ARGS, qmonitor_path(m));
 
     qmonitor_connect(m);
-    while (qtest_inb(q, 0x64) & 1) {
-        qtest_inb(q, 0x60);
-    }
+    kbd_drain(q);
     qtest_outb(q, 0x64, 0x60);
     qtest_outb(q, 0x60, 0x43);
     qtest_outb(q, 0x60, 0xf4);
@@ -277,9 +279,7 @@ static void test_monitor_turns_the_wheel_away_from_the_user(void)
     QTest *q = qtest_start("-M pc -m 8 " QMONITOR_ARGS, qmonitor_path(m));
 
     qmonitor_connect(m);
-    while (qtest_inb(q, 0x64) & 1) {
-        qtest_inb(q, 0x60);
-    }
+    kbd_drain(q);
     qtest_outb(q, 0x64, 0xa8);
     for (unsigned i = 0; i < sizeof(knock); i++) {
         qtest_outb(q, 0x64, 0xd4);
