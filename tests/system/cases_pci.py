@@ -17,11 +17,14 @@ def linux_with_bridge(ctx, more=()):
 
 
 def wait_for(vm, path):
-    shell(vm, f'until test -e {path}; do :; done')
+    """A card with its resources assigned: the kernel makes the file of a BAR after that, the folder before."""
+    shell(vm, f'until test -e {DEVICES}/{path}/resource0; do :; done')
 
 
-def wait_for_end(vm, path):
-    shell(vm, f'while test -e {path}; do :; done')
+def wait_for_end(vm, hmp, name, path):
+    """The kernel has let go of a card (its folder goes first) and has ejected it."""
+    shell(vm, f'while test -e {DEVICES}/{path}; do :; done')
+    hmp.wait_until('info qtree', rf'\A(?!.*id "{name}")')
 
 
 def check(vm, command, pattern):
@@ -67,19 +70,19 @@ def test_cards_come_and_go_while_linux_runs(ctx):
         for props, path in ('id=new,addr=7', '0000:00:07.0'), ('id=new,bus=br1,addr=4', '0000:01:04.0'):
             for _ in range(2):
                 nothing(hmp, f'device_add edu,{props}')
-                wait_for(vm, f'{DEVICES}/{path}')
+                wait_for(vm, path)
                 check(vm, f'cat {DEVICES}/{path}/device; head -1 {DEVICES}/{path}/resource',
                       r'^0x11e8\n0x00000000[1-9a-f]')
                 nothing(hmp, 'device_del new')
-                wait_for_end(vm, f'{DEVICES}/{path}')
+                wait_for_end(vm, hmp, 'new', path)
                 check_gone(hmp, 'new')
                 check_mapped(hmp, 1)
         nothing(hmp, 'device_del old')      # was there from the start
-        wait_for_end(vm, f'{DEVICES}/0000:01:02.0')
+        wait_for_end(vm, hmp, 'old', '0000:01:02.0')
         check_gone(hmp, 'old')
         check_mapped(hmp, 0)
         nothing(hmp, 'device_add edu,id=new,addr=7')
-        wait_for(vm, f'{DEVICES}/0000:00:07.0')
+        wait_for(vm, '0000:00:07.0')
         shell(vm, 'echo 0 > /sys/bus/pci/slots/7/power')    # nobody has asked
         check_gone(hmp, 'new')
 
@@ -99,7 +102,7 @@ def test_a_driver_computes_copies_and_is_interrupted(ctx):
         shell(vm, 'insmod /edu_test.ko')
         check_driver(vm, '0000:01:02.0', 'messages', 'PCI-MSI')
         nothing(hmp, 'device_del old')          # the driver lets go of it
-        wait_for_end(vm, f'{DEVICES}/0000:01:02.0')
+        wait_for_end(vm, hmp, 'old', '0000:01:02.0')
         check(vm, 'dmesg', '0000:01:02.0: edu_test: card is gone')
         check_gone(hmp, 'old')
         nothing(hmp, 'device_add edu,id=new,addr=7')
@@ -107,6 +110,6 @@ def test_a_driver_computes_copies_and_is_interrupted(ctx):
         shell(vm, 'rmmod edu_test; dmesg -c > /dev/null; insmod /edu_test.ko messages=0')
         check_driver(vm, '0000:00:07.0', 'INTx', 'IO-APIC')
         nothing(hmp, 'device_del new')
-        wait_for_end(vm, f'{DEVICES}/0000:00:07.0')
+        wait_for_end(vm, hmp, 'new', '0000:00:07.0')
         nothing(hmp, 'device_add edu,id=again,bus=br1,addr=3')
         check_driver(vm, '0000:01:03.0', 'INTx', 'IO-APIC')

@@ -79,3 +79,11 @@ class Hmp:
         if not found:
             raise Failure(f'{line!r}: wanted /{pattern}/, got:{visible(text)}')
         return found
+
+    def wait_until(self, line, pattern, limit=30):
+        """Asks again until the answer has the regular expression: for what comes about a moment after its cause."""
+        deadline = time.monotonic() + limit * self.slow
+        while not (found := re.search(pattern, text := self.command(line), re.S | re.M)):
+            if time.monotonic() > deadline:
+                raise Failure(f'{line!r}: waited for /{pattern}/, got:{visible(text)}')
+        return found
