@@ -12,6 +12,7 @@
 #include "chardev/char.h"
 #include "hw/isa/isa.h"
 #include "qemu/log.h"
+#include "qemu/timer.h"
 #include "trace/hw-char.h"
 
 enum { REG_DATA, REG_STATUS, REG_CONTROL, REG_COUNT = 8 };
@@ -37,6 +38,7 @@ typedef struct Parallel {
     bool ack;                       /* taken, and the status not read since */
     bool busy;                      /* `sending` waits for room */
     uint8_t sending;
+    Timer resend_timer;             /* after a load: nobody promised this host's device a writable(); not saved */
 } Parallel;
 
 #define FROM_INDEX  (~0u)
@@ -169,6 +171,7 @@ static bool parallel_realize(Device *dev, Error **errp)
     if (!chardev_check_free(s->chr, errp)) {
         return false;
     }
+    timer_init(&s->resend_timer, CLOCK_VM, parallel_writable, s);
     memory_region_init_io(&s->io, dev, &parallel_ops, s, "parallel", s->iobase == 0x3bc ? 3 : REG_COUNT);
     isa_map_port(dev, s->iobase, &s->io);
     if (s->chr) {
@@ -181,10 +184,11 @@ static void parallel_unrealize(Device *dev)
 {
     Parallel *s = container_of(dev, Parallel, parent);
 
+    timer_disarm(&s->resend_timer);
     if (s->chr) {
         chardev_attach(s->chr, NULL);
     }
-    memory_region_del(&s->io);
+    isa_unmap_port(&s->io);
 }
 
 static void parallel_reset(Device *dev)
@@ -197,8 +201,18 @@ static void parallel_reset(Device *dev)
     irq_lower(isa_irq(s->irq));
 }
 
+static bool parallel_post_load(void *opaque, int version, Error **errp)
+{
+    Parallel *s = opaque;
+
+    if (s->busy) {
+        timer_arm(&s->resend_timer, clock_get_ns(CLOCK_VM));
+    }
+    return true;
+}
+
 static const VMStateDescription parallel_vmstate = {
-    .name = "parallel", .version = 1,
+    .name = "parallel", .version = 1, .post_load = parallel_post_load,
     .fields = (const VMStateField[]) {
         VMSTATE_UINT8(data, Parallel),
         VMSTATE_UINT8_MASK(control, Parallel, CONTROL_BITS),

@@ -87,6 +87,7 @@ typedef struct Serial {
     uint8_t tx[FIFO_SIZE], tx_head, tx_count;
     Timer timeout_timer;
     Timer modem_timer;                  /* looks at the lines of a real port; not saved */
+    Timer resend_timer;                 /* after a load: nobody promised this host's device a writable(); not saved */
 } Serial;
 
 static const uint8_t rx_trigger[4] = { 1, 4, 8, 14 };
@@ -598,6 +599,7 @@ static bool serial_realize(Device *dev, Error **errp)
     device_add_irq_out(dev, &s->irq);
     timer_init(&s->timeout_timer, CLOCK_VM, serial_timeout_cb, s);
     timer_init(&s->modem_timer, CLOCK_VM, modem_poll, s);
+    timer_init(&s->resend_timer, CLOCK_VM, serial_writable, s);
     memory_region_init_io(&s->io, dev, &serial_ops, s, "serial", PORTS);
     isa_map_port(dev, s->iobase, &s->io);
     if (s->chr) {
@@ -618,6 +620,7 @@ static void serial_unrealize(Device *dev)
 
     timer_disarm(&s->timeout_timer);
     timer_disarm(&s->modem_timer);
+    timer_disarm(&s->resend_timer);
     isa_unmap_port(&s->io);
     if (s->chr) {
         chardev_attach(s->chr, NULL);
@@ -655,6 +658,9 @@ static bool serial_post_load(void *opaque, int version, Error **errp)
     }
     tell_line(s);
     serial_update_irq(s);
+    if (s->tx_count) {
+        timer_arm(&s->resend_timer, clock_get_ns(CLOCK_VM));
+    }
     return true;
 }
 

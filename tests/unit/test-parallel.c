@@ -111,8 +111,8 @@ static void test_state_survives_savevm(void)
     save_reset_load(lpt);
     g_assert_cmphex(get(STATUS), ==, 0x59);
     chr.room = 1;
-    chr.fe.writable(chr.fe.opaque);
-    g_assert_cmpstr(chr.sent->str, ==, "z");
+    run_for(0);
+    g_assert_cmpstr(chr.sent->str, ==, "z");    /* nobody says writable(): another process's device was full */
     load_nonsense(lpt);
 }
 
