@@ -8,6 +8,7 @@
 #include "hw/nvram/firmware.h"
 #include "hw/nvram/fw_cfg.h"
 
+#define FILES_MAX       200u            /* of 256; the board has some of its own */
 #define NAME_MAX_LEN    55u             /* of a file: 56 bytes with its 0 */
 #define ITEM_MAX        (16 * MiB)
 #define ROM_MAX         (256 * KiB)
@@ -27,22 +28,34 @@ const KeyDef fw_cfg_keys[] = {
     { .name = NULL },
 };
 
+static bool check_room(const char *name, Error **errp)
+{
+    for (unsigned i = 0; i < files->len; i++) {
+        if (!strcmp(g_array_index(files, UserFile, i).name, name)) {
+            error_set(errp, "duplicate fw_cfg file name: %s", name);
+            return false;
+        }
+    }
+    if (files->len == FILES_MAX) {
+        error_set(errp, "there is room for %u fw_cfg files, '%s' is one too many", FILES_MAX, name);
+        return false;
+    }
+    return true;
+}
+
 /* Takes data. */
 static bool add(const char *name, uint8_t *data, size_t len, Error **errp)
 {
-    UserFile f = { g_strdup(name), data, len };
+    UserFile f;
 
     if (!files) {
         files = g_array_new(FALSE, FALSE, sizeof(UserFile));
     }
-    for (unsigned i = 0; i < files->len; i++) {
-        if (!strcmp(g_array_index(files, UserFile, i).name, name)) {
-            error_set(errp, "duplicate fw_cfg file name: %s", name);
-            g_free(f.name);
-            g_free(data);
-            return false;
-        }
+    if (!check_room(name, errp)) {
+        g_free(data);
+        return false;
     }
+    f = (UserFile) { g_strdup(name), data, len };
     g_array_append_val(files, f);
     return true;
 }

@@ -264,6 +264,20 @@ static void test_signals_end_the_program_in_order(void)
     check_signal(SIGHUP);
 }
 
+/* The device has room for 256 files, the board's among them. */
+static void test_too_many_fw_cfg_files_are_a_mistake(void)
+{
+    g_autoptr(GString) args = g_string_new("-S");
+    g_auto(Result) r = { 0 };
+
+    for (unsigned i = 0; i < 201; i++) {
+        g_string_append_printf(args, " -fw_cfg opt/%u,string=x", i);
+    }
+    r = run(args->str);
+    g_assert_cmpint(r.status, ==, 1);
+    g_assert_nonnull(strstr(r.err, "there is room for 200 fw_cfg files, 'opt/200' is one too many"));
+}
+
 static void test_i386_is_the_same_program(void)
 {
     g_autofree char *dir = g_path_get_dirname(g_getenv("QEMU"));
@@ -291,6 +305,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cmdline/no-firmware", test_missing_firmware_names_the_package);
     g_test_add_func("/cmdline/questions", test_questions_are_answered_with_status_0);
     g_test_add_func("/cmdline/signals", test_signals_end_the_program_in_order);
+    g_test_add_func("/cmdline/fw-cfg-files", test_too_many_fw_cfg_files_are_a_mistake);
     g_test_add_func("/cmdline/i386", test_i386_is_the_same_program);
     return g_test_run();
 }
