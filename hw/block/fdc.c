@@ -726,7 +726,8 @@ static bool fdc_post_load(void *opaque, int version, Error **errp)
         s->fifo_len > FDC_PARAMS_MAX || s->len > FDC_BUF || s->pos > s->len || s->unit >= FDC_DRIVES || s->head > 1 ||
         (s->phase == PHASE_RESULT && s->fifo_pos >= s->fifo_len) ||
         (s->phase == PHASE_COMMAND && s->fifo_pos && s->fifo_pos > command_of(s->fifo[0])->params) ||
-        (moving && (s->pos >= s->len || !s->drive[s->unit].blk)) || (moving && !fdc_data_fits(s))) {
+        (s->waiting_dma && !moving) ||
+        (moving && (s->pos >= s->len || !s->drive[s->unit].blk || !fdc_data_fits(s)))) {
         error_set(errp, "state of the floppy controller is impossible");
         return false;
     }

@@ -127,7 +127,7 @@ static void wrap_piece(IdeDrive *d, uint32_t n)
         uint32_t i = d->cd_bytes > CD_SECTOR ? n - 1 - k : k;
         unsigned len = cd_wrap_sector(raw, d->buf + i * CD_SECTOR, d->lba + i, d->packet[9]);
 
-        memcpy(d->buf + i * d->cd_bytes, raw, len);
+        memcpy(d->buf + i * d->cd_bytes, raw, MIN(len, d->cd_bytes));   /* a snapshot may say otherwise than byte 9 */
     }
 }
 

@@ -38,7 +38,7 @@ Device *ide_function_device(const IdeFunction *f)
     return f->owner;
 }
 
-/* What the engine is told to do must lie in the drive's buffer. */
+/* What the engine is told to do must lie in the drive's buffer; an ISA card has none to be told. */
 bool ide_function_check(const IdeFunction *f, Error **errp)
 {
     for (unsigned i = 0; i < IDE_CHANNELS; i++) {
@@ -46,7 +46,8 @@ bool ide_function_check(const IdeFunction *f, Error **errp)
         bool buffered = bm->kind == DMA_REPLY || bm->kind == DMA_PARAMS;
 
         if (bm->kind > DMA_PARAMS || (bm->kind != DMA_NONE && !f->ch[i].drive[bm->unit]) ||
-            (buffered && (bm->left > XFER_BUF || bm->reply_pos > XFER_BUF - bm->left)) || bm->prd_left > 0x10000) {
+            (buffered && (bm->left > XFER_BUF || bm->reply_pos > XFER_BUF - bm->left)) || bm->prd_left > 0x10000 ||
+            (!f->pci && bm->command)) {
             error_set(errp, "state of IDE channel %u's bus master is impossible", i);
             return false;
         }

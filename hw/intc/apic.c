@@ -16,6 +16,8 @@
 #include "qemu/log.h"
 #include "trace/hw-intc.h"
 
+#define COUNT_MAX_NS    (128ll << 32)       /* the longest count; a new divider may put its start before time 0 */
+
 Apic *apics[APIC_MAX];
 int apic_count;
 static MemoryRegion apic_window;
@@ -320,6 +322,10 @@ static bool apic_post_load(void *opaque, int version, Error **errp)
     }
     if (a->counting && !a->init_count) {
         error_set(errp, "the APIC timer of CPU %d counts from nothing", a->cpu->index);
+        return false;
+    }
+    if (a->count_start < -COUNT_MAX_NS || a->count_start > INT64_MAX / 2) {
+        error_set(errp, "the APIC timer of CPU %d began at an impossible time", a->cpu->index);
         return false;
     }
     g_mutex_lock(&a->lock);

@@ -594,6 +594,10 @@ static bool pit_post_load(void *opaque, int version, Error **errp)
 {
     Pit *s = opaque;
 
+    if (s->edge_tick != TICK_NEVER && !tick_is_sane(s->edge_tick)) {
+        error_set(errp, "the timer's next edge is at an impossible time");
+        return false;
+    }
     for (unsigned i = 0; i < PIT_CHANNELS; i++) {
         const PitChannel *c = &s->ch[i];
 

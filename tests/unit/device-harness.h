@@ -119,4 +119,18 @@ static inline void load_nonsense(Device *dev)
     }
 }
 
+/* With its byte so far from the end changed, the state is refused. The device is reset. */
+static inline void assert_refused(Device *dev, unsigned from_end, uint8_t byte)
+{
+    g_autoptr(GByteArray) buf = g_byte_array_new();
+    Error *err = NULL;
+
+    vmstate_save(buf, dev->type->vmstate, dev);
+    buf->data[buf->len - from_end] = byte;
+    g_assert_cmpint(vmstate_load(buf->data, buf->len, dev->type->vmstate, dev, &err), ==, -1);
+    g_test_message("says: %s", error_get_message(err));
+    error_free(err);
+    dev->type->reset(dev);
+}
+
 #endif

@@ -685,6 +685,7 @@ static void test_a_command_survives_a_snapshot(void)
 static void test_random_register_traffic_does_no_harm(void)
 {
     setup();
+    assert_refused(fdc, 2, 1);          /* waits for DMA without a command */
     load_nonsense(fdc);
     setup();
     for (unsigned i = 0; i < 100000; i++) {

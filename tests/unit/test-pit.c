@@ -282,6 +282,7 @@ static void test_state_survives_savevm(void)
     memset(line_edges, 0, sizeof(line_edges));
     ticks(40000);
     g_assert_cmpuint(line_edges[0], ==, 1);
+    assert_refused(pit, 10, 0x80);      /* the next edge long before the clock's start */
     load_nonsense(pit);
 }
 
