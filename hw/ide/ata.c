@@ -348,8 +348,11 @@ static bool set_transfer_mode(IdeDrive *d, uint8_t val)
         d->pio = 0;
         return true;
     case 1:
+        if ((val & 7) > 4) {
+            return false;
+        }
         d->pio = val & 7;
-        return (val & 7) <= 4;
+        return true;
     case 4:
         if ((val & 7) > 2) {
             return false;
@@ -375,16 +378,22 @@ bool ata_set_features(IdeDrive *d)
     case 0x03:
         return set_transfer_mode(d, d->tf->count);
     case 0x05: case 0x85:
+        if (d->is_cdrom) {
+            return false;
+        }
         d->apm_on = d->tf->feature == 0x05;
-        return !d->is_cdrom;
+        return true;
     case 0x55: case 0xaa:
         d->look_ahead = d->tf->feature == 0xaa;
         return true;
     case 0x66: case 0xcc:       /* do or do not go back to defaults at a reset: modes are kept anyway */
         return true;
     case 0x02: case 0x82:
+        if (d->is_cdrom) {
+            return false;
+        }
         d->write_cache = d->tf->feature == 0x02;
-        return !d->is_cdrom;
+        return true;
     default:
         return false;
     }
