@@ -6,8 +6,9 @@
  * events (AFE0), PCI hot plug (AE00), and the SMBus host controller.
  * Follows: Intel 82371AB datasheet, "Power Management"; ACPI 1.0, "ACPI Hardware Specification".
  * Left out: the global and device-monitor registers at PM base + 0C and up are not decoded (they read as ones), as on
- * the reference board, whose firmware copes with that; RTC alarm as a wake event. SMI_CMD values F1 and F0 switch
- * SCI_EN directly, besides the SMI: the board's ACPI tables promise it whatever the firmware's handler does.
+ * the reference board, whose firmware copes with that; RTC_STS and RTC_EN do nothing: the clock's alarm wakes a machine
+ * that sleeps whether they are set or not. SMI_CMD values F1 and F0 switch SCI_EN directly, besides the SMI: the
+ * board's ACPI tables promise it whatever the firmware's handler does.
  */
 #include "qemu/osdep.h"
 #include "hw/acpi/piix4.h"

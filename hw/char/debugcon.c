@@ -80,9 +80,5 @@ Device *debugcon_create(Chardev *chr, Error **errp)
     Device *dev = device_new("isa-debugcon");
 
     device_set_prop_ptr(dev, "chardev", chr);
-    if (!device_realize(dev, NULL, errp)) {
-        device_unref(dev);
-        return NULL;
-    }
-    return dev;
+    return device_realize_or_free(dev, errp);
 }

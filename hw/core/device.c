@@ -165,6 +165,15 @@ bool device_realize(Device *dev, Device *parent, Error **errp)
     return true;
 }
 
+Device *device_realize_or_free(Device *dev, Error **errp)
+{
+    if (!device_realize(dev, NULL, errp)) {
+        device_unref(dev);
+        return NULL;
+    }
+    return dev;
+}
+
 static void device_unrealize(Device *dev)
 {
     const BusOps *bus = bus_ops(dev->type->bus);

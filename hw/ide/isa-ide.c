@@ -44,7 +44,7 @@ DEVICE_TYPE(isa_ide_type)
 
 IdeFunction *isa_ide_create(Error **errp)
 {
-    Device *dev = device_new("isa-ide");
+    Device *dev = device_realize_or_free(device_new("isa-ide"), errp);
 
-    return device_realize(dev, NULL, errp) ? &container_of(dev, IsaIde, parent)->f : NULL;
+    return dev ? &container_of(dev, IsaIde, parent)->f : NULL;
 }

@@ -217,6 +217,7 @@ static void ioapic_unrealize(Device *dev)
 
     broadcast_target = NULL;
     memory_region_del(&s->io);
+    memory_region_destroy(&s->io);
 }
 
 static void ioapic_reset(Device *dev)

@@ -46,11 +46,7 @@ Device *isa_port_create(const char *type, unsigned index, Chardev *chr, Error **
 
     device_set_prop_uint(dev, "index", index);
     device_set_prop_ptr(dev, "chardev", chr);
-    if (!device_realize(dev, NULL, errp)) {
-        device_unref(dev);
-        return NULL;
-    }
-    return dev;
+    return device_realize_or_free(dev, errp);
 }
 
 static bool isa_bus_realize(Device *dev, Error **errp)

@@ -131,7 +131,5 @@ DEVICE_TYPE(port92_type)
 
 Device *port92_create(Error **errp)
 {
-    Device *dev = device_new("port92");
-
-    return device_realize(dev, NULL, errp) ? dev : NULL;
+    return device_realize_or_free(device_new("port92"), errp);
 }

@@ -86,5 +86,5 @@ Device *portb_create(Device *pit, Error **errp)
     Device *dev = device_new("isa-portb");
 
     device_set_prop_ptr(dev, "pit", pit);
-    return device_realize(dev, NULL, errp) ? dev : NULL;
+    return device_realize_or_free(dev, errp);
 }

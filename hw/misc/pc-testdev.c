@@ -108,13 +108,13 @@ static bool testdev_realize(Device *dev, Error **errp)
 static void testdev_unrealize(Device *dev)
 {
     PcTestdev *s = container_of(dev, PcTestdev, parent);
+    MemoryRegion *const regions[] = { &s->latch_io, &s->latch_byte_io, &s->flush_io, &s->irq_io, &s->iomem,
+                                      &s->flicker };
 
-    memory_region_del(&s->latch_io);
-    memory_region_del(&s->latch_byte_io);
-    memory_region_del(&s->flush_io);
-    memory_region_del(&s->irq_io);
-    memory_region_del(&s->iomem);
-    memory_region_del(&s->flicker);
+    for (unsigned i = 0; i < ARRAY_SIZE(regions); i++) {
+        memory_region_del(regions[i]);
+        memory_region_destroy(regions[i]);
+    }
 }
 
 static const VMStateDescription testdev_vmstate = {

@@ -63,7 +63,7 @@ static bool pvpanic_isa_realize(Device *dev, Error **errp)
 
 static void pvpanic_isa_unrealize(Device *dev)
 {
-    memory_region_del(&container_of(dev, PvpanicIsa, parent)->io);
+    isa_unmap_port(&container_of(dev, PvpanicIsa, parent)->io);
     pc_state.pvpanic_port = 0;
 }
 

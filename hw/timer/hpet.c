@@ -451,6 +451,7 @@ static void hpet_unrealize(Device *dev)
         timer_disarm(&s->timers[i].timer);
     }
     memory_region_del(&s->io);
+    memory_region_destroy(&s->io);
 }
 
 static void hpet_reset(Device *dev)
@@ -531,9 +532,5 @@ Device *hpet_create(Device *pit, Device *rtc, Irq gsi2, Error **errp)
     device_set_prop_ptr(dev, "pit", pit);
     device_set_prop_ptr(dev, "rtc", rtc);
     container_of(dev, Hpet, parent)->gsi2 = gsi2;
-    if (!device_realize(dev, NULL, errp)) {
-        device_unref(dev);
-        return NULL;
-    }
-    return dev;
+    return device_realize_or_free(dev, errp);
 }

@@ -105,6 +105,7 @@ void device_set_prop_ptr(Device *dev, const char *name, void *p);               
 /* A text property; NULL when it is not set or the device has none of that name. */
 const char *device_get_prop_str(Device *dev, const char *name);
 bool device_realize(Device *dev, Device *parent, Error **errp);     /* parent NULL: by its bus */
+Device *device_realize_or_free(Device *dev, Error **errp);          /* by its bus; NULL and freed when it fails */
 void device_unref(Device *dev);                     /* unrealizes if needed, frees */
 void device_init_irqs(Device *dev, IrqHandler *handler, int count); /* opaque is dev */
 Irq device_irq_in(Device *dev, int n);
