@@ -8,6 +8,7 @@
  *
  * All are 32 bits wide, a bit for each slot. General purpose event 1 says that there is something to see. The guest
  * agrees to an unplug by ejecting, and may eject without having been asked; a reset is taken for agreement.
+ * A card behind a bridge that was plugged later has no bit: slot 0 of bus 0 has news when it comes or goes, unasked.
  * Left out: acpi-index.
  */
 #include "qemu/osdep.h"
@@ -35,33 +36,7 @@ static PciBus *bus_of(const AcpiPciHotplug *s, uint32_t nr)
     return bus && pci_bus_takes_part(bus) ? bus : NULL;
 }
 
-/* ---- from the user to the guest ---------------------------------------------------------------------------------- */
-
-static void plugged(void *opaque, PciDevice *dev)
-{
-    AcpiPciHotplug *s = opaque;
-    unsigned nr = pci_bus_hotplug_nr(dev->bus), slot = dev->devfn >> 3;
-
-    trace_acpi_pci_plugged(nr, slot);
-    s->up[nr] |= 1u << slot;
-    s->event(s->opaque);
-}
-
-static void unplug_request(void *opaque, PciDevice *dev)
-{
-    AcpiPciHotplug *s = opaque;
-    unsigned nr = pci_bus_hotplug_nr(dev->bus), slot = dev->devfn >> 3;
-
-    trace_acpi_pci_unplug_request(nr, slot);
-    s->down[nr] |= 1u << slot;
-    s->event(s->opaque);
-}
-
-static const PciHotplug hotplug_ops = {
-    .takes_part = takes_part, .plugged = plugged, .unplug_request = unplug_request,
-};
-
-/* ---- the registers ----------------------------------------------------------------------------------------------- */
+/* ---- what goes --------------------------------------------------------------------------------------------------- */
 
 /* What is part of the board, or described by tables, stays. */
 static uint32_t removable(const PciBus *bus)
@@ -79,11 +54,8 @@ static uint32_t removable(const PciBus *bus)
 }
 
 /* A card goes as a whole. */
-static void eject(AcpiPciHotplug *s, uint32_t nr, uint32_t slots)
+static void eject_slots(PciBus *bus, uint32_t slots)
 {
-    PciBus *bus = bus_of(s, nr);
-
-    trace_acpi_pci_eject(nr, slots);
     slots &= removable(bus);
     for (unsigned devfn = 0; bus && devfn < 256; devfn++) {
         PciDevice *dev = pci_bus_device(bus, devfn);
@@ -93,6 +65,59 @@ static void eject(AcpiPciHotplug *s, uint32_t nr, uint32_t slots)
         }
     }
 }
+
+static void eject(AcpiPciHotplug *s, uint32_t nr, uint32_t slots)
+{
+    trace_acpi_pci_eject(nr, slots);
+    eject_slots(bus_of(s, nr), slots);
+}
+
+/* ---- from the user to the guest ---------------------------------------------------------------------------------- */
+
+/* Neither the card nor its bus is in tables: the guest is to look everywhere. */
+static void tell_of_change(AcpiPciHotplug *s)
+{
+    s->up[0] |= 1u << ACPI_PCI_HOTPLUG_SLOT_BUS;
+    s->event(s->opaque);
+}
+
+static void plugged(void *opaque, PciDevice *dev)
+{
+    AcpiPciHotplug *s = opaque;
+    int nr = pci_bus_hotplug_nr(dev->bus);
+    unsigned slot = dev->devfn >> 3;
+
+    trace_acpi_pci_plugged(nr, slot);
+    if (nr < 0) {
+        tell_of_change(s);
+        return;
+    }
+    s->up[nr] |= 1u << slot;
+    s->event(s->opaque);
+}
+
+/* There is no way to ask for what is behind a bridge that was plugged later: it is pulled out. */
+static void unplug_request(void *opaque, PciDevice *dev)
+{
+    AcpiPciHotplug *s = opaque;
+    int nr = pci_bus_hotplug_nr(dev->bus);
+    unsigned slot = dev->devfn >> 3;
+
+    trace_acpi_pci_unplug_request(nr, slot);
+    if (nr < 0) {
+        eject_slots(dev->bus, 1u << slot);
+        tell_of_change(s);
+        return;
+    }
+    s->down[nr] |= 1u << slot;
+    s->event(s->opaque);
+}
+
+static const PciHotplug hotplug_ops = {
+    .takes_part = takes_part, .plugged = plugged, .unplug_request = unplug_request,
+};
+
+/* ---- the registers ----------------------------------------------------------------------------------------------- */
 
 static uint64_t hotplug_read(void *opaque, hwaddr addr, unsigned size)
 {

@@ -185,7 +185,9 @@ static void add_links(Aml *a)
 /*
  * Devices are called S and their address on the bus. PCEJ(bus, slot) ejects; on each bus PCNT() looks at the slots with
  * news and at the buses behind it, and DVNT(slots, event) hands them on: 1: look again, 3: the user wants it back.
+ * Slot 0 of the root has no card: its bit says that something has changed that no table has a slot for.
  */
+#define NOTIFY_BUS      0
 #define NOTIFY_CHECK    1
 #define NOTIFY_EJECT    3
 
@@ -245,21 +247,36 @@ static bool is_card_slot(const PciBus *bus, unsigned slot)
     return !stays;
 }
 
-static void add_slot_events(Aml *a, const PciBus *bus)
+static bool is_root(const PciBus *bus)
+{
+    return pci_bus_hotplug_nr(bus) == 0;
+}
+
+static void begin_slot_event(Aml *a, unsigned slot, const char *whom)
+{
+    aml_if(a);
+    aml_op(a, AML_AND);
+    aml_arg(a, 0);
+    aml_int(a, 1u << slot);
+    aml_op(a, AML_NO_TARGET);
+    aml_op(a, AML_NOTIFY);
+    aml_path(a, whom);
+}
+
+static void add_slot_events(Aml *a, const PciBus *bus, bool has_slots)
 {
     aml_method(a, "DVNT", 2, false);
-    for (unsigned slot = 0; slot < PCI_SLOTS; slot++) {
+    if (is_root(bus)) {
+        begin_slot_event(a, ACPI_PCI_HOTPLUG_SLOT_BUS, "\\_SB.PCI0");
+        aml_int(a, NOTIFY_BUS);
+        aml_end(a);
+    }
+    for (unsigned slot = 0; has_slots && slot < PCI_SLOTS; slot++) {
         char name[5];
 
         if (is_card_slot(bus, slot)) {
             slot_name(name, slot << 3);
-            aml_if(a);
-            aml_op(a, AML_AND);
-            aml_arg(a, 0);
-            aml_int(a, 1u << slot);
-            aml_op(a, AML_NO_TARGET);
-            aml_op(a, AML_NOTIFY);
-            aml_path(a, name);
+            begin_slot_event(a, slot, name);
             aml_arg(a, 1);
             aml_end(a);
         }
@@ -280,10 +297,10 @@ static bool is_described_bridge(const PciDevice *dev)
 }
 
 /* The method that looks for news here, and then behind each bridge. */
-static void add_scan(Aml *a, const PciBus *bus, bool has_slots)
+static void add_scan(Aml *a, const PciBus *bus, bool has_events)
 {
     aml_method(a, "PCNT", 0, false);
-    if (has_slots) {
+    if (has_events) {
         aml_op(a, AML_STORE);
         aml_int(a, pci_bus_hotplug_nr(bus));
         aml_path(a, "BNUM");
@@ -302,15 +319,15 @@ static void add_scan(Aml *a, const PciBus *bus, bool has_slots)
 
 static void add_slots(Aml *a, const PciBus *bus)
 {
-    bool has_slots = pci_bus_takes_part(bus);
+    bool has_slots = pci_bus_takes_part(bus), has_events = has_slots || is_root(bus);
 
     for (unsigned slot = 0; has_slots && slot < PCI_SLOTS; slot++) {
         if (is_card_slot(bus, slot)) {
             add_slot(a, pci_bus_hotplug_nr(bus), slot);
         }
     }
-    if (has_slots) {
-        add_slot_events(a, bus);
+    if (has_events) {
+        add_slot_events(a, bus, has_slots);
     }
     for (unsigned devfn = 0; devfn < PCI_SLOTS << 3; devfn++) {
         const PciDevice *dev = pci_bus_device(bus, devfn);
@@ -324,7 +341,7 @@ static void add_slots(Aml *a, const PciBus *bus)
             aml_end(a);
         }
     }
-    add_scan(a, bus, has_slots);
+    add_scan(a, bus, has_events);
 }
 
 /* General purpose event 1: its method is called when the bit of that number is set. */

@@ -3,7 +3,8 @@
  * Cards that come and go: what the bus does of it. Who tells the guest is the board's hot-plug controller.
  *
  * Buses that take part have numbers: 0 is the root, those behind bridges that were there from the start count from 1.
- * The guest learns the numbers from firmware tables, so what has been plugged later cannot have one.
+ * The guest learns the numbers from firmware tables, so what has been plugged later cannot have one. Cards behind
+ * such a bridge come and go nevertheless; the guest is told to look everywhere.
  */
 #include "qemu/osdep.h"
 #include "pci-internal.h"
@@ -30,11 +31,16 @@ int pci_bus_hotplug_nr(const PciBus *bus)
     return bus->hotplug_nr;
 }
 
-bool pci_bus_takes_part(const PciBus *bus)
+static bool is_switched_on(const PciBus *bus)
 {
     const PciBus *root = pci_root_bus();
 
-    return bus->hotplug_nr >= 0 && root->hotplug && root->hotplug->takes_part(root->hotplug_opaque, bus);
+    return root->hotplug && root->hotplug->takes_part(root->hotplug_opaque, bus);
+}
+
+bool pci_bus_takes_part(const PciBus *bus)
+{
+    return bus->hotplug_nr >= 0 && is_switched_on(bus);
 }
 
 PciBus *pci_bus_by_hotplug_nr(PciBus *bus, int nr)
@@ -53,7 +59,6 @@ PciDevice *pci_bus_device(const PciBus *bus, uint8_t devfn)
 {
     return bus->devices[devfn];
 }
-
 
 bool pci_is_pluggable(const PciDevice *dev)
 {
@@ -75,7 +80,7 @@ bool pci_hotplug_check(Device *d, Error **errp)
         error_set(errp, "No 'PCI' bus found for device '%s'", d->type->name);
         return false;
     }
-    if (!pci_bus_takes_part(bus)) {
+    if (!is_switched_on(bus)) {
         error_set(errp, "Bus '%s' does not support hotplugging", bus->name);
         return false;
     }

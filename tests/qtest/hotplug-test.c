@@ -112,15 +112,68 @@ static void test_cards_behind_bridges_come_and_go(void)
     finish(x);
 }
 
+/* Bus 3 is behind 00:07, bus 4 behind 03:01, and all memory above BAR is decoded there. */
+static void number_late_buses(Machine x)
+{
+    static const struct { unsigned at, buses; } bridges[] = { { 7 << 3, 0x040300 }, { 0x300 | 1 << 3, 0x040403 } };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(bridges); i++) {
+        qtest_pci_writel(x.q, bridges[i].at, 0x18, bridges[i].buses);
+        qtest_pci_writel(x.q, bridges[i].at, 0x20, (BAR >> 16) * 0x10001u);
+        qtest_pci_writel(x.q, bridges[i].at, 4, 7);
+    }
+}
+
+/* Tables do not know its bus: slot 0 of the root says that there is something to find. */
+static void test_a_bridge_that_came_later_takes_cards(void)
+{
+    Machine x = start("");
+
+    qtest_pci_writel(x.q, 1 << 3 | 3, 0x40, 0xb001);
+    tell(x, "device_add pci-bridge,chassis_nr=2,id=late,addr=7", "");
+    check_ports(x, 1 << 7, 0);
+    qtest_outb(x.q, GPE, 2);
+    tell(x, "device_add pci-bridge,chassis_nr=3,id=later,bus=late,addr=1", "");
+    check_ports(x, 1 << 0, 0);
+    tell(x, "device_add edu,id=e,bus=later,addr=2", "");
+    g_assert_cmphex(qtest_inb(x.q, GPE), ==, 2);
+    check_ports(x, 1 << 0, 0);
+    number_late_buses(x);
+    g_assert_cmphex(qtest_pci_readl(x.q, 0x400 | 2 << 3, 0), ==, EDU_IDS);
+    tell(x, "device_del e", "");                /* at once: nobody can be asked */
+    check_ports(x, 1 << 0, 0);
+    g_assert_cmphex(qtest_pci_readl(x.q, 0x400 | 2 << 3, 0), ==, 0xffffffff);
+    tell(x, "device_del e", "Error: Device 'e' not found");
+    tell(x, "device_add edu,id=e,bus=later,addr=2", "");
+    tell(x, "device_del later", "");            /* with the card */
+    g_assert_cmphex(qtest_pci_readl(x.q, 0x300 | 1 << 3, 0), ==, 0xffffffff);
+    tell(x, "device_add edu,id=e,bus=br", "");
+    finish(x);
+}
+
 static void test_a_bridge_goes_with_all_behind_it(void)
 {
     Machine x = start("");
 
     tell(x, "device_add pci-bridge,chassis_nr=2,id=late,addr=7", "");
-    tell(x, "device_add edu,id=e,bus=late", "Error: Bus 'late' does not support hotplugging");
+    tell(x, "device_add pci-bridge,chassis_nr=3,id=later,bus=late,addr=1", "");
+    tell(x, "device_add edu,id=e,bus=later,addr=2", "");
+    number_late_buses(x);
+    qtest_pci_writel(x.q, 0x400 | 2 << 3, 0x10, BAR);
+    qtest_pci_writel(x.q, 0x400 | 2 << 3, 4, 6);
+    qtest_watch_inputs(x.q, "isa-pic");
+    qtest_pci_writel(x.q, 1 << 3, 0x60, 0x0b0b0b0b);
+    qtest_writel(x.q, BAR + 0x60, 1);
+    g_assert_true(qtest_irq(x.q, 11));
+    qtest_writel(x.q, BAR + 8, 5);              /* a timer runs */
     tell(x, "device_del late", "");
     qtest_outl(x.q, EJECT, 1 << 7);
+    g_assert_false(qtest_irq(x.q, 11));
     g_assert_cmphex(qtest_pci_readl(x.q, 7 << 3, 0), ==, 0xffffffff);
+    g_assert_cmphex(qtest_pci_readl(x.q, 0x400 | 2 << 3, 0), ==, 0xffffffff);
+    g_assert_cmphex(qtest_readl(x.q, BAR), ==, 0);
+    qtest_clock_step(x.q, 1000000000);
+    tell(x, "device_del e", "Error: Device 'e' not found");
     tell(x, "device_add edu,bus=late", "Error: Bus 'late' not found");
     tell(x, "device_del br", "");               /* what tables describe stays */
     qtest_outl(x.q, EJECT, 1 << 6);
@@ -256,7 +309,8 @@ static void test_hot_plug_can_be_switched_off(void)
     finish(x);
     x = start("-global PIIX4_PM.acpi-pci-hotplug-with-bridge-support=off");
     tell(x, "device_add edu,bus=br", "Error: Bus 'br' does not support hotplugging");
-    tell(x, "device_add edu", "");
+    tell(x, "device_add pci-bridge,chassis_nr=2,id=late", "");
+    tell(x, "device_add edu,bus=late", "Error: Bus 'late' does not support hotplugging");
     finish(x);
 }
 
@@ -283,12 +337,36 @@ static void test_plugged_cards_are_part_of_saved_states(void)
     finish(x);
 }
 
+static void test_what_is_behind_a_later_bridge_is_saved_too(void)
+{
+    const char *path = qtest_temp_file("", 0);
+    g_autofree char *later = g_strdup_printf("-device pci-bridge,chassis_nr=2,id=late,addr=7 "
+                                             "-device pci-bridge,chassis_nr=3,id=later,bus=late,addr=1 "
+                                             "-device edu,id=e,bus=later,addr=2 -incoming file:%s", path);
+    Machine x = start("");
+
+    tell(x, "device_add pci-bridge,chassis_nr=2,id=late,addr=7", "");
+    tell(x, "device_add pci-bridge,chassis_nr=3,id=later,bus=late,addr=1", "");
+    tell(x, "device_add edu,id=e,bus=later,addr=2", "");
+    number_late_buses(x);
+    qtest_pci_writel(x.q, 0x400 | 2 << 3, 0x10, BAR);
+    qtest_pci_writel(x.q, 0x400 | 2 << 3, 4, 6);
+    qtest_writel(x.q, BAR + 4, 0x1234);
+    g_free(qtest_ask(x.q, "vmstate_save %s", path));
+    finish(x);
+    x = start(later);
+    g_assert_cmphex(qtest_readl(x.q, BAR + 4), ==, ~0x1234u);
+    check_ports(x, 1 << 7 | 1 << 0, 0);
+    finish(x);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/hotplug/ports-tell-of-cards", test_ports_tell_of_cards);
     g_test_add_func("/hotplug/ejected-cards-leave-nothing", test_ejected_cards_leave_nothing);
     g_test_add_func("/hotplug/cards-behind-bridges-come-and-go", test_cards_behind_bridges_come_and_go);
+    g_test_add_func("/hotplug/a-bridge-that-came-later-takes-cards", test_a_bridge_that_came_later_takes_cards);
     g_test_add_func("/hotplug/a-bridge-goes-with-all-behind-it", test_a_bridge_goes_with_all_behind_it);
     g_test_add_func("/hotplug/a-reset-takes-what-was-asked-for", test_a_reset_takes_what_was_asked_for);
     g_test_add_func("/hotplug/a-card-may-go-while-a-reset-waits-for-a-drive",
@@ -299,5 +377,7 @@ int main(int argc, char **argv)
     g_test_add_func("/hotplug/mistakes-of-the-user-are-told", test_mistakes_of_the_user_are_told);
     g_test_add_func("/hotplug/can-be-switched-off", test_hot_plug_can_be_switched_off);
     g_test_add_func("/hotplug/plugged-cards-are-part-of-saved-states", test_plugged_cards_are_part_of_saved_states);
+    g_test_add_func("/hotplug/what-is-behind-a-later-bridge-is-saved-too",
+                    test_what_is_behind_a_later_bridge_is_saved_too);
     return g_test_run();
 }

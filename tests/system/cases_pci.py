@@ -87,6 +87,27 @@ def test_cards_come_and_go_while_linux_runs(ctx):
         check_gone(hmp, 'new')
 
 
+def test_a_bridge_that_came_while_linux_runs_takes_cards(ctx):
+    """No table describes its bus: the guest looks everywhere, and misses what is gone when it does so again."""
+    with machine(ctx, linux_with_bridge(ctx)) as (vm, hmp):
+        vm.expect(PROMPT, BOOT)
+        nothing(hmp, 'device_add pci-bridge,id=late,chassis_nr=2,addr=8')
+        shell(vm, f'until grep 2 {DEVICES}/0000:00:08.0/secondary_bus_number; do :; done')
+        for _ in range(2):
+            nothing(hmp, 'device_add edu,id=new,bus=late,addr=3')
+            wait_for(vm, '0000:02:03.0')
+            check(vm, f'head -1 {DEVICES}/0000:02:03.0/resource', r'^0x00000000[1-9a-f]')
+            check_mapped(hmp, 1)                # the other one: no driver has switched this one on
+            nothing(hmp, 'device_del new')
+            check_gone(hmp, 'new')
+            shell(vm, f'while test -e {DEVICES}/0000:02:03.0; do :; done')
+        nothing(hmp, 'device_add edu,id=new,bus=late,addr=4')
+        wait_for(vm, '0000:02:04.0')
+        nothing(hmp, 'device_del late')         # with the card
+        wait_for_end(vm, hmp, 'late', '0000:00:08.0')
+        check_gone(hmp, 'new')
+
+
 def check_driver(vm, path, kind, line):
     """The driver has bound; what it tried worked, with four interrupts that the kernel has counted as well."""
     shell(vm, f'until dmesg | grep -q "{path}: edu_test: id"; do :; done')

@@ -15,6 +15,7 @@
 #define ACPI_PCI_HOTPLUG_BASE 0xae00
 #define ACPI_PCI_HOTPLUG_LEN 0x18
 #define ACPI_PCI_HOTPLUG_GPE 1
+#define ACPI_PCI_HOTPLUG_SLOT_BUS 0     /* of bus 0: the host bridge is there, so the bit is free for all of the bus */
 #define ACPI_HPET_BASE      0xfed00000u
 
 GByteArray *acpi_dsdt_build(PcState *pc);   /* byte code only, without the table header */
