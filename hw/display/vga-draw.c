@@ -28,6 +28,7 @@ enum { ADDRESS_BYTE, ADDRESS_WORD, ADDRESS_DWORD };
 
 #define MAX_CHARS       256u
 #define MAX_DOTS        (2 * (MAX_CHARS + 1) * 9)
+#define FONT_BYTES_OF_PAGE  (TARGET_PAGE_SIZE / 4)      /* they are in plane 2, each in a dword of memory */
 #define FRAMES_CURSOR   16              /* a period: half of it visible */
 #define FRAMES_BLINK    32
 
@@ -568,6 +569,44 @@ static bool cells_ready(VgaState *s)
     return s->cells;
 }
 
+/* Whether dots from at on differ from what was shown, which they become. */
+static bool take_dots(const VgaState *s, uint32_t at, uint8_t shown[FONT_BYTES_OF_PAGE])
+{
+    bool changed = false;
+
+    for (unsigned i = 0; i < FONT_BYTES_OF_PAGE; i++) {
+        uint8_t dots = plane_dword(s, at + i) >> 16;
+
+        changed |= dots != shown[i];
+        shown[i] = dots;
+    }
+    return changed;
+}
+
+/*
+ * Fonts share their pages with the cells, which change often, and are written by many routes: comparing the dots of
+ * dirty pages is all that is needed.
+ */
+static bool take_font(VgaState *s, unsigned n)
+{
+    uint32_t first = s->shown.fonts[n];
+    bool changed = false;
+
+    for (unsigned i = 0; i < VGA_FONT_SIZE; i += FONT_BYTES_OF_PAGE) {
+        if (s->redraw || range_dirty(s, 4 * (first + i), 4 * (first + i))) {
+            changed |= take_dots(s, first + i, s->fonts_shown[n] + i);
+        }
+    }
+    return changed;
+}
+
+static void take_fonts(VgaState *s)
+{
+    for (unsigned n = 0; n < ARRAY_SIZE(s->fonts_shown); n++) {
+        s->redraw |= take_font(s, n);
+    }
+}
+
 static void draw_text(VgaState *s)
 {
     const VgaPicture *p = &s->shown;
@@ -578,6 +617,7 @@ static void draw_text(VgaState *s)
     ScanLine line = { 0 };
     Beam beam;
 
+    take_fonts(s);
     if (!cells_ready(s)) {
         return;
     }
@@ -824,10 +864,6 @@ static void vga_draw_update(void *opaque)
         s->redraw = true;
     }
     ram_dirty_take(s->mem_addr, s->mem_size, DIRTY_VGA, s->dirty);
-    if (s->font_changed && now.kind == PICTURE_TEXT) {
-        s->redraw = true;
-    }
-    s->font_changed = false;
     draw[now.kind](s);
     s->redraw = false;
 }

@@ -15,6 +15,7 @@
 #define VGA_WINDOW_BASE     0xa0000u
 #define VGA_WINDOW_SIZE     0x20000u
 #define VGA_BANK_SIZE       0x10000u
+#define VGA_FONT_SIZE       0x2000u     /* bytes of plane 2: 256 characters of 32 lines */
 #define VGA_PLANE_SIZE      0x10000u    /* what CRTC and CPU address without DISPI */
 
 /* ---- registers --------------------------------------------------------------------------------------------------- */
@@ -130,13 +131,14 @@ typedef struct VgaState {
     Console *con;
     VgaPicture shown;               /* what the surface holds */
     bool redraw;                    /* all of it */
-    bool colors_changed, font_changed;
+    bool colors_changed;
     bool surface_is_vram;
     uint32_t colors[256];           /* DAC entries as pixels */
     uint32_t colors16[16];          /* through the attribute controller */
     uint64_t *dirty;                /* scratch: pages of vram */
     uint32_t *cells;                /* text: what each cell shows */
     uint32_t n_cells;
+    uint8_t fonts_shown[2][VGA_FONT_SIZE];  /* text: the dots the cells were drawn with */
 } VgaState;
 
 /* vga.c. realize creates memory and console; the card places vram, window and ports. */

@@ -182,7 +182,6 @@ static void write_byte(VgaState *s, uint32_t a, uint8_t val)
     mask = plane_bytes[planes];
     p = s->mem + 4 * (size_t)index;
     store_le32(p, (load_le32(p) & ~mask) | (write_data(s, val) & mask));
-    s->font_changed |= planes & 4;
 }
 
 static void mark_written(VgaState *s, uint32_t a, unsigned size)

@@ -447,7 +447,7 @@ static bool vga_post_load(void *opaque, int version, Error **errp)
         return false;
     }
     dispi_update(s);
-    s->redraw = s->colors_changed = s->font_changed = true;
+    s->redraw = s->colors_changed = true;
     vga_update_window(s);
     vga_update_timing(s);
     return true;

@@ -482,6 +482,40 @@ static void test_second_font_and_underline(void)
     check_row(27, 12, 9, 0x002, 7, 0);          /* no line under this one: its ninth dot is as in other rows */
 }
 
+/* Plane 2 is seen where it is shown, whoever writes it: the window, chain-4, display memory behind the BAR. */
+static void test_fonts_written_by_any_route_are_shown(void)
+{
+    set_mode(&mode_text);
+    reg(0x3d4, 0x0a, 0x20);
+    put_char(0, 'B', 0x07);
+    put_char(1, 'B', 0x0f);
+    console_update(con);
+    check_row(0, 0, 9, 0, 7, 0);
+    poke(LFB + 4 * ('B' * 32) + 2, 0x81);
+    console_update(con);
+    check_row(0, 0, 9, 0x81 << 1, 7, 0);
+    check_row(9, 0, 9, 0x81 << 1, 15, 0);
+    reg(0x3c4, 3, 0x04);                        /* map A = 1, map B = 0 */
+    console_update(con);
+    check_row(9, 0, 9, 0, 15, 0);
+    poke(LFB + 4 * (0x4000 + 'B' * 32 + 1) + 2, 0x18);
+    console_update(con);
+    check_row(0, 1, 9, 0, 7, 0);
+    check_row(9, 1, 9, 0x18 << 1, 15, 0);
+    reg(0x3c4, 2, 0x04);                        /* as a BIOS loads a font */
+    reg(0x3c4, 4, 0x06);
+    reg(0x3ce, 5, 0x00);
+    reg(0x3ce, 6, 0x04);
+    poke(WINDOW + 'B' * 32 + 2, 0x42);
+    console_update(con);
+    check_row(0, 2, 9, 0x42 << 1, 7, 0);
+    reg(0x3c4, 2, 0x0f);
+    reg(0x3c4, 4, 0x0e);                        /* chain-4: straight into memory */
+    poke(WINDOW + 4 * ('B' * 32 + 3) + 2, 0x24);
+    console_update(con);
+    check_row(0, 3, 9, 0x24 << 1, 7, 0);
+}
+
 /* Winds the clock to where a blinking thing of that many frames begins to be visible. */
 static void wind_to_period(unsigned frames)
 {
@@ -1071,6 +1105,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vga/linear", test_linear_modes_are_plain_ram);
     g_test_add_func("/vga/text", test_text_cells);
     g_test_add_func("/vga/fonts", test_second_font_and_underline);
+    g_test_add_func("/vga/fonts-written-by-any-route", test_fonts_written_by_any_route_are_shown);
     g_test_add_func("/vga/blinking", test_cursor_and_blinking);
     g_test_add_func("/vga/cursor-skew", test_cursor_skew_moves_it_right);
     g_test_add_func("/vga/text-moves", test_text_moves_by_dots_bytes_and_rows);
