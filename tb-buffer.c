@@ -4,6 +4,8 @@
  * full the oldest is emptied and becomes the new one. Blocks are freed with their region only, when no vCPU can be
  * inside them any more.
  *
+ * What is kept about blocks beside their code is counted too, and bounded: a region is also full when that is large.
+ *
  * The buffer starts small. If the oldest region is young when its turn comes, and not full of blocks that are gone
  * anyway, the guest's code does not fit, and another region is taken into use instead; when the oldest is old there are
  * more than it needs, and one is given back.
@@ -16,11 +18,13 @@
 
 #define START_REGIONS   8
 #define MAX_REGIONS     64
+#define NOTES_FACTOR    2               /* of a region's size: two times what guests need that do work */
 #define YOUNG           (10 * G_TIME_SPAN_SECOND)
 #define OLD             (5 * G_TIME_SPAN_MINUTE)
 
 typedef struct Region {
     size_t start, end, used;
+    size_t notes;                       /* bytes of memory that its blocks take elsewhere */
     gint64 since;                       /* when it became the current one */
     bool in_use;
     GPtrArray *tbs;                     /* in order of code address */
@@ -91,9 +95,18 @@ bool tb_buffer_init(size_t size, size_t max, IrContext *ir, const TcgEnvLayout *
 
 /* ---- the region that is filled ---- */
 
+/* What is kept about a block beside its code: the smallest have several times as much of it. */
+static size_t notes_of(const TranslationBlock *tb)
+{
+    return sizeof(*tb) + tb->n_exits * sizeof(*tb->exits) + tb->n_restore * sizeof(*tb->restore) + sizeof(tb);
+}
+
+/* A region of blocks that are all small is full before its code is, so that notes have a bound as well. */
 bool tb_buffer_has_room(size_t size)
 {
-    return regions[current].end - regions[current].used >= ALIGN_UP(size, TCG_CODE_ALIGN);
+    const Region *r = &regions[current];
+
+    return r->end - r->used >= ALIGN_UP(size, TCG_CODE_ALIGN) && r->notes < NOTES_FACTOR * region_size;
 }
 
 static unsigned count_in_use(void)
@@ -154,6 +167,7 @@ static void region_empty(Region *r)
     }
     g_ptr_array_set_size(r->tbs, 0);
     r->used = r->start;
+    r->notes = 0;
 }
 
 /* The host gets the memory back; what it can't take stays, and is used again one day. */
@@ -198,6 +212,7 @@ void tb_buffer_add(TranslationBlock *tb, TcgCode *code)
     tb->restore = g_memdup2(code->restore, code->n_restore * sizeof(TcgRestore));
     tb->n_restore = code->n_restore;
     r->used = ALIGN_UP(r->used + code->size, TCG_CODE_ALIGN);
+    r->notes += notes_of(tb);
     g_ptr_array_add(r->tbs, tb);
 }
 
@@ -214,6 +229,7 @@ void tb_buffer_take_back(void)
     TranslationBlock *tb = tb_buffer_last();
 
     r->used = (size_t)(tb->rw - buffer_rw);
+    r->notes -= notes_of(tb);
     g_ptr_array_set_size(r->tbs, (int)r->tbs->len - 1);
     tb_free(tb);
 }
@@ -279,16 +295,18 @@ const TcgRestore *tb_restore_find(uint64_t host_pc, const TranslationBlock **tb)
 
 void tb_buffer_print(GString *out)
 {
-    size_t used = 0;
+    size_t used = 0, notes = 0, size = count_in_use() * region_size;
     uint64_t count = 0;
 
     for (unsigned i = 0; i < n_regions; i++) {
         used += regions[i].used - regions[i].start;
+        notes += regions[i].notes;
         count += regions[i].tbs->len;
     }
     g_string_append_printf(out,
         "code buffer         %zu/%zu KiB, %" PRIu64 " blocks in it\n"
+        "kept about blocks   %zu/%zu KiB\n"
         "regions             %u of %zu KiB, at most %u; %u added, %u given back\n",
-        used / 1024, count_in_use() * region_size / 1024, count, count_in_use(), region_size / 1024, n_regions, grown,
-        given_back);
+        used / 1024, size / 1024, count, notes / 1024, NOTES_FACTOR * size / 1024, count_in_use(), region_size / 1024,
+        n_regions, grown, given_back);
 }

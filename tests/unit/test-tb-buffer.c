@@ -36,21 +36,26 @@ static Numbers numbers(void)
     return n;
 }
 
-static TranslationBlock *add_block(void)
+static TranslationBlock *add_block_of(size_t size)
 {
     static TcgCode code;
     static uint8_t bytes[BLOCK] QEMU_ALIGNED(TCG_CODE_ALIGN);
     TranslationBlock *tb = g_new0(TranslationBlock, 1);
 
     code.rw = bytes;
-    code.size = BLOCK;
+    code.size = size;
     tb->invalid = !blocks_live;
-    while (!tb_buffer_has_room(BLOCK)) {
+    while (!tb_buffer_has_room(size)) {
         tb_buffer_next();
         tb_buffer_advance();
     }
     tb_buffer_add(tb, &code);
     return tb;
+}
+
+static TranslationBlock *add_block(void)
+{
+    return add_block_of(BLOCK);
 }
 
 static void fill(unsigned regions)
@@ -134,6 +139,28 @@ static void test_the_last_block_can_be_taken_back(void)
     g_assert_true(add_block()->rx == where);
 }
 
+/* What is kept about the smallest is several times as large as they are. */
+static void test_what_is_kept_about_small_blocks_has_a_bound(void)
+{
+    size_t kept, bound = 0;
+
+    start(true);
+    for (size_t sum = 0; sum <= 2 * LARGEST; sum += sizeof(TranslationBlock)) {
+        g_autoptr(GString) text = NULL;
+
+        add_block_of(TCG_CODE_ALIGN);
+        if (sum % MiB < sizeof(TranslationBlock)) {
+            text = g_string_new(NULL);
+            tb_buffer_print(text);
+            g_assert_cmpint(sscanf(strstr(text->str, "kept about blocks "), "kept about blocks %zu/%zu", &kept, &bound),
+                            ==, 2);
+            g_assert_cmpuint(kept, <=, bound + 8);      /* KiB: the last block of each region */
+        }
+    }
+    g_assert_cmpuint(bound, ==, 2 * LARGEST / KiB);
+    g_assert_cmpuint(kept, >, LARGEST / KiB);
+}
+
 int main(int argc, char **argv)
 {
     static const TcgEnvLayout layout;
@@ -147,6 +174,7 @@ int main(int argc, char **argv)
     g_test_add_func("/tb-buffer/gone", test_blocks_that_are_gone_are_no_reason_to_grow);
     g_test_add_func("/tb-buffer/old", test_old_blocks_are_no_reason_to_grow);
     g_test_add_func("/tb-buffer/take-back", test_the_last_block_can_be_taken_back);
+    g_test_add_func("/tb-buffer/small", test_what_is_kept_about_small_blocks_has_a_bound);
     result = g_test_run();
     ir_context_free(ir);
     return result;
