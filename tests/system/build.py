@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the system tests need built: the probe kernel, and the demo guest. Made once, kept in the build folder."""
+"""
+What the system tests need built: the probe kernel, and the demo guest. Made once, kept in the build folder, for whoever
+else runs tests there at the same time: one makes it and the others wait, and a file is there when it is complete.
+"""
+import fcntl
+import functools
 import gzip
 import os
 import shutil
@@ -19,6 +24,37 @@ def run_tool(command, failure):
         raise failure(f'"{" ".join(command)}" failed: {r.stdout.decode("utf-8", "replace").strip()}')
 
 
+in_making = []      # not empty: this process may make things
+
+
+def one_at_a_time(make):
+    """Marks what makes files in the build folder, its first argument."""
+    @functools.wraps(make)
+    def wrapper(build, *args, **kw):
+        if in_making:
+            return make(build, *args, **kw)
+        os.makedirs(os.path.join(build, 'tests'), exist_ok=True)
+        with open(os.path.join(build, 'tests', 'making'), 'w', encoding='ascii') as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            in_making.append(make)
+            try:
+                return make(build, *args, **kw)
+            finally:
+                in_making.pop()
+    return wrapper
+
+
+def compiled(out, sources, args):
+    """A program of the host's compiler, kept until a source changes."""
+    if not os.path.exists(out) or any(os.stat(s).st_mtime > os.stat(out).st_mtime for s in sources):
+        os.makedirs(os.path.dirname(out), exist_ok=True)
+        run_tool(os.environ.get('CC', 'gcc').split() + ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-static']
+                 + args + ['-o', out + '.tmp'] + [s for s in sources if s.endswith('.c')], RuntimeError)
+        os.rename(out + '.tmp', out)
+    return out
+
+
+@one_at_a_time
 def probe_kernel(build):
     """Path of kernels/probe.c as a Multiboot kernel."""
     src = os.path.join(HERE, 'kernels')
@@ -40,11 +76,9 @@ def probe_kernel(build):
     return out
 
 
-def boot_sector(build, name):
-    """Path of kernels/NAME.S as a disk of one sector."""
-    folder = os.path.join(build, 'tests', 'system')
+def boot_sector(folder, name):
+    """Path of kernels/NAME.S as a disk of one sector in folder."""
     obj, out = os.path.join(folder, name + '.o'), os.path.join(folder, name + '.img')
-    os.makedirs(folder, exist_ok=True)
     run_tool(os.environ.get('CC', 'gcc').split() + ['-c', '-o', obj, os.path.join(HERE, 'kernels', name + '.S')],
              RuntimeError)
     run_tool(['ld', '-e', '0', '-Ttext=0x7c00', '--oformat', 'binary', '-o', out, obj], RuntimeError)
@@ -64,6 +98,7 @@ def fetch(what, command):
     raise Skip(out_of_reach[what])
 
 
+@one_at_a_time
 def demo_guest(build, arch='amd64'):
     """(kernel, initrd) of scripts/make-demo-guest; Skip when its packages are out of reach."""
     folder = os.path.join(build, 'demo' if arch == 'amd64' else f'demo-{arch}')
@@ -89,6 +124,7 @@ DISK_MODULES = ('scsi_common', 'scsi_mod', 'libata', 'ata_piix', 'crc64', 'crc64
 SCREEN_MODULES = ('drm', 'drm_kms_helper', 'ttm', 'drm_ttm_helper', 'drm_vram_helper', 'bochs')
 
 
+@one_at_a_time
 def kernel_modules(build, names):
     """Files of the demo guest's kernel package, in the order of the names."""
     demo_guest(build)
@@ -103,6 +139,7 @@ def kernel_modules(build, names):
     return paths
 
 
+@one_at_a_time
 def kernel_headers(build):
     """The folder in which modules for the demo guest's kernel are built: Debian's packages, unpacked below build."""
     demo_guest(build)
@@ -165,29 +202,23 @@ def load_modules(names, device):
     return f'for m in {" ".join(names)}; do insmod /$m.ko; done; until test -e {device}; do :; done'
 
 
+@one_at_a_time
 def torture_program(build):
     """torture/*.c as a static program, for the guest and for the host."""
-    src, out = os.path.join(HERE, 'torture'), os.path.join(build, 'tests', 'system', 'torture')
-    sources = [os.path.join(src, f) for f in sorted(os.listdir(src))]
-    if not os.path.exists(out) or any(os.stat(s).st_mtime > os.stat(out).st_mtime for s in sources):
-        os.makedirs(os.path.dirname(out), exist_ok=True)
-        # One association of floating point and no instructions that only some processors have: one result everywhere.
-        run_tool(os.environ.get('CC', 'gcc').split() + [
-            '-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-static', '-pthread', '-mcx16', '-ffp-contract=off',
-            '-o', out] + [s for s in sources if s.endswith('.c')], RuntimeError)
-    return out
+    src = os.path.join(HERE, 'torture')
+    # One association of floating point and no instructions that only some processors have: one result everywhere.
+    return compiled(os.path.join(build, 'tests', 'system', 'torture'),
+                    [os.path.join(src, f) for f in sorted(os.listdir(src))],
+                    ['-pthread', '-mcx16', '-ffp-contract=off'])
 
 
+@one_at_a_time
 def fdtool_program(build):
     """drives/fdtool.c as a static program for the guest."""
-    src, out = os.path.join(HERE, 'drives', 'fdtool.c'), os.path.join(build, 'tests', 'system', 'fdtool')
-    if not os.path.exists(out) or os.stat(src).st_mtime > os.stat(out).st_mtime:
-        os.makedirs(os.path.dirname(out), exist_ok=True)
-        run_tool(os.environ.get('CC', 'gcc').split() + [
-            '-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-static', '-o', out, src], RuntimeError)
-    return out
+    return compiled(os.path.join(build, 'tests', 'system', 'fdtool'), [os.path.join(HERE, 'drives', 'fdtool.c')], [])
 
 
+@one_at_a_time
 def packaged(build, package, path):
     """A file out of a Debian package, which is downloaded when it has not been; Skip when that cannot be."""
     folder = os.path.join(build, 'packages', package)

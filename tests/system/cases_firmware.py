@@ -9,6 +9,7 @@ import tty
 
 import build
 from build import on_both_back_ends
+from hmp import Hmp
 from vm import Failure
 
 EXIT = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4']
@@ -128,12 +129,12 @@ def wait_for(is_true, vm, limit):
         select.select([], [], [], 0.01)
 
 
-def talk(read, write):
+def talk(read, write, limit):
     """
     Bytes to the echo kernel and back. It may have said "ready" before anybody was there, and loses what comes before;
     so it is first asked until it answers. Its last answer is not read: closing a pty takes that away.
     """
-    data, end = b'', time.monotonic() + 20
+    data, end = b'', time.monotonic() + limit
     while b'<3f>' not in data and time.monotonic() < end:
         write(b'?')
         data += read()
@@ -156,7 +157,7 @@ def test_a_serial_port_can_be_a_pty(ctx):
         fd = os.open(name, os.O_RDWR | os.O_NOCTTY)
         try:
             tty.setraw(fd)
-            talk(lambda: read_soon(fd), lambda data: os.write(fd, data))
+            talk(lambda: read_soon(fd), lambda data: os.write(fd, data), 20 * ctx.slow)
         finally:
             os.close(fd)
         expect_status(vm, 1)
@@ -168,7 +169,7 @@ def test_a_serial_port_can_be_a_socket(ctx):
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(20 * ctx.slow)
             wait_for(lambda: s.connect_ex(path) == 0, vm, 20)
-            talk(lambda: read_soon(s.fileno()), s.sendall)
+            talk(lambda: read_soon(s.fileno()), s.sendall, 20 * ctx.slow)
         expect_status(vm, 1)
     with socket.socket() as listener:
         listener.bind(('127.0.0.1', 0))
@@ -179,7 +180,7 @@ def test_a_serial_port_can_be_a_socket(ctx):
             s, _ = listener.accept()
             with s:
                 s.settimeout(20 * ctx.slow)
-                talk(lambda: read_soon(s.fileno()), s.sendall)
+                talk(lambda: read_soon(s.fileno()), s.sendall, 20 * ctx.slow)
             expect_status(vm, 1)
 
 
@@ -195,7 +196,7 @@ def test_a_socket_that_waits_starts_with_its_peer(ctx):
                 data += more
             if b'ready' not in data:
                 raise Failure(f'the connection ended after {data!r}{vm.error_note()}')
-            talk(lambda: read_soon(s.fileno()), s.sendall)
+            talk(lambda: read_soon(s.fileno()), s.sendall, 20 * ctx.slow)
         expect_status(vm, 1)
 
 
@@ -243,10 +244,14 @@ def same_lines(what, wanted, seen):
 def test_the_walk_in_the_manual_is_what_is_logged(ctx):
     """Guest code and IR line by line; of the host code the instructions of the main path."""
     pages = blocks_of_page('A walk')
-    image = build.boot_sector(ctx.build, 'walk')
-    with ctx.vm(['-m', '16M', '-drive', f'file={image},format=raw', '-display', 'none', '-no-reboot',
-                 '-d', 'in_asm,op,op_opt,out_asm', '-dfilter', '0x7c90+0x1', '-D', 'walk.log'], tty=False) as vm:
-        expect_status(vm, 0, 30)
+    image = build.boot_sector(ctx.tmp, 'walk')
+    with Hmp(os.path.join(ctx.tmp, 'm'), ctx.slow) as hmp, \
+            ctx.vm(['-m', '16M', '-drive', f'file={image},format=raw', '-display', 'none', '-d',
+                    'in_asm,op,op_opt,out_asm', '-dfilter', '0x7c90+0x1', '-D', 'walk.log', *hmp.args()]) as vm:
+        hmp.accept()
+        hmp.wait_until('info registers', r'^RIP=0*7c9c .* HLT=1')
+        vm.kill()
+        expect_status(vm, 0)
     with open(os.path.join(ctx.tmp, 'walk.log'), encoding='utf-8') as f:
         log = re.split(r'^(?:IN|OP|OP after [^:]*|OUT):.*\n', f.read(), flags=re.M)[1:5]
     code, ops, optimised, host = ([line.rstrip() for line in part.splitlines() if line.strip(' -')] for part in log)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Debian's kernel with a shell: booted, looked at, rebooted, switched off. Several tests talk to one guest."""
+import math
 import os
 import re
 import signal
@@ -57,8 +58,8 @@ def test_the_kernel_finds_its_devices(ctx):
           r'^0x8086\n0x7000$')
     check(ctx, 'cat /proc/interrupts', r'^ *4: .*IO-APIC +4-edge +ttyS0')
     check(ctx, 'ls /sys/firmware/acpi/tables', r'(?s)APIC.*DSDT.*FACP')
-    check(ctx, 'dmesg | tail', r'Run /init as init process')
-    check(ctx, 'cat /sys/devices/system/clocksource/clocksource0/current_clocksource', r'^(tsc|acpi_pm|hpet)$')
+    check(ctx, 'dmesg', r'Run /init as init process')
+    check(ctx, 'cat /sys/devices/system/clocksource/clocksource0/current_clocksource', r'^(tsc(-early)?|acpi_pm|hpet)$')
 
 
 def check_log(log):
@@ -96,29 +97,41 @@ def test_programs_and_pipes_work(ctx):
 
 
 def offset(vm):
-    """Host's clock minus the guest's, the smallest of several: what delays an answer only makes it larger."""
-    best = None
-    for _ in range(8):
-        vm.send('cat /proc/uptime\n')
-        uptime = float(vm.expect(r'^(\d+\.\d\d) \d+\.\d\d\r*$', 30).group(1))
-        arrived = vm.arrival
+    """
+    Bounds of the host's clock minus the guest's. The guest looked between our question and its answer's arrival, and
+    says hundredths; both may be far apart on a busy host, so it is asked until they were not, but not for ever.
+    """
+    low, high = -math.inf, math.inf
+    for n in range(30):
+        asked = vm.clock()
+        vm.send('read up idle < /proc/uptime; echo $up\n')
+        uptime = float(vm.expect(r'^(\d+\.\d\d)\r*$', 30).group(1))
+        low, high = max(low, asked - uptime - 0.01), min(high, vm.arrival - uptime)
         vm.expect(PROMPT, 30)
-        best = arrived - uptime if best is None else min(best, arrived - uptime)
-    return best
+        if n >= 7 and high - low < 0.05:
+            break
+    return low, high
+
+
+def check_drift(before, after, seconds):
+    """Wrong is only what no delay explains."""
+    slow, fast = after[0] - before[1], before[0] - after[1]
+    if max(slow, fast) > 0.1:
+        raise Failure(f'the guest is at least {max(slow, fast):.3f} s {"slow" if slow > fast else "fast"} after '
+                      f'{seconds} s: {before}, {after}')
 
 
 @on_both_back_ends
 def test_the_guests_clock_runs_with_the_hosts(ctx):
     vm = guest(ctx)
     seconds = 60 if ctx.long else 20
-    apart = int(check(ctx, 'date +%s', r'^(\d+)$').group(1)) - time.time()
-    if abs(apart) > 2.5:
-        raise Failure(f'the guest\'s date is {apart:+.1f} s off')
+    asked = time.time()
+    date = int(check(ctx, 'date +%s', r'^(\d+)$').group(1))
+    if not asked - 2.5 < date < time.time() + 2.5:
+        raise Failure(f'the guest\'s date is {date}, ours {asked:.1f} to {time.time():.1f}')
     before = offset(vm)
     shell(vm, f'sleep {seconds}', seconds + 30)
-    drift = offset(vm) - before
-    if abs(drift) > 0.1:
-        raise Failure(f'{drift:+.3f} s in {seconds} s; positive: the guest is slow')
+    check_drift(before, offset(vm), seconds)
 
 
 def test_a_busy_guest_keeps_its_clock(ctx):
@@ -126,9 +139,7 @@ def test_a_busy_guest_keeps_its_clock(ctx):
     vm = guest(ctx)
     before = offset(vm)
     shell(vm, "e=$(($(cut -d. -f1 /proc/uptime) + 6)); while [ $(cut -d. -f1 /proc/uptime) -lt $e ]; do :; done", 60)
-    drift = offset(vm) - before
-    if abs(drift) > 0.1:
-        raise Failure(f'{drift:+.3f} s in 6 s; positive: the guest is slow')
+    check_drift(before, offset(vm), 6)
 
 
 @on_both_back_ends
@@ -176,10 +187,15 @@ def test_no_shutdown_keeps_the_program(ctx):
     with start(ctx, ['-no-shutdown']) as vm:
         vm.expect(PROMPT, BOOT)
         vm.send('poweroff -f\n')
-        vm.expect('Power down', 30)
-        if vm.read_some(time.monotonic() + 1) and vm.at_end:
-            raise Failure('the program has ended all the same')
-        vm.send('\x01x')
+        vm.expect('Power down', 30)         # it says so before it does
+        vm.send('\x01c')
+        deadline, status = vm.clock() + 30 * vm.slow, ''
+        while status != 'paused (shutdown)':
+            vm.send('info status\r')
+            status = vm.expect(r'VM status: ([^\r\n]*)[\r\n]', 10).group(1)
+            if vm.clock() > deadline:
+                raise Failure(f'the machine is {status}')
+        vm.send('quit\r')
         expect_status(vm, 0, 10)
 
 

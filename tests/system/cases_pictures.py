@@ -56,7 +56,7 @@ def test_bios_modes_are_drawn_as_they_always_were(ctx):
     problems = []
     with Hmp(os.path.join(ctx.tmp, 'monitor'), ctx.slow) as hmp, \
             ctx.vm(['-display', 'none', '-net', 'none', '-m', '32', '-debugcon', 'stdio', '-drive',
-                    'format=raw,file=' + build.boot_sector(ctx.build, 'modes'), *hmp.args()]) as vm:
+                    'format=raw,file=' + build.boot_sector(ctx.tmp, 'modes'), *hmp.args()]) as vm:
         hmp.accept()
         for mode, size, wanted in MODES:
             vm.expect('D', 60)

@@ -26,7 +26,7 @@ def torture_once(vm, rounds, wanted):
 def torture(ctx, rounds, seconds, args=()):
     program = build.torture_program(ctx.build)
     host = subprocess.run([program, str(rounds)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True,
-                          timeout=120)
+                          timeout=120 * ctx.slow)
     wanted = sums(host.stdout.decode())
     kernel, _ = build.demo_guest(ctx.build)
     initrd = build.initrd_with(ctx.build, program, 'torture', ctx.tmp)

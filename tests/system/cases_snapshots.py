@@ -19,7 +19,7 @@ DATE = r'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \d\d:\d\d:\d\d\.\d{3}'
 
 
 def run(*argv):
-    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
     if done.returncode:
         raise Failure(f'{" ".join(argv)}: status {done.returncode}:\n{done.stdout}')
     return done.stdout

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The terminal, its escape keys, and signals: how a program that owns a terminal behaves."""
 import os
+import re
 import signal
 import subprocess
 import termios
@@ -8,6 +9,7 @@ import termios
 from build import Skip, on_both_back_ends, probe_kernel
 from cases_firmware import CONSOLE, EXIT, expect_status, wait_for
 from hmp import Hmp
+from screen import Screen
 from vm import Failure, Vm
 
 NOGRAPHIC = ['-serial', 'mon:stdio']
@@ -77,7 +79,9 @@ def test_ctrl_z_gives_the_terminal_back_until_it_goes_on(ctx):
         vm.expect('ready', 20)
         raw = termios.tcgetattr(vm.out)
         vm.send('\x1a')
-        wait_for(lambda: not vm.terminal_changed(), vm, 5)
+        # As a shell does: who is told to go on before it has stopped stops for good.
+        wait_for(lambda: os.waitid(os.P_PID, vm.process.pid, os.WSTOPPED | os.WNOHANG), vm, 5)
+        check_terminal(vm)
         vm.kill(signal.SIGCONT)
         wait_for(lambda: termios.tcgetattr(vm.out) == raw, vm, 5)
         vm.send('a')
@@ -162,16 +166,14 @@ def test_curses_shows_text_screens_and_has_a_monitor(ctx):
     if not has_curses(ctx):
         raise Skip('built without curses')
     with curses(ctx) as vm:
-        vm.expect(r'bootable|device\.', 30)      # what is drawn while it comes may be cut anywhere
-        vm.send('\x1b2')
-        vm.expect('compat_monitor0 console', 10)
-        vm.expect(r'\(qemu\)', 10)
-        vm.send('info status\r')
-        vm.expect('VM status: running', 10)
-        vm.send('\x1b3')
-        vm.expect('serial0 console', 10)
-        vm.send('\x1b1')
-        vm.expect('No bootable device', 10)
+        screen = Screen(vm)
+        for keys, patterns in (
+                ('', ('No bootable device',)),
+                ('\x1b2', ('^ *compat_monitor0 console', r'\(qemu\)')), ('info status\r', ('VM status: running',)),
+                ('\x1b3', ('^ *serial0 console',)), ('\x1b1', ('No bootable device',))):
+            vm.send(keys)
+            for pattern in patterns:
+                screen.expect(pattern)
         vm.send('\x1b2quit\r')
         expect_status(vm, 0, 10)
         check_terminal(vm)
@@ -181,20 +183,21 @@ def test_curses_types_into_the_guest_and_tells_the_size_of_pictures(ctx):
     if not has_curses(ctx):
         raise Skip('built without curses')
     with curses(ctx, boot=ECHO_KEYS) as vm:
-        vm.expect('Booting from Hard Disk', 30)
-        vm.send('Ab1')
-        vm.expect('Ab1', 10)
-        vm.send('!~\\')
-        vm.expect(r'!~\\', 10)
+        screen, typed = Screen(vm), ''
+        screen.expect('Booting from Hard Disk')
+        for keys in 'Ab1', '!~', '\\':           # a keyboard holds few: each after the echo of those before
+            vm.send(keys)
+            typed += keys
+            screen.expect(f'^ *{re.escape(typed)}$')
     with curses(ctx, boot=bytes.fromhex('b81300 cd10 ebfe')) as vm:
-        vm.expect('640 x 400 Graphic mode', 30)
+        Screen(vm).expect('640 x 400 Graphic mode')
 
 
 def test_curses_may_have_nothing_to_show(ctx):
     if not has_curses(ctx):
         raise Skip('built without curses')
     with curses(ctx, ['-S', '-nodefaults']) as vm:
-        vm.expect('nothing to show', 10)
+        Screen(vm).expect('nothing to show')
         vm.send('a\x1b1')
         vm.kill(signal.SIGTERM)
         expect_status(vm, 0, 10)
@@ -205,7 +208,7 @@ def test_curses_may_have_nothing_to_show(ctx):
         vm.expect(r'\x1b\[\?1049h', 10)
         hmp.command('device_del v')
         hmp.command('system_reset')     # a guest that has never run gives a card back then
-        vm.expect('nothing to show', 10)
+        Screen(vm).expect('nothing to show')
 
 
 def test_curses_leaves_the_terminal_as_it_was_whatever_ends_it(ctx):

@@ -72,6 +72,15 @@ class Hmp:
             raise Failure(f'wanted the echo of {line!r}, got {echo!r}')
         return rest.removesuffix(PROMPT).replace('\r\n', '\n')
 
+    def catch_up(self, limit=10):
+        """After lines that may have been answered with any number of prompts: reads up to the last of them."""
+        deadline = time.monotonic() + limit * self.slow
+        self.send('\nprint/d 0x7eadbeef\n')
+        while not self.text.endswith(f'\r\n{0x7eadbeef}\r\n{PROMPT}'):
+            if not self.receive(deadline - time.monotonic()):
+                raise Failure(f'the monitor hangs up after:{visible(self.text)}')
+        self.text = ''
+
     def expect(self, line, pattern, limit=10):
         """The match of what a command prints with a regular expression."""
         text = self.command(line, limit)

@@ -5,6 +5,7 @@ A VNC client: enough of the remote framebuffer protocol (RFC 6143) to look, to t
 Standard library only; the password's DES is libvncserver's.
 """
 import ctypes
+import os
 import socket
 import struct
 import time
@@ -17,13 +18,17 @@ RAW, DESKTOP_SIZE = 0, -223
 PIXELS = struct.pack('>BBBBHHHBBBxxx', 32, 24, 0, 1, 255, 255, 255, 0, 8, 16)
 
 
+# A loopback address of our own: nobody takes a port between our look and the server's start.
+HOST = '127.{}.{}.{}'.format(64 | os.getpid() >> 16 & 63, os.getpid() >> 8 & 255, os.getpid() & 255)
+
+
 def free_display():
-    """A display whose port nobody has at the moment."""
+    """A display whose port nobody has at the moment (who listens at all addresses has it here too)."""
     for display in range(40, 1000):
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                s.bind(('127.0.0.1', 5900 + display))
+                s.bind((HOST, 5900 + display))
             except OSError:
                 continue
             return display
@@ -39,7 +44,7 @@ class Rfb:
         if buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.sock.settimeout(limit)
-        self.sock.connect(('127.0.0.1', 5900 + display))
+        self.sock.connect((HOST, 5900 + display))
         self.picture = bytearray()
         version = self.read(12)
         if version != b'RFB 003.008\n':

@@ -4,6 +4,7 @@ An emulator as a child process: started on a terminal or on pipes, waited for wi
 
 Standard library only. Used by tests/system/run, tests/system/compare-dmesg and scripts/bench.
 """
+import codecs
 import fcntl
 import os
 import pty
@@ -25,9 +26,16 @@ def visible(text, limit=1200):
     return ''.join(f'\n    | {line}' for line in text[-limit:].splitlines())
 
 
-def own_terminal():
-    """In the child: a session whose terminal is standard input."""
+def own_session():
+    """In the child: and its signals, of which nohup or a job in the background may have had some ignored."""
+    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP):
+        signal.signal(sig, signal.SIG_DFL)
     os.setsid()
+
+
+def own_terminal():
+    """The same with standard input as the session's terminal."""
+    own_session()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
@@ -43,6 +51,7 @@ class Vm:
     def __init__(self, argv, tty=True, slow=1.0, cwd=None, controlling=True):
         self.argv, self.slow, self.tty = argv, slow, tty
         self.text, self.seen = '', 0
+        self.decoder = codecs.getincrementaldecoder('utf-8')('replace')     # reads may end amid a character
         self.arrival = self.started = time.monotonic()
         self.stderr = tempfile.TemporaryFile()
         self.status = None
@@ -52,11 +61,11 @@ class Vm:
             self.inp = self.out
             self.terminal_before = termios.tcgetattr(self.out)
             self.process = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=self.stderr, cwd=cwd,
-                                            preexec_fn=own_terminal if controlling else os.setsid)
+                                            preexec_fn=own_terminal if controlling else own_session)
             os.close(slave)
         else:
             self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr,
-                                            cwd=cwd, start_new_session=True)
+                                            cwd=cwd, preexec_fn=own_session)
             self.out, self.inp = self.process.stdout.fileno(), self.process.stdin.fileno()
         os.set_blocking(self.out, False)
 
@@ -100,7 +109,7 @@ class Vm:
             self.at_end = True
             return False
         self.arrival = time.monotonic()
-        self.text += data.decode('utf-8', 'replace')
+        self.text += self.decoder.decode(data)
         return True
 
     def expect(self, pattern, limit=30):

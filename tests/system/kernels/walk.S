@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A boot sector with the loop of "A walk" in docs/tcg.md, in 64-bit code at 7c90h. The timer's interrupt ends its HLT
- * and, without an IDT, the machine.
+ * A boot sector with the loop of "A walk" in docs/tcg.md, in 64-bit code at 7c90h. Interrupts stay off, as there is no
+ * IDT: its HLT is the end.
  */
     .intel_syntax noprefix
     .text
@@ -59,7 +59,6 @@ idtr:
 long_mode:
     mov ebx, 0x7c00
     mov ecx, 2
-    sti
     jmp loop
 
     .org 510
