@@ -7,7 +7,7 @@ import struct
 import subprocess
 import threading
 
-from tools import IMG, IO, OTHER_IMG, contents, img, io, need, new_rng, other, run, same
+from tools import IMG, IO, OTHER_IMG, SLOW, contents, img, io, need, new_rng, other, run, same
 
 OTHER_NBD = other("qemu-nbd")
 
@@ -19,7 +19,7 @@ class Server:
         self.path = os.path.abspath("nbd.sock")
         pid = os.path.abspath("nbd.pid")
         subprocess.run([OTHER_NBD, "--fork", "--pid-file", pid, "-k", self.path, "-f", fmt, "-t", *args, image],
-                       check=True, timeout=30, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                       check=True, timeout=30 * SLOW, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with open(pid, encoding="ascii") as f:
             self.pid = int(f.read())
 
@@ -30,7 +30,7 @@ class Server:
         """It is gone, and its lock with it, when this returns: not our child, so not for waitpid()."""
         fd = os.pidfd_open(self.pid)
         os.kill(self.pid, 15)
-        select.select([fd], [], [], 60)
+        select.select([fd], [], [], 60 * SLOW)
         os.close(fd)
 
 

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 
-from tools import IMG, OTHER_IMG, fresh_dir, img, io, need, run
+from tools import IMG, OTHER_IMG, SLOW, fresh_dir, img, io, need, run
 
 VARIES = ((r"disk size: .*", "disk size:"), (r'"actual-size": \d+', ""), (r'"date-n?sec": \d+', ""),
           (r"cid(\"?): \d+", "cid:"), (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "DATE"))
@@ -32,7 +32,7 @@ def make_images():
 
 def answer(program, words):
     p = subprocess.run([program, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-                       check=False, timeout=60)
+                       check=False, timeout=60 * SLOW)
     text = p.stdout.decode(errors="replace")
     for pattern, instead in VARIES:
         text = re.sub(pattern, instead, text)

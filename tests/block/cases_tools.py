@@ -7,7 +7,8 @@ import signal
 import subprocess
 import time
 
-from tools import IMG, IO, OTHER_IMG, OTHER_IO, check, contents, img, io, need, run, same
+from tools import (IMG, IO, OTHER_IMG, OTHER_IO, SLOW, check, contents, first_difference, img, io, need, run, same,
+                   settle)
 
 
 def both(*args, status=0, ignore=None):
@@ -31,6 +32,7 @@ def chain():
 
 def test_info_is_as_users_know_it():
     chain()
+    settle("base.raw", "mid.qcow2", "top.qcow2")
     for name in ("base.raw", "mid.qcow2", "top.qcow2"):
         both("info", name)
         ours, theirs = (json.loads(run(p, "info", "--output=json", name)) for p in (IMG, OTHER_IMG))
@@ -234,12 +236,12 @@ def test_an_image_in_use_is_locked():
 
 
 def test_ctrl_c_says_that_the_target_is_incomplete():
-    img("create", "-q", "-f", "raw", "big.raw", "20G")
-    p = subprocess.Popen([IMG, "convert", "-S", "0", "-O", "qcow2", "-p", "big.raw", "t.qcow2"], stdout=subprocess.PIPE,
-                         stderr=subprocess.PIPE)
+    img("create", "-q", "-f", "raw", "big.raw", "20G")      # for hours, at that rate
+    p = subprocess.Popen([IMG, "convert", "-r", "1M", "-S", "0", "-O", "qcow2", "-p", "big.raw", "t.qcow2"],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     p.stdout.read(1)
     p.send_signal(signal.SIGINT)
-    _, err = p.communicate(timeout=60)
+    _, err = p.communicate(timeout=60 * SLOW)
     os.unlink("t.qcow2")
     assert p.returncode == 1 and b"incomplete" in err, (p.returncode, err)
 
@@ -247,8 +249,9 @@ def test_ctrl_c_says_that_the_target_is_incomplete():
 def emulator(*args, commands="info block\nquit\n"):
     """What the monitor of a machine that does not run says."""
     program = os.environ.get("QEMU", os.path.join(os.path.dirname(IMG), "qemu-system-x86_64"))
-    p = subprocess.run([program, "-nodefaults", "-display", "none", "-S", "-monitor", "stdio", *args], timeout=60,
-                       input=commands.encode(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    p = subprocess.run([program, "-nodefaults", "-display", "none", "-S", "-monitor", "stdio", *args],
+                       timeout=60 * SLOW, input=commands.encode(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                       check=False)
     assert p.returncode == 0, p.stdout.decode(errors="replace")
     return p.stdout.decode(errors="replace")
 

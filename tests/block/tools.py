@@ -19,6 +19,7 @@ def other(name):
     return None
 
 
+SLOW = float(os.environ.get("DEADLINE_FACTOR", "6"))     # limits are for what hangs, on hosts of any speed
 OTHER_IMG, OTHER_IO = other("qemu-img"), other("qemu-io")
 
 
@@ -33,7 +34,7 @@ def need(*programs):
 
 def run(*args, status=0, timeout=60, **kw):
     """Output (both streams) of a program that has to end with that status (None: any but a signal)."""
-    p = subprocess.run([str(a) for a in args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
+    p = subprocess.run([str(a) for a in args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout * SLOW,
                        stdin=subprocess.DEVNULL, check=False, **kw)
     out = p.stdout.decode(errors="replace")
     wanted = p.returncode >= 0 if status is None else p.returncode == status
@@ -86,13 +87,20 @@ def check(path, fmt="qcow2", leaks=False):
     """Ours and the distribution's find nothing (leaks: nothing worse than those)."""
     for program in filter(None, (IMG, OTHER_IMG)):
         p = subprocess.run([program, "check", "-f", fmt, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                           check=False, timeout=120)
+                           check=False, timeout=120 * SLOW)
         if p.returncode not in ((0, 3) if leaks else (0,)):
             raise AssertionError(f"{program} check {path}: status {p.returncode}\n{p.stdout.decode()[:2000]}")
 
 
 def new_rng(seed):
     return random.Random(seed)
+
+
+def settle(*paths):
+    """What a file takes on the disk is final: file systems choose its blocks when they write them."""
+    for path in paths:
+        with open(path, "rb") as f:
+            os.fsync(f.fileno())
 
 
 def fresh_dir(path):

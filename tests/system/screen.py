@@ -2,9 +2,9 @@
 """
 What a terminal shows after all that a program has sent it.
 
-Curses sends what has changed since it last looked, so a line that comes while it looks arrives in pieces, with movements
-and attributes between them: where the pieces are is for the scheduler to say. The screen is the same in the end. Standard
-library only. Follows: ECMA-48, and what terminfo's "xterm" has besides.
+Curses sends what has changed since it last looked, so a line that comes while it looks arrives in pieces, with
+movements and attributes between them: where it is cut is for the scheduler to say. The screen is the same in the end.
+Standard library only. Follows: ECMA-48, and what terminfo's "xterm" has besides.
 """
 import re
 import time

@@ -213,7 +213,7 @@ static void test_questions_are_answered_with_status_0(void)
 /* The program is up when it has written its number. */
 static void wait_for_file(const char *path)
 {
-    for (int i = 0; i < 1000 && !g_file_test(path, G_FILE_TEST_EXISTS); i++) {
+    for (int i = 0; i < 10000 && !g_file_test(path, G_FILE_TEST_EXISTS); i++) {
         g_usleep(10000);
     }
     g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));

@@ -177,9 +177,9 @@ static void test_wake_ends_the_wait(void)
     calls = 0;
     t = g_thread_new("wake", from_thread, NULL);
     while (calls != 10) {
-        main_loop_wait(10 * SECOND_NS);
+        main_loop_wait(200 * SECOND_NS);
     }
-    g_assert_cmpint(clock_get_ns(CLOCK_RT) - start, <, 5 * SECOND_NS);
+    g_assert_cmpint(clock_get_ns(CLOCK_RT) - start, <, 100 * SECOND_NS);
     g_thread_join(t);
 }
 
@@ -228,7 +228,7 @@ static void test_timer_armed_elsewhere_ends_the_wait(void)
     while (!calls) {
         main_loop_wait(-1);
     }
-    g_assert_cmpint(clock_get_ns(CLOCK_RT) - start, <, 5 * SECOND_NS);
+    g_assert_cmpint(clock_get_ns(CLOCK_RT) - start, <, 100 * SECOND_NS);
     g_thread_join(t);
 }
 
