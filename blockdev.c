@@ -513,29 +513,26 @@ void drive_share(const char *name)
 
 static bool is_busy;            /* big lock: waiting runs the main loop, and monitors with it */
 
-bool drives_hold(bool *was_running, Error **errp)
+bool drives_hold(Error **errp)
 {
     if (is_busy) {
         error_set(errp, "another operation on the drives is under way");
         return false;
     }
     is_busy = true;
-    *was_running = runstate_is_running();
-    vm_hold(true);
-    if (*was_running) {
+    vm_hold();
+    if (runstate_is_running()) {
         vm_stop(RUN_STATE_PAUSED);
+        vm_start();             /* when it is let go */
     }
     blk_drain_all();
     return true;
 }
 
-void drives_let_go(bool was_running)
+void drives_let_go(void)
 {
     is_busy = false;
-    vm_hold(false);
-    if (was_running) {
-        vm_start();
-    }
+    vm_let_go();
 }
 
 static bool commit_all(Error **errp)
@@ -552,18 +549,18 @@ static bool commit_all(Error **errp)
 
 bool drives_commit(const char *name, Error **errp)
 {
-    bool all = g_str_equal(name, "all"), was_running, ok;
+    bool all = g_str_equal(name, "all"), ok;
     BlockBackend *blk = all ? NULL : blk_find(name);
 
     if (!all && !blk) {
         error_set(errp, "Device '%s' not found", name);
         return false;
     }
-    if (!drives_hold(&was_running, errp)) {
+    if (!drives_hold(errp)) {
         return false;
     }
     ok = all ? commit_all(errp) : blk_commit(blk, errp);
-    drives_let_go(was_running);
+    drives_let_go();
     return ok;
 }
 

@@ -43,7 +43,8 @@ static pid_t killer_pid;
 static RunState run_state = RUN_STATE_PRELAUNCH;
 static Notifier *notifiers;
 static bool reset_is_wakeup;
-static bool is_held, start_when_let_go;
+static unsigned holds;
+static bool start_when_let_go;
 
 static const char *const state_names[] = {
     [RUN_STATE_PRELAUNCH] = "prelaunch", [RUN_STATE_RUNNING] = "running", [RUN_STATE_PAUSED] = "paused",
@@ -101,24 +102,35 @@ static void set_state(RunState s)
 
 void vm_start(void)
 {
-    if (is_held) {
+    if (run_state == RUN_STATE_RUNNING) {
+        return;
+    }
+    if (holds) {
         start_when_let_go = true;
-    } else if (run_state != RUN_STATE_RUNNING) {
+    } else {
         clock_vm_enable(true);
         set_state(RUN_STATE_RUNNING);
         vcpus_resume_all();
     }
 }
 
-void vm_hold(bool hold)
+void vm_hold(void)
 {
-    bool start = !hold && start_when_let_go && run_state != RUN_STATE_RESTORE_VM;
+    holds++;
+}
 
-    is_held = hold;
-    start_when_let_go = false;
-    if (start) {
+void vm_let_go(void)
+{
+    assert(holds);
+    if (!--holds && start_when_let_go) {
+        start_when_let_go = false;
         vm_start();
     }
+}
+
+bool vm_is_to_run(void)
+{
+    return runstate_is_running() || start_when_let_go;
 }
 
 void vm_stop(RunState s)
@@ -127,6 +139,7 @@ void vm_stop(RunState s)
         request_stop(s);
         return;
     }
+    start_when_let_go = false;
     vcpus_pause_all();
     clock_vm_enable(false);
     set_state(s);
@@ -134,22 +147,18 @@ void vm_stop(RunState s)
 
 /*
  * A reset walks over devices and memory in one go: nothing may run the loop in there, as a user or a guest could take a
- * device away from under it. So drives are drained before. The loop runs meanwhile, and somebody may say "cont".
+ * device away from under it. So drives are drained before. The loop runs meanwhile; who says "cont" there has to wait.
  */
-static void stand_still(void)
-{
-    vcpus_pause_all();
-    blk_drain_all();
-    vcpus_pause_all();
-}
-
 static void reset_machine(bool wakeup)
 {
     trace_runstate_reset(wakeup);
-    stand_still();
+    vm_hold();
+    vcpus_pause_all();
+    blk_drain_all();
     reset_is_wakeup = wakeup;
     device_reset_all();
     reset_is_wakeup = false;
+    vm_let_go();
     if (run_state == RUN_STATE_RUNNING) {
         return;     /* main_loop_should_exit() lets the vCPUs go */
     }

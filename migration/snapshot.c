@@ -302,13 +302,13 @@ static bool save_held(const char *tag, Error **errp)
 
 bool snapshot_save(const char *tag, Error **errp)
 {
-    bool was_running, ok;
+    bool ok;
 
-    if (!drives_hold(&was_running, errp)) {
+    if (!drives_hold(errp)) {
         return false;
     }
     ok = save_held(tag, errp);
-    drives_let_go(was_running);
+    drives_let_go();
     return ok;
 }
 
@@ -393,19 +393,18 @@ static bool load_held(const char *tag, bool *touched, Error **errp)
 
 bool snapshot_load(const char *tag, Error **errp)
 {
-    bool was_running, touched = false, ok;
+    bool was_running = runstate_is_running(), touched = false, ok;
 
-    if (!drives_hold(&was_running, errp)) {
+    if (!drives_hold(errp)) {
         return false;
     }
     ok = load_held(tag, &touched, errp);
     if (touched && !ok) {
         vm_stop(RUN_STATE_RESTORE_VM);      /* half one machine, half the other: only a reset helps */
-        was_running = false;
     } else if (ok && !was_running && runstate_get() != RUN_STATE_PRELAUNCH) {
         vm_stop(RUN_STATE_PAUSED);          /* also one that slept or was switched off has something to do again */
     }
-    drives_let_go(was_running);
+    drives_let_go();
     return ok;
 }
 
@@ -414,9 +413,9 @@ bool snapshot_load(const char *tag, Error **errp)
 bool snapshot_delete(const char *tag, Error **errp)
 {
     g_autoptr(GPtrArray) drives = NULL;
-    bool was_running, ok;
+    bool ok;
 
-    if (!drives_hold(&was_running, errp)) {
+    if (!drives_hold(errp)) {
         return false;
     }
     drives = snapshot_drives(errp);
@@ -424,7 +423,7 @@ bool snapshot_delete(const char *tag, Error **errp)
     for (unsigned i = 0; ok && i < drives->len; i++) {
         ok = delete_tag(drive_at(drives, i), tag, false, errp);
     }
-    drives_let_go(was_running);
+    drives_let_go();
     return ok;
 }
 

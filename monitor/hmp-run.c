@@ -13,7 +13,7 @@
 
 void hmp_stop(Monitor *m, const Arg *a)
 {
-    if (runstate_is_running()) {
+    if (vm_is_to_run()) {
         vm_stop(RUN_STATE_PAUSED);
     }
 }

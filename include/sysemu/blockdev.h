@@ -46,10 +46,11 @@ bool drive_hot_del(const char *name, Error **errp);
 
 /*
  * Around what must not be disturbed by a guest: the machine stands, and no drive has anything under way. IO thread,
- * runs the main loop. False: another monitor is at something like that. Afterwards it goes on if *was_running.
+ * runs the main loop. False: another monitor is at something like that. Afterwards one that ran goes on, unless it has
+ * been stopped meanwhile.
  */
-bool drives_hold(bool *was_running, Error **errp);
-void drives_let_go(bool was_running);
+bool drives_hold(Error **errp);
+void drives_let_go(void);
 /*
  * The drive of that name ("all": each that has something below) gives its data to the image below, see blk_commit().
  * Holds the machine meanwhile.

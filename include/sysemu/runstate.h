@@ -30,10 +30,12 @@ bool runstate_is_running(void);
 const char *runstate_name(RunState s);      /* as monitors print it: "running", "paused", "internal-error", ... */
 void vm_start(void);        /* big lock held: clock and vCPUs run */
 /*
- * big lock held. While held, vm_start() does not start the machine: that is done when it is let go, unless it is half
- * loaded by then. For work on a machine that stands which runs the main loop, and monitors with it.
+ * big lock held. While held, vm_start() does not start the machine: that is done when the last one has let go, unless
+ * vm_stop() comes later. For work on a machine that stands which runs the main loop, and monitors with it.
  */
-void vm_hold(bool hold);
+void vm_hold(void);
+void vm_let_go(void);
+bool vm_is_to_run(void);    /* big lock held: it runs, or will when it is let go */
 void vm_stop(RunState s);   /* big lock held: vCPUs stand at a block boundary when it returns */
 
 void request_reset(const char *why);                /* why: trace text; -no-reboot turns it into a shutdown */

@@ -281,7 +281,11 @@ static void test_sections_starve_nobody(void)
         threads[i] = g_thread_new("sections", sections_all_the_time, &count[i]);
     }
     for (int round = 0; round < 20; round++) {
-        uint32_t before[2] = { count[0], count[1] };
+        uint32_t before[2];
+
+        for (int i = 0; i < 2; i++) {
+            before[i] = __atomic_load_n(&count[i], __ATOMIC_SEQ_CST);
+        }
 
         for (int i = 0; i < N_CPUS; i++) {
             wait_until_runs(i);
@@ -318,6 +322,40 @@ static void test_reset_request_from_a_vcpu(void)
     g_assert_false(main_loop_should_exit(&status));
     g_assert_cmpint(resets, ==, 2);
     g_assert_true(runstate_get() == RUN_STATE_PAUSED && stands(0));
+}
+
+static void stop_and_cont(void)
+{
+    vm_stop(RUN_STATE_PAUSED);
+    vm_start();
+    VCPU_FOREACH(v) {
+        g_assert_true(v->stopped);
+    }
+}
+
+static void cont_and_stop(void)
+{
+    stop_and_cont();
+    g_assert_true(vm_is_to_run());
+    vm_stop(RUN_STATE_PAUSED);
+}
+
+/* While drives are drained monitors are listened to. */
+static void test_cont_waits_for_the_end_of_a_reset(void)
+{
+    int status = -1;
+
+    vm_start();
+    during_reset = stop_and_cont;
+    request_reset("test");
+    g_assert_false(main_loop_should_exit(&status));
+    g_assert_true(runstate_is_running());
+    wait_until_runs(0);
+    during_reset = cont_and_stop;
+    request_reset("test");
+    g_assert_false(main_loop_should_exit(&status));
+    g_assert_true(runstate_get() == RUN_STATE_PAUSED && !vm_is_to_run() && stands(0));
+    during_reset = NULL;
 }
 
 static void test_suspend_and_wake_up(void)
@@ -426,6 +464,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cpus/sections_starve_nobody", test_sections_starve_nobody);
     g_test_add_func("/cpus/exclusive_sections_exclude", test_exclusive_sections_exclude);
     g_test_add_func("/cpus/reset_request_from_a_vcpu", test_reset_request_from_a_vcpu);
+    g_test_add_func("/cpus/cont_waits_for_the_end_of_a_reset", test_cont_waits_for_the_end_of_a_reset);
     g_test_add_func("/cpus/suspend_and_wake_up", test_suspend_and_wake_up);
     g_test_add_func("/cpus/shutdown_rules", test_shutdown_rules);
     g_test_add_func("/cpus/a_request_during_a_reset_is_not_slept_over",
