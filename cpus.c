@@ -46,6 +46,7 @@ uint32_t exclusive_active;      /* atomic; 1 from the request to the end of an e
 static uint64_t exclusive_sections, tickets_drawn, tickets_done;     /* begun; places in the queue for one */
 /* vCPUs that wait for the end of a section: the next one begins after they have gone on */
 static unsigned held_up;
+static unsigned work_open;      /* atomic: items of all queues that have not been done; they may queue others */
 
 /* ---- creation ---- */
 
@@ -255,6 +256,16 @@ static void finish_item(WorkItem *item)
     }
 }
 
+/* Whoever pauses waits for the last one. */
+static void note_done(void)
+{
+    if (!__atomic_sub_fetch(&work_open, 1, __ATOMIC_SEQ_CST)) {
+        pthread_mutex_lock(&sync_lock);
+        pthread_cond_broadcast(&sync_cond);
+        pthread_mutex_unlock(&sync_lock);
+    }
+}
+
 /* Own thread, work lock held; it is given up while an item runs. */
 static void run_work_locked(VCpu *v)
 {
@@ -266,6 +277,7 @@ static void run_work_locked(VCpu *v)
 
         pthread_mutex_unlock(&v->work_lock);
         fn(v, opaque);
+        note_done();
         finish_item(item);
         pthread_mutex_lock(&v->work_lock);
     }
@@ -274,6 +286,7 @@ static void run_work_locked(VCpu *v)
 
 static void queue_work(VCpu *v, WorkItem *item)
 {
+    __atomic_add_fetch(&work_open, 1, __ATOMIC_SEQ_CST);
     pthread_mutex_lock(&v->work_lock);
     g_queue_push_tail(&v->work, item);
     __atomic_store_n(&v->work_pending, 1, __ATOMIC_RELEASE);
@@ -326,11 +339,21 @@ void vcpu_run_on(VCpu *v, VCpuWorkFn *fn, void *opaque)
     retake_big_lock(held);
 }
 
+/*
+ * The IO thread is the only one to let a vCPU go that stands, and with the big lock the only one to give it work: the
+ * guest CPU is the caller's. A reset or loadvm goes on with it at once, and its thread must not do so too.
+ */
+static bool is_in_our_hands(const VCpu *v)
+{
+    return in_io_thread() && big_lock_held() && __atomic_load_n(&v->stopped, __ATOMIC_ACQUIRE)
+           && !__atomic_load_n(&work_open, __ATOMIC_SEQ_CST);
+}
+
 void vcpu_run_on_async(VCpu *v, VCpuWorkFn *fn, void *opaque)
 {
     WorkItem *item;
 
-    if (!v->thread) {
+    if (!v->thread || is_in_our_hands(v)) {
         fn(v, opaque);
         return;
     }
@@ -379,7 +402,7 @@ static bool wait_until_runnable(VCpu *v)
     pthread_mutex_lock(&v->work_lock);
     for (;;) {
         run_work_locked(v);
-        if (v->unplug) {
+        if (__atomic_load_n(&v->unplug, __ATOMIC_ACQUIRE)) {
             go_on = false;
             break;
         }
@@ -476,6 +499,7 @@ void vcpu_stop_current(void)
     }
 }
 
+/* And have nothing to do: what one queues for another while it stops is done before the caller looks at either. */
 static bool all_stopped_locked(void)
 {
     VCPU_FOREACH(v) {
@@ -483,7 +507,7 @@ static bool all_stopped_locked(void)
             return false;
         }
     }
-    return true;
+    return !__atomic_load_n(&work_open, __ATOMIC_SEQ_CST);
 }
 
 void vcpus_pause_all(void)

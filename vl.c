@@ -234,6 +234,7 @@ static bool build_machine(VmOptions *o, Error **errp)
             vcpu_start_thread(v);
         }
     }
+    vcpus_pause_all();      /* before -loadvm or -incoming changes what they start with, each has come to stand */
     return true;
 }
 

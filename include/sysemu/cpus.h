@@ -49,12 +49,16 @@ static inline bool vcpu_must_leave(const VCpu *v)
     return __atomic_load_n(&v->stop, __ATOMIC_ACQUIRE) || __atomic_load_n(&v->work_pending, __ATOMIC_ACQUIRE)
            || __atomic_load_n(&v->unplug, __ATOMIC_ACQUIRE) || __atomic_load_n(&exclusive_active, __ATOMIC_ACQUIRE);
 }
-void vcpus_pause_all(void);                 /* big lock held, not from a vCPU thread; returns when all stand */
+/* Big lock held, not from a vCPU thread. On return all stand, and have done their work. */
+void vcpus_pause_all(void);
 void vcpus_resume_all(void);
 void vcpus_shutdown(void);                  /* joins all threads */
 /* Stops the calling vCPU after the instruction that made a request (reset); vcpus_resume_all() continues it. */
 void vcpu_stop_current(void);
-/* Work runs in v's thread between two blocks, also while v is halted or paused; without the big lock. */
+/*
+ * Work runs in v's thread between two blocks, also while v is halted or paused; without the big lock. Async work that
+ * the IO thread has for a vCPU that stands it does itself, at once: a paused guest CPU is its own to change.
+ */
 typedef void VCpuWorkFn(VCpu *v, void *opaque);
 void vcpu_run_on(VCpu *v, VCpuWorkFn *fn, void *opaque);        /* waits; runs at once when v is the caller */
 void vcpu_run_on_async(VCpu *v, VCpuWorkFn *fn, void *opaque);

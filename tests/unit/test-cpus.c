@@ -201,6 +201,45 @@ static void test_work_runs_in_its_thread(void)
     vm_stop(RUN_STATE_PAUSED);
 }
 
+static void note_thread(VCpu *v, void *opaque)
+{
+    *(VCpu **)opaque = current_vcpu ? current_vcpu : v;
+}
+
+static void test_async_work_for_who_stands_is_done_on_return(void)
+{
+    VCpu *done_for = NULL;
+
+    g_assert_true(cpus[1].v->stopped);
+    vcpu_run_on_async(cpus[1].v, note_thread, &done_for);
+    g_assert_true(done_for == cpus[1].v);
+}
+
+static void take_long(VCpu *v, void *opaque)
+{
+    g_usleep(5000);
+    __atomic_store_n((int *)opaque, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Runs while the machine is being paused: for a vCPU that stands already. */
+static void give_work_to_who_stands(VCpu *v, void *opaque)
+{
+    while (!__atomic_load_n(&cpus[1].v->stopped, __ATOMIC_ACQUIRE)) {
+        g_usleep(50);
+    }
+    vcpu_run_on_async(cpus[1].v, take_long, opaque);
+}
+
+static void test_pause_waits_for_work(void)
+{
+    int done = 0;
+
+    vm_start();
+    vcpu_run_on_async(cpus[0].v, give_work_to_who_stands, &done);
+    vm_stop(RUN_STATE_PAUSED);
+    g_assert_cmpint(done, ==, 1);
+}
+
 static void ask_the_others(VCpu *v, void *opaque)
 {
     VCPU_FOREACH(other) {
@@ -460,6 +499,9 @@ int main(int argc, char **argv)
     g_test_add_func("/cpus/stop_and_start", test_stop_and_start);
     g_test_add_func("/cpus/halted_sleeps_until_an_interrupt", test_halted_sleeps_until_an_interrupt);
     g_test_add_func("/cpus/work_runs_in_its_thread", test_work_runs_in_its_thread);
+    g_test_add_func("/cpus/async_work_for_who_stands_is_done_on_return",
+                    test_async_work_for_who_stands_is_done_on_return);
+    g_test_add_func("/cpus/pause_waits_for_work", test_pause_waits_for_work);
     g_test_add_func("/cpus/vcpus_may_wait_for_each_other", test_vcpus_may_wait_for_each_other);
     g_test_add_func("/cpus/sections_starve_nobody", test_sections_starve_nobody);
     g_test_add_func("/cpus/exclusive_sections_exclude", test_exclusive_sections_exclude);
