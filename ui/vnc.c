@@ -46,14 +46,14 @@ static struct {
     Bh *audience;
     int clients;                        /* atomic */
     bool wants_password;
-    GMutex password_lock;
+    pthread_mutex_t password_lock;
     char password[PASSWORD_MAX + 1];    /* empty: nobody may come in */
     bool closing;                       /* big lock */
     bool held[256];                     /* keys; big lock */
     int x, y;                           /* where the pointer was; big lock */
     unsigned buttons;
     bool pointer_known;
-} vnc;
+} vnc = { .password_lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* ---- the picture ------------------------------------------------------------------------------------------------- */
 
@@ -229,9 +229,9 @@ static rfbBool check_password(rfbClientPtr client, const char *response, int len
     unsigned char expected[CHALLENGESIZE];
     char password[PASSWORD_MAX + 1];
 
-    g_mutex_lock(&vnc.password_lock);
+    pthread_mutex_lock(&vnc.password_lock);
     memcpy(password, vnc.password, sizeof(password));
-    g_mutex_unlock(&vnc.password_lock);
+    pthread_mutex_unlock(&vnc.password_lock);
     if (!password[0] || len != CHALLENGESIZE) {
         return FALSE;
     }
@@ -251,9 +251,9 @@ bool vnc_set_password(const char *password, Error **errp)
         error_set(errp, "a VNC password has at most %d characters: more are of no use to the protocol", PASSWORD_MAX);
         return false;
     }
-    g_mutex_lock(&vnc.password_lock);
+    pthread_mutex_lock(&vnc.password_lock);
     g_strlcpy(vnc.password, password, sizeof(vnc.password));
-    g_mutex_unlock(&vnc.password_lock);
+    pthread_mutex_unlock(&vnc.password_lock);
     return true;
 }
 

@@ -5,6 +5,7 @@
  * Lines go to stderr until a file is set. The file is line buffered, so that a crash loses nothing that was logged.
  */
 #include "qemu/osdep.h"
+#include <pthread.h>
 #include "qemu/log.h"
 
 const LogItem log_items[] = {
@@ -30,7 +31,8 @@ const LogItem log_items[] = {
 /* Read without a lock by every log_enabled(); written by log_set_mask() and trace events. */
 uint32_t log_mask_active;
 
-static GRecMutex log_mutex;     /* guards log_file and whole records; recursive: a dump may log */
+/* Guards log_file and whole records; recursive: a dump may log. */
+static pthread_mutex_t log_mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static FILE *log_file;          /* NULL: stderr */
 
 typedef struct AddrRange {
@@ -56,9 +58,9 @@ void qemu_log(const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    g_rec_mutex_lock(&log_mutex);
+    pthread_mutex_lock(&log_mutex);
     vfprintf(log_file ? log_file : stderr, fmt, ap);
-    g_rec_mutex_unlock(&log_mutex);
+    pthread_mutex_unlock(&log_mutex);
     va_end(ap);
 }
 
@@ -67,7 +69,7 @@ FILE *log_lock(void)
     if (!__atomic_load_n(&log_mask_active, __ATOMIC_RELAXED)) {
         return NULL;
     }
-    g_rec_mutex_lock(&log_mutex);
+    pthread_mutex_lock(&log_mutex);
     return log_file ? log_file : stderr;
 }
 
@@ -75,7 +77,7 @@ void log_unlock(FILE *f)
 {
     if (f) {
         fflush(f);
-        g_rec_mutex_unlock(&log_mutex);
+        pthread_mutex_unlock(&log_mutex);
     }
 }
 
@@ -164,10 +166,10 @@ bool log_set_file(const char *path, Error **errp)
         return false;
     }
     setvbuf(f, NULL, _IOLBF, 64 * KiB);
-    g_rec_mutex_lock(&log_mutex);
+    pthread_mutex_lock(&log_mutex);
     old = log_file;
     log_file = f;
-    g_rec_mutex_unlock(&log_mutex);
+    pthread_mutex_unlock(&log_mutex);
     if (old) {
         fclose(old);
     }

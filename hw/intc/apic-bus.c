@@ -48,16 +48,16 @@ static bool apic_matches(Apic *a, const ApicMessage *m)
 {
     bool match;
 
-    g_mutex_lock(&a->lock);
+    pthread_mutex_lock(&a->lock);
     match = apic_enabled(a) && (apic_is_x2(a) ? apic_matches_x2(a, m) : apic_matches_x1(a, m));
-    g_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&a->lock);
     return match;
 }
 
 void apic_accept(Apic *a, const ApicMessage *m)
 {
     trace_apic_accept(a->cpu->index, m->mode, m->vector, m->level);
-    g_mutex_lock(&a->lock);
+    pthread_mutex_lock(&a->lock);
     if (apic_enabled(a)) {
         if (m->mode == APIC_DM_FIXED || m->mode == APIC_DM_LOWEST) {
             apic_accept_fixed(a, m->vector, m->level);
@@ -67,7 +67,7 @@ void apic_accept(Apic *a, const ApicMessage *m)
             apic_deliver_plain(a, m->mode);
         }
     }
-    g_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&a->lock);
 }
 
 /*
@@ -77,7 +77,7 @@ static int apic_arbitration_rank(Apic *a, uint8_t vector)
 {
     int rank;
 
-    g_mutex_lock(&a->lock);
+    pthread_mutex_lock(&a->lock);
     if (!(a->svr & SVR_ENABLE)) {
         rank = INT_MAX;
     } else if (!(a->svr & SVR_NO_FOCUS) && (vec_test(a->irr, vector) || vec_test(a->isr, vector))) {
@@ -85,7 +85,7 @@ static int apic_arbitration_rank(Apic *a, uint8_t vector)
     } else {
         rank = apic_ppr(a);
     }
-    g_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&a->lock);
     return rank;
 }
 

@@ -9,6 +9,7 @@
 #ifndef HW_INTC_APIC_INTERNAL_H
 #define HW_INTC_APIC_INTERNAL_H
 
+#include <pthread.h>
 #include "hw/intc/apic.h"
 #include "qemu/bitops.h"
 
@@ -61,7 +62,7 @@ enum { SHORTHAND_NONE, SHORTHAND_SELF, SHORTHAND_ALL, SHORTHAND_OTHERS };
 typedef struct Apic {
     Device parent;
     VCpu *cpu;
-    GMutex lock;                /* guards all below */
+    pthread_mutex_t lock;       /* guards all below */
     uint64_t base;              /* MSR 1Bh */
     uint32_t initial_id;        /* what the CPU was born with: the x2APIC ID */
     uint32_t id;                /* xAPIC ID register, bits 31:24 */

@@ -142,14 +142,14 @@ void apic_pic_output(int level)
     if (!a) {
         return;
     }
-    g_mutex_lock(&a->lock);
+    pthread_mutex_lock(&a->lock);
     rising = level && !a->lint0;
     a->lint0 = level;
     if (rising) {
         apic_local_event(a, LVT_LINT0);
     }
     apic_update(a);
-    g_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&a->lock);
 }
 
 int x86_board_ack_interrupt(VCpu *v)
@@ -161,7 +161,7 @@ int x86_board_ack_interrupt(VCpu *v)
     if (!a) {
         return -1;
     }
-    g_mutex_lock(&a->lock);
+    pthread_mutex_lock(&a->lock);
     vector = apic_deliverable(a);
     if (vector >= 0) {
         vec_clear(a->irr, vector);
@@ -170,7 +170,7 @@ int x86_board_ack_interrupt(VCpu *v)
     } else {
         extint = apic_extint_waits(a);
     }
-    g_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&a->lock);
     if (extint) {
         bool taken = big_lock_enter();
 
@@ -186,9 +186,9 @@ void apic_inject_nmi(void)
 {
     for (int i = 0; i < apic_count; i++) {
         if (apics[i]) {
-            g_mutex_lock(&apics[i]->lock);
+            pthread_mutex_lock(&apics[i]->lock);
             apic_local_event(apics[i], LVT_LINT1);
-            g_mutex_unlock(&apics[i]->lock);
+            pthread_mutex_unlock(&apics[i]->lock);
         }
     }
 }

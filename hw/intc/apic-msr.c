@@ -17,9 +17,9 @@ uint64_t apic_get_base(VCpu *v)
     if (!a) {
         return 0;
     }
-    g_mutex_lock(&a->lock);
+    pthread_mutex_lock(&a->lock);
     base = a->base;
-    g_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&a->lock);
     return base;
 }
 
@@ -45,7 +45,7 @@ bool apic_set_base(VCpu *v, uint64_t val)
     if (!a || (val & BASE_RESERVED & ~BASE_BSP) || val >> x86_cpu_phys_bits()) {
         return false;
     }
-    g_mutex_lock(&a->lock);
+    pthread_mutex_lock(&a->lock);
     ok = base_transition_ok(a->base, val);
     if (ok) {
         uint64_t changed = a->base ^ val;
@@ -58,7 +58,7 @@ bool apic_set_base(VCpu *v, uint64_t val)
         }
         apic_update(a);
     }
-    g_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&a->lock);
     if (ok && (val & ~0xfffull) != APIC_BASE_ADDR) {
         qemu_log_mask(LOG_UNIMP, "apic: registers asked to move to page 0x%" PRIx64 ", they stay at 0x%x\n", val >> 12,
                       APIC_BASE_ADDR);
@@ -78,10 +78,10 @@ void apic_set_tpr(VCpu *v, uint8_t cr8)
     Apic *a = apic_of(v);
 
     if (a) {
-        g_mutex_lock(&a->lock);
+        pthread_mutex_lock(&a->lock);
         __atomic_store_n(&a->tpr, (cr8 & 15u) << 4, __ATOMIC_RELAXED);
         apic_update(a);
-        g_mutex_unlock(&a->lock);
+        pthread_mutex_unlock(&a->lock);
     }
 }
 
@@ -135,7 +135,7 @@ bool apic_msr_read(VCpu *v, uint32_t index, uint64_t *val)
     if (!a) {
         return false;
     }
-    g_mutex_lock(&a->lock);
+    pthread_mutex_lock(&a->lock);
     if (index == MSR_TSC_DEADLINE) {
         *val = apic_read_deadline(a);
         ok = true;
@@ -146,7 +146,7 @@ bool apic_msr_read(VCpu *v, uint32_t index, uint64_t *val)
         }
         ok = true;
     }
-    g_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&a->lock);
     trace_apic_msr_read(v->index, index, ok ? *val : 0, ok);
     return ok;
 }
@@ -174,7 +174,7 @@ bool apic_msr_write(VCpu *v, uint32_t index, uint64_t val)
     if (!a) {
         return false;
     }
-    g_mutex_lock(&a->lock);
+    pthread_mutex_lock(&a->lock);
     if (index == MSR_TSC_DEADLINE) {
         apic_write_deadline(a, val);
         ok = true;
@@ -182,7 +182,7 @@ bool apic_msr_write(VCpu *v, uint32_t index, uint64_t val)
         apic_x2_write(a, reg, val, &out);
         ok = true;
     }
-    g_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&a->lock);
     trace_apic_msr_write(v->index, index, val, ok);
     apic_outbox_flush(a, &out);
     return ok;

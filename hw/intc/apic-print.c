@@ -65,7 +65,7 @@ void apic_print(VCpu *v, GString *out)
     if (!a) {
         return;
     }
-    g_mutex_lock(&a->lock);
+    pthread_mutex_lock(&a->lock);
     g_string_append_printf(out, "dumping local APIC state for CPU %d \n\n", v->index);
     for (unsigned i = 0; i < ARRAY_SIZE(shown); i++) {
         print_lvt(out, shown[i].name, a->lvt[shown[i].lvt], shown[i].lvt == LVT_TIMER);
@@ -81,5 +81,5 @@ void apic_print(VCpu *v, GString *out)
     print_set(out, "IRR", a->irr, a->tmr);
     g_string_append_printf(out, "\nAPR 0x00 TPR 0x%02x DFR 0x%02x LDR 0x%02x PPR 0x%02x\n", a->tpr, a->dfr >> 28,
                            a->ldr >> 24, apic_ppr(a));
-    g_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&a->lock);
 }

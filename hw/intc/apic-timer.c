@@ -85,7 +85,7 @@ static void apic_timer_cb(void *opaque)
     Apic *a = opaque;
     int64_t now = clock_get_ns(CLOCK_VM);
 
-    g_mutex_lock(&a->lock);
+    pthread_mutex_lock(&a->lock);
     if (a->lvt[LVT_TIMER] & LVT_DEADLINE) {
         /* The vCPU may have moved the deadline between this timer's expiry and the lock. */
         if (a->tsc_deadline && tsc_deadline_ns(a->tsc_deadline) <= now) {
@@ -105,7 +105,7 @@ static void apic_timer_cb(void *opaque)
         }
         apic_timer_arm(a, now);
     }
-    g_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&a->lock);
 }
 
 void apic_write_init_count(Apic *a, uint32_t val)

@@ -212,11 +212,11 @@ static uint64_t apic_mmio_read(void *opaque, hwaddr addr, unsigned size)
     if (!a || addr >= 0x1000) {
         return val;
     }
-    g_mutex_lock(&a->lock);
+    pthread_mutex_lock(&a->lock);
     if (apic_enabled(a) && !apic_is_x2(a)) {
         val = addr & 0xf ? 0 : apic_reg_read(a, addr >> 4);
     }
-    g_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&a->lock);
     trace_apic_mmio_read(a->cpu->index, (unsigned)addr, val);
     return val;
 }
@@ -234,11 +234,11 @@ static void apic_mmio_write(void *opaque, hwaddr addr, uint64_t val, unsigned si
         return;
     }
     trace_apic_mmio_write(a->cpu->index, (unsigned)addr, (uint32_t)val);
-    g_mutex_lock(&a->lock);
+    pthread_mutex_lock(&a->lock);
     if (apic_enabled(a) && !apic_is_x2(a)) {
         apic_reg_write(a, addr >> 4, val, &out);
     }
-    g_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&a->lock);
     apic_outbox_flush(a, &out);
 }
 
@@ -280,14 +280,14 @@ void apic_reset_cpu(VCpu *v, bool init)
         return;
     }
     trace_apic_reset(v->index, init);
-    g_mutex_lock(&a->lock);
+    pthread_mutex_lock(&a->lock);
     apic_init_registers(a);
     if (!init) {
         a->id = a->initial_id << 24;
         a->base = APIC_BASE_ADDR | (has_apic() ? BASE_ENABLE : 0) | (v->index == 0 ? BASE_BSP : 0);
     }
     apic_update_afresh(a);
-    g_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&a->lock);
 }
 
 static bool apic_realize(Device *dev, Error **errp)
@@ -298,7 +298,7 @@ static bool apic_realize(Device *dev, Error **errp)
         memory_region_init_io(&apic_window, NULL, &apic_mmio_ops, NULL, "apic-msi", APIC_WINDOW);
         memory_region_add(get_system_memory(), APIC_BASE_ADDR, &apic_window, 4096);
     }
-    g_mutex_init(&a->lock);
+    pthread_mutex_init(&a->lock, NULL);
     apic_timer_init(a);
     apics[a->cpu->index] = a;
     apic_count = MAX(apic_count, a->cpu->index + 1);
@@ -328,9 +328,9 @@ static bool apic_post_load(void *opaque, int version, Error **errp)
         error_set(errp, "the APIC timer of CPU %d began at an impossible time", a->cpu->index);
         return false;
     }
-    g_mutex_lock(&a->lock);
+    pthread_mutex_lock(&a->lock);
     apic_update_afresh(a);
-    g_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&a->lock);
     return true;
 }
 
