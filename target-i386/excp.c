@@ -570,10 +570,7 @@ static bool event_init_sipi(CPUX86State *env, uint32_t req)
         return true;
     }
     if ((req & CPU_INT_INIT) && !env->in_smm) {
-        /*
-         * A start-up IPI that came before this INIT is lost, one that came after it must not be: order is the
-         * sender's.
-         */
+        /* A start-up IPI that stands now came after it: the sender has taken back those before. */
         request_done(env, CPU_INT_INIT);
         big_lock();
         cpu_init_state(env);

@@ -84,16 +84,23 @@ void apic_accept_fixed(Apic *a, uint8_t vector, bool level)
     apic_update(a);
 }
 
-/* What needs no vector; false: not such a delivery mode. */
+/*
+ * What needs no vector; false: not such a delivery mode. A start-up IPI that a halted CPU has not looked at came when
+ * nobody waited for one, and INIT must not find it.
+ */
 bool apic_deliver_plain(Apic *a, unsigned mode)
 {
     static const struct {
         uint8_t mode;
-        CpuInterrupt what;
-    } plain[] = { { APIC_DM_SMI, CPU_INT_SMI }, { APIC_DM_NMI, CPU_INT_NMI }, { APIC_DM_INIT, CPU_INT_INIT } };
+        CpuInterrupt what, lost;
+    } plain[] = {
+        { APIC_DM_SMI, CPU_INT_SMI, 0 }, { APIC_DM_NMI, CPU_INT_NMI, 0 },
+        { APIC_DM_INIT, CPU_INT_INIT, CPU_INT_SIPI },
+    };
 
     for (unsigned i = 0; i < ARRAY_SIZE(plain); i++) {
         if (plain[i].mode == mode) {
+            cpu_interrupt_clear(a->cpu, plain[i].lost);
             cpu_interrupt(a->cpu, plain[i].what);
             return true;
         }

@@ -5,13 +5,14 @@ Boot images as Debian packages them: what others wrote for real machines starts,
 The text screen is read out of video memory through the monitor. A test whose package cannot be had is skipped.
 """
 import contextlib
+import gzip
 import os
 import re
 import shutil
 
-from build import Skip, packaged, run_tool
+from build import Skip, demo_guest, packaged, run_tool
 from hmp import Hmp
-from vm import Failure
+from vm import PROMPT, Failure, visible
 
 COLUMNS, ROWS = 80, 204        # consoles scroll by moving the screen's start through all of the memory
 GRUB = 'usr/lib/grub-rescue/grub-rescue-'
@@ -118,17 +119,22 @@ LABEL mt
 """
 
 
-def fat_floppy(ctx, files):
-    """A floppy with SYSLINUX and files: {name on it: ours}."""
-    for tool in ('mformat', 'mcopy', 'syslinux'):
+def fat_image(ctx, name, layout, files, prepare=None):
+    """A disk without partitions, a FAT over all of it, with files: {name on it: ours}. layout: what mformat takes."""
+    for tool in ['mformat', 'mcopy'] + (prepare[:1] if prepare else []):
         if not shutil.which(tool):
             raise Skip(f'{tool} is missing: apt-get install mtools syslinux')
-    path = os.path.join(ctx.tmp, 'floppy.img')
-    run_tool(['mformat', '-C', '-f', '1440', '-i', path, '::'], Failure)
-    run_tool(['syslinux', '--install', path], Failure)
-    for name, source in files.items():
-        run_tool(['mcopy', '-i', path, source, f'::{name}'], Failure)
+    path = os.path.join(ctx.tmp, name)
+    run_tool(['mformat', '-C', *layout, '-i', path, '::'], Failure)
+    if prepare:
+        run_tool(prepare + [path], Failure)
+    for to, source in files.items():
+        run_tool(['mcopy', '-i', path, source, f'::{to}'], Failure)
     return path
+
+
+def fat_floppy(ctx, files):
+    return fat_image(ctx, 'floppy.img', ['-f', '1440'], files, ['syslinux', '--install'])
 
 
 def test_syslinux_starts_kernels_from_a_fat_floppy(ctx):
@@ -170,6 +176,46 @@ def test_memtest86_starts_from_a_floppy(ctx):
     with open(packaged(ctx.build, 'memtest86+', 'boot/memtest86+x64.bin'), 'rb') as f:
         image = ctx.file('floppy.img', f.read().ljust(1440 << 10, b'\0'))
     check_screen(ctx, ['-m', '32', '-drive', f'file={image},format=raw,if=floppy'], MEMTEST_STARTS)
+
+
+# ---- other firmware, and what runs Linux as its guest --------------------------------------------------------------
+
+def check_serial(ctx, args, steps):
+    """Each step is a pattern on the serial line, then what to type."""
+    with ctx.vm(['-display', 'none', '-net', 'none', '-serial', 'stdio', *args]) as vm:
+        for pattern, answer in steps:
+            vm.expect(pattern, 100)
+            vm.send(answer)
+        return vm.text
+
+
+def test_uefi_starts_debians_kernel_with_four_processors(ctx):
+    """It wakes the others again and again, for one piece of work each time."""
+    kernel, initrd = demo_guest(ctx.build)
+    script = ctx.file('startup.nsh', b'linux.efi console=ttyS0 quiet initrd=\\initrd.gz\r\n')
+    disk = fat_image(ctx, 'esp.img', ['-T', str(64 << 11), '-h', '16', '-s', '63', '-F'],
+                     {'startup.nsh': script, 'linux.efi': kernel, 'initrd.gz': initrd})
+    text = check_serial(ctx, ['-m', '512', '-smp', '4', '-bios', packaged(ctx.build, 'ovmf', 'usr/share/ovmf/OVMF.fd'),
+                              '-drive', f'file={disk},format=raw'],
+                        [('UEFI Interactive Shell', ''), ('Press .*ESC.* to continue', '\r'), (PROMPT, '')])
+    if '4 CPU(s)' not in text:
+        raise Failure(f'Linux has not found 4 processors:{visible(text)}')
+
+
+def test_u_boot_reaches_its_prompt(ctx):
+    check_serial(ctx, ['-bios', packaged(ctx.build, 'u-boot-qemu', 'usr/lib/u-boot/qemu-x86_64/u-boot.rom')],
+                 [('Hit any key to stop autoboot', ' '), ('=> $', 'ide reset\r'), ('QEMU DVD-ROM.*=> $', '')])
+
+
+def test_xen_runs_debians_kernel_as_its_first_domain(ctx):
+    """Linux in ring 3, with four processors, and all that a hypervisor for old processors does to it."""
+    with gzip.open(packaged(ctx.build, 'xen-hypervisor-4.17-amd64', 'boot/xen-4.17-amd64.gz')) as f:
+        xen = ctx.file('xen', f.read())
+    kernel, initrd = demo_guest(ctx.build)
+    text = check_serial(ctx, ['-m', '1G', '-smp', '4', '-cpu', 'max', '-kernel', xen, '-append', 'console=com1',
+                              '-initrd', f'{kernel} console=hvc0 quiet,{initrd}'], [(PROMPT, '')])
+    if '4 CPU(s)' not in text:
+        raise Failure(f'Linux has not found 4 processors:{visible(text)}')
 
 
 # ---- Debian's installer, to its first question -------------------------------------------------------------------

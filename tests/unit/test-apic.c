@@ -231,8 +231,10 @@ static void test_lowest_priority_picks_one(void)
 static void test_ipis(void)
 {
     fresh();
+    requests[1] = CPU_INT_SIPI;                 /* came when nobody waited, and nobody has looked */
     ipi(0, 0, 0x000c4500);                      /* INIT, all but self */
     g_assert_cmphex(requests[0], ==, 0);
+    g_assert_cmphex(requests[1], ==, CPU_INT_INIT);
     g_assert_cmphex(requests[1] & requests[2], ==, CPU_INT_INIT);
     ipi(0, 2, 0x00004610);
     g_assert_cmpint(sipi[2], ==, 0x10);
