@@ -488,7 +488,7 @@ static BlockNode *open_unnamed(BlockDict *dict, const BlockOpenOptions *o, bool 
     g_autofree char *filename = block_dict_take(dict, "filename");
 
     if (!filename) {
-        error_set(errp, "A block device must be specified for \"file\"");
+        error_set(errp, "Must specify either driver or file");
         return NULL;
     }
     return is_file ? block_open_protocol(filename, o, errp) : block_open(filename, o, errp);

@@ -32,7 +32,7 @@ static bool is_locked(int fd, off_t byte)
 
 static bool refuse(const char *filename, const char *kind, int perm, Error **errp)
 {
-    error_set(errp, "failed to get %s\"%s\" lock on '%s'", kind, perm_names[perm], filename);
+    error_set(errp, "Failed to get %s\"%s\" lock on '%s'", kind, perm_names[perm], filename);
     error_append_hint(errp, "Is another process using the image [%s]?", filename);
     return false;
 }

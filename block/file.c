@@ -50,13 +50,13 @@ static bool open_fd(FileState *s, BlockNode *n, const BlockOpenOptions *o, Error
         s->fd = open(n->filename, O_RDONLY | O_CLOEXEC);
     }
     if (s->fd < 0) {
-        error_set_errno(errp, errno, "could not open '%s'", n->filename);
+        error_set_errno(errp, errno, "Could not open '%s'", n->filename);
         return false;
     }
     if (o->cache == BLOCK_CACHE_NONE || o->cache == BLOCK_CACHE_DIRECTSYNC) {
         s->direct_fd = open(n->filename, (n->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_DIRECT | sync);
         if (s->direct_fd < 0) {
-            error_set_errno(errp, errno, "could not open '%s' without the host's cache (cache=none)", n->filename);
+            error_set_errno(errp, errno, "Could not open '%s' without the host's cache (cache=none)", n->filename);
             return false;
         }
     }

@@ -213,8 +213,8 @@ static int rebase(BlockNode *n, const char *filename, const Rebase *a)
         error_report("Could not change the backing file to '%s': Operation not supported", backing ? backing : "");
         return 1;
     }
-    if (backing && *backing && !format) {
-        error_report("Could not change the backing file to '%s': backing format must be specified", backing);
+    if (format && !block_driver_find(format)) {
+        error_report("Invalid format name: '%s'", format);
         return 1;
     }
     if (!a->unsafe && backing && *backing) {
@@ -229,6 +229,11 @@ static int rebase(BlockNode *n, const char *filename, const Rebase *a)
             error_free(err);
             return 1;
         }
+    }
+    if (backing && *backing && !format) {
+        error_report("Could not change the backing file to '%s': backing format must be specified", backing);
+        block_unref(below);
+        return 1;
     }
     if (!a->unsafe) {
         ret = take_over(n, n->backing, below);
@@ -551,6 +556,7 @@ int img_bench(int argc, char **argv)
     };
     Bench b = { .count = 75000, .depth = 64, .size = 4096 };
     ImgOpen o = { .quiet = true, .in_workers = true };
+    BlockCache cache;
     int c, status;
     bool ok = true;
 
@@ -561,9 +567,9 @@ int img_bench(int argc, char **argv)
         switch (c) {
         case 'c': ok &= bench_number(optarg, "request count", INT32_MAX, &b.count); break;
         case 'd': ok &= bench_number(optarg, "queue depth", INT32_MAX, &b.depth); break;
-        case 's': ok &= bench_number(optarg, "buffer size", INT32_MAX, &b.size); break;
-        case 'S': ok &= bench_number(optarg, "step size", INT32_MAX, &b.step); break;
-        case 'o': ok &= bench_number(optarg, "offset", INT64_MAX, &b.offset); break;
+        case 's': ok &= img_parse_size(optarg, "buffer size", INT32_MAX, &b.size); break;
+        case 'S': ok &= img_parse_size(optarg, "step_size", INT32_MAX, &b.step); break;
+        case 'o': ok &= img_parse_size(optarg, "offset", INT64_MAX, &b.offset); break;
         case OPT_FLUSH_INTERVAL: ok &= bench_number(optarg, "flush interval", INT32_MAX, &b.flush_interval); break;
         case OPT_PATTERN: ok &= bench_number(optarg, "pattern byte", 255, &b.pattern); break;
         case OPT_NO_DRAIN: b.no_drain = true; break;
@@ -582,6 +588,10 @@ int img_bench(int argc, char **argv)
     }
     if (optind != argc - 1) {
         return img_usage("Expecting one image file name");
+    }
+    if (o.cache && !block_cache_parse(o.cache, &cache)) {
+        error_report("Invalid cache mode");
+        return 1;
     }
     if (!b.size || !b.depth) {
         error_report("Invalid %s specified", b.size ? "queue depth" : "buffer size");

@@ -102,18 +102,19 @@ bool img_parse_output(const char *text, bool *json)
     return true;
 }
 
-bool img_parse_size(const char *text, const char *what, uint64_t *out)
+bool img_parse_size(const char *text, const char *what, uint64_t max, uint64_t *out)
 {
-    if (!parse_size(text, 1, out, NULL)) {
+    bool ok = parse_size(text, 1, out, NULL), too_large = ok ? *out > max : errno == ERANGE;
+
+    if (!ok && !too_large) {
         error_report("Invalid %s specified. You may use k, M, G, T, P or E suffixes for", what);
         error_report("kilobytes, megabytes, gigabytes, terabytes, petabytes and exabytes.");
         return false;
     }
-    if (*out > INT64_MAX) {
-        error_report("Invalid %s specified. Must be between 0 and %" PRId64 ".", what, INT64_MAX);
-        return false;
+    if (too_large) {
+        error_report("Invalid %s specified. Must be between 0 and %" PRIu64 ".", what, max);
     }
-    return true;
+    return !too_large;
 }
 
 /* ---- images ------------------------------------------------------------------------------------------------------ */
@@ -126,21 +127,10 @@ void img_report(const char *prefix, Error *err)
     error_report_err(err);
 }
 
-/* "could not open 'x'": the block layer begins in lower case, messages here do not. */
 static void report_open(const char *filename, Error *err)
 {
-    static const char *const starts[] = { "could not open", "failed to get" };
-    const char *text = error_get_message(err);
-
-    for (unsigned i = 0; i < ARRAY_SIZE(starts); i++) {
-        if (g_str_has_prefix(text, starts[i])) {
-            error_report("Could not open '%s': %c%s", filename, g_ascii_toupper(*text), text + 1);
-            if (i == 1) {
-                fprintf(stderr, "Is another process using the image [%s]?\n", filename);
-            }
-            error_free(err);
-            return;
-        }
+    if (g_str_has_prefix(error_get_message(err), "Failed to get")) {
+        error_append_hint(&err, "Is another process using the image [%s]?", filename);
     }
     error_prepend(&err, "Could not open '%s': ", filename);
     error_report_err(err);
@@ -203,6 +193,21 @@ bool img_close(BlockNode *n)
     return !ret;
 }
 
+static bool only_snapshot_keys(BlockDict *d)
+{
+    GHashTableIter iter;
+    gpointer key;
+
+    g_hash_table_iter_init(&iter, d);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        if (strcmp(key, "snapshot.id") && strcmp(key, "snapshot.name")) {
+            error_report("Invalid parameter '%s'", (const char *)key);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool img_load_snapshot(BlockNode *n, const char *text)
 {
     g_autoptr(GHashTable) d = block_dict_new();
@@ -211,7 +216,7 @@ bool img_load_snapshot(BlockNode *n, const char *text)
     bool ok;
 
     if (g_str_has_prefix(text, "snapshot.")) {
-        if (!block_dict_parse_keys(d, text, NULL)) {
+        if (!block_dict_parse_keys(d, text, NULL) || !only_snapshot_keys(d)) {
             error_report("Failed in parsing snapshot param '%s'", text);
             return false;
         }
@@ -288,6 +293,17 @@ static void report_option(const char *prefix, const char *name)
     }
     error_report("%s%sInvalid parameter '%s'%s%s", prefix ? prefix : "", prefix ? ": " : "", name, why ? ": " : "",
                  why ? why : "");
+}
+
+bool img_can_have_backing(const BlockDriver *drv, const char *file, const char *format, const char *prefix)
+{
+    bool bad_file = file && !find_option(drv, "backing_file"), bad_format = format && !find_option(drv, "backing_fmt");
+
+    if (bad_file || bad_format) {
+        error_report("%s%sBacking file %snot supported for file format '%s'", prefix ? prefix : "", prefix ? ": " : "",
+                     bad_file ? "" : "format ", drv->name);
+    }
+    return !bad_file && !bad_format;
 }
 
 bool img_check_options(const BlockDriver *drv, BlockDict *d, const char *prefix)
@@ -392,17 +408,21 @@ static bool make_image(const char *filename, const BlockDriver *drv, BlockDict *
            use_existing(filename, drv, d, errp);
 }
 
+const BlockDriver *img_find_format(const char *name)
+{
+    const BlockDriver *drv = block_driver_find(name);
+
+    return drv && drv->is_protocol && drv->create ? block_driver_find("raw") : drv;     /* by what it stands on */
+}
+
 bool img_create_image(const char *filename, const char *format, BlockDict *d, bool line, const char *prefix)
 {
-    const BlockDriver *drv = block_driver_find(format);
+    const BlockDriver *drv = img_find_format(format);
     Error *err = NULL;
 
     if (!drv) {
         error_report("%s%sUnknown file format '%s'", prefix ? prefix : "", prefix ? ": " : "", format);
         return false;
-    }
-    if (drv->is_protocol && drv->create) {
-        drv = block_driver_find("raw");         /* file: the same, by the name of what it stands on */
     }
     if (!drv->create) {
         error_report("%s%sFormat driver '%s' does not support image creation", prefix ? prefix : "",
@@ -528,7 +548,7 @@ bool img_rate_parse(ImgRate *r, const char *text)
     ThrottleConfig cfg = { 0 };
     Error *err = NULL;
 
-    if (!img_parse_size(text, "rate limit", &cfg.limit[THROTTLE_BPS_WRITE].avg)) {
+    if (!img_parse_size(text, "rate limit", INT64_MAX, &cfg.limit[THROTTLE_BPS_WRITE].avg)) {
         return false;
     }
     if (!throttle_check(&cfg, &err)) {

@@ -387,24 +387,30 @@ static bool open_sources(Convert *c, const Args *a, char **names, unsigned n, co
     return true;
 }
 
-static void set_default(BlockDict *d, const char *key, const char *value)
+static void set_if_given(BlockDict *d, const char *key, const char *value)
 {
-    if (value && !block_dict_get(d, key)) {
+    if (value) {
         block_dict_set(d, key, value);
     }
 }
 
 static bool make_target(Convert *c, const Args *a, const char *filename, const char *format)
 {
+    const BlockDriver *drv = img_find_format(format);       /* check_args() has found it */
     g_autoptr(GHashTable) d = block_dict_new();
     g_autofree char *size = g_strdup_printf("%" PRIu64, c->total);
+    g_autofree char *prefix = g_strdup_printf("%s: error while converting %s", filename, format);
 
     if (a->options && !img_add_options(d, NULL, a->options)) {
         return false;
     }
-    set_default(d, "size", size);
-    set_default(d, "backing_file", a->backing);
-    set_default(d, "backing_fmt", a->backing_format);
+    set_if_given(d, "size", block_dict_get(d, "size") ? NULL : size);
+    if (drv->create && (!img_can_have_backing(drv, a->backing, a->backing_format, NULL) ||
+                        !img_check_options(drv, d, NULL))) {
+        return false;
+    }
+    set_if_given(d, "backing_file", a->backing);
+    set_if_given(d, "backing_fmt", a->backing_format);
     if (block_dict_get(d, "backing_file") && !block_dict_get(d, "backing_fmt")) {
         error_report("Use of backing file requires explicit backing format");
         return false;
@@ -418,7 +424,7 @@ static bool make_target(Convert *c, const Args *a, const char *filename, const c
             return false;
         }
     }
-    return img_create_image(filename, format, d, false, filename);
+    return img_create_image(filename, format, d, false, prefix);
 }
 
 static bool is_regular(const char *filename)
@@ -522,7 +528,10 @@ static bool parse_option(Args *a, Convert *c, int opt, const char **format)
         }
         break;
     case 'S':
-        if (!parse_size(optarg, 1, &v, NULL) || v % 512 || v > 16 * MiB) {
+        if (!img_parse_size(optarg, "buffer size for sparse output", INT64_MAX, &v)) {
+            return false;
+        }
+        if (v % 512 || v > 16 * MiB) {
             error_report("Invalid buffer size for sparse output specified. Valid sizes are multiples of 512 up to "
                          "16777216. Select 0 to disable sparse detection (fully allocates output).");
             return false;
@@ -553,10 +562,6 @@ static bool check_args(const Args *a, const Convert *c, const char *format)
     }
     if (c->offload && c->salvage) {
         error_report("Cannot use copy offloading in salvaging mode");
-        return false;
-    }
-    if (a->backing && !a->backing_format && !a->no_create) {
-        error_report("Use of backing file requires explicit backing format");
         return false;
     }
     if (c->offload && (a->has_sparse || c->compressed)) {
@@ -652,7 +657,7 @@ static bool dd_operand(Dd *d, const char *arg)
         if (g_str_equal(name, numbers[i].name)) {
             uint64_t *v = (uint64_t *)((char *)d + numbers[i].offset);
 
-            if (!img_parse_size(eq + 1, name, v)) {
+            if (!img_parse_size(eq + 1, name, i ? INT64_MAX : INT32_MAX, v)) {
                 return false;
             }
             d->has_count |= g_str_equal(name, "count");
@@ -692,7 +697,7 @@ int img_dd(int argc, char **argv)
     ImgOpen in = { 0 }, out = { .write = true, .quiet = true, .cache = "unsafe" };
     const char *format = "raw";
     uint64_t size, from, bytes;
-    g_autofree char *text = NULL;
+    g_autofree char *text = NULL, *prefix = NULL;
     g_autoptr(GHashTable) options = block_dict_new();
     BlockNode *src, *dst;
     int opt, status;
@@ -732,7 +737,8 @@ int img_dd(int argc, char **argv)
     text = g_strdup_printf("%" PRIu64, bytes);
     block_dict_set(options, "size", text);
     status = 1;
-    if (img_create_image(d.out, format, options, false, d.out)) {
+    prefix = g_strdup_printf("%s: error while creating output image", d.out);
+    if (img_create_image(d.out, format, options, false, prefix)) {
         out.format = format;
         dst = img_open(d.out, &out);
         status = dst && !dd_copy(&d, src, dst, from, bytes) ? 0 : 1;

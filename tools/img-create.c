@@ -82,13 +82,7 @@ static bool is_help(const char *options)
 static bool set_backing(const BlockDriver *drv, BlockDict *d, const char *filename, const char *file,
                         const char *format)
 {
-    bool can = false;
-
-    for (const BlockCreateOption *o = drv->create_options; o && o->name; o++) {
-        can |= g_str_equal(o->name, "backing_file");
-    }
-    if ((file || format) && !can) {
-        error_report("%s: Backing file not supported for file format '%s'", filename, drv->name);
+    if (!img_can_have_backing(drv, file, format, filename)) {
         return false;
     }
     if (file && !*file) {
@@ -113,7 +107,7 @@ static bool set_size(BlockDict *d, const char *filename, const char *arg)
         error_report("%s: The image size must be specified only once", filename);
         return false;
     }
-    if (!img_parse_size(arg, "image size", &size)) {
+    if (!img_parse_size(arg, "image size", INT64_MAX, &size)) {
         return false;
     }
     text = g_strdup_printf("%" PRIu64, size);
@@ -171,8 +165,7 @@ int img_create(int argc, char **argv)
     if (argc - optind == 2 && !set_size(d, filename, argv[optind + 1])) {
         return 1;
     }
-    drv = block_driver_find(format);
-    drv = drv && drv->is_protocol && drv->create ? block_driver_find("raw") : drv;
+    drv = img_find_format(format);
     if (!drv) {
         error_report("%s: Unknown file format '%s'", filename, format);
         return 1;
@@ -251,6 +244,10 @@ int img_resize(int argc, char **argv)
         sign = *size_text++ == '+' ? 1 : -1;
     }
     if (!parse_size(size_text, 1, &size, NULL)) {
+        if (errno == ERANGE) {
+            error_report("Value '%s' is out of range for parameter 'size'", size_text);
+            return 1;
+        }
         error_report("Parameter 'size' expects a non-negative number below 2^64");
         fprintf(stderr, "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n"
                 "and exabytes, respectively.\n");
@@ -393,7 +390,7 @@ static bool measure_option(Measure *m, int c)
     case 'l': m->snapshot = optarg; break;
     case 'o': return img_add_options(m->options, NULL, optarg);
     case OPT_OUTPUT: return img_parse_output(optarg, &m->json);
-    case OPT_SIZE: return img_parse_size(optarg, "image size", &m->size);
+    case OPT_SIZE: return img_parse_size(optarg, "image size", INT64_MAX, &m->size);
     }
     return true;
 }
@@ -495,6 +492,10 @@ int img_measure(int argc, char **argv)
     m.filename = optind == argc - 1 ? argv[optind] : NULL;
     if (m.filename && m.size != UINT64_MAX) {
         error_report("--size N cannot be used together with a filename.");
+        return 1;
+    }
+    if (optind == argc && (m.open.image_opts || m.open.format || m.snapshot)) {
+        error_report("--image-opts, -f, and -l require a filename argument.");
         return 1;
     }
     if (!m.filename && (optind != argc || m.size == UINT64_MAX)) {

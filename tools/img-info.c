@@ -301,10 +301,10 @@ int img_map(int argc, char **argv)
         if (look_option(&l, c, &failed)) {
             continue;
         }
-        if ((c == OPT_START_OFFSET || c == 's') && !img_parse_size(optarg, "start offset", &start)) {
+        if ((c == OPT_START_OFFSET || c == 's') && !img_parse_size(optarg, "start offset", INT64_MAX, &start)) {
             return 1;
         }
-        if ((c == OPT_MAX_LENGTH || c == 'l') && !img_parse_size(optarg, "max length", &max)) {
+        if ((c == OPT_MAX_LENGTH || c == 'l') && !img_parse_size(optarg, "max length", INT64_MAX, &max)) {
             return 1;
         }
     }

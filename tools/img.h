@@ -44,7 +44,7 @@ bool img_add_object(const char *text);                  /* --object; false: repo
 int img_usage(const char *fmt, ...) QEMU_PRINTF(1, 2);  /* reports and points to --help; 1 */
 bool img_parse_aio(const char *text, BlockAio *aio);        /* false: reported */
 bool img_parse_output(const char *text, bool *json);
-bool img_parse_size(const char *text, const char *what, uint64_t *out);
+bool img_parse_size(const char *text, const char *what, uint64_t max, uint64_t *out);     /* false: reported */
 extern const char *const img_params[][2];                  /* what parameters mean; NULL ends */
 void img_print_formats(FILE *f);                            /* a line with their names */
 void img_print_man(void);                                   /* img-man.c */
@@ -71,6 +71,9 @@ bool img_close(BlockNode *n);
 bool img_create_image(const char *filename, const char *format, BlockDict *d, bool line, const char *prefix);
 bool img_add_options(BlockDict *d, char **all, const char *text);  /* -o; several add up */
 bool img_check_options(const BlockDriver *drv, BlockDict *d, const char *prefix);
+/* That the format has what is not NULL of a backing file's name and format; false: reported. */
+bool img_can_have_backing(const BlockDriver *drv, const char *file, const char *format, const char *prefix);
+const BlockDriver *img_find_format(const char *name);       /* of new images: file is raw; NULL: none */
 void img_print_create_options(const BlockDriver *drv, const char *title, bool amend, bool with_file);
 int img_print_format_help(const char *format, const char *filename);   /* -o help; filename may be NULL. Status */
 

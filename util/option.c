@@ -78,6 +78,7 @@ bool parse_size(const char *text, uint64_t unit, uint64_t *out, Error **errp)
     if (!(is_hex ? scale_hex(digits, n_int, unit, &value)
                  : scale_decimal(digits, n_int, fraction, n_frac, unit, &value))) {
         error_set(errp, "size '%s' does not fit 64 bits", text);
+        errno = ERANGE;
         return false;
     }
     *out = value;
@@ -85,6 +86,7 @@ bool parse_size(const char *text, uint64_t unit, uint64_t *out, Error **errp)
 
 bad:
     error_set(errp, "'%s' is not a size: expected a number and an optional suffix k, M, G, T, P or E", text);
+    errno = EINVAL;
     return false;
 }
 

@@ -15,7 +15,8 @@
 
 /*
  * A size: decimal with an optional fraction, or 0x and hex digits; then an optional suffix b, k, M, G, T, P, E (powers
- * of 1024, any case). Without suffix it counts in unit bytes. The whole text has to be a number that fits 64 bits.
+ * of 1024, any case). Without suffix it counts in unit bytes. The whole text has to be a number that fits 64 bits:
+ * errno is ERANGE when that alone is wrong.
  */
 bool parse_size(const char *text, uint64_t unit, uint64_t *out, Error **errp);
 /* Decimal, 0x hex or 0 octal, in min..max. */

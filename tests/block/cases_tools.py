@@ -140,7 +140,7 @@ def test_commit_leaves_an_image_alone_that_others_use():
     for program in filter(None, (IO, OTHER_IO)):
         user = subprocess.Popen([program, "-f", "qcow2", "user.qcow2"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         user.stdout.read(len("qemu-io> "))
-        assert 'Failed to get "write" lock' in img("commit", "top.qcow2", status=1).replace("failed", "Failed")
+        assert 'Failed to get "write" lock' in img("commit", "top.qcow2", status=1)
         same(contents("mid.qcow2", "qcow2"), before, "the base")
         user.communicate(b"quit\n")
     img("commit", "top.qcow2")
@@ -320,6 +320,35 @@ def test_options_without_an_effect_are_refused():
         assert text in out, (args, out)
     run(IO, "-k", "a.qcow2", status=1)
     run(IO, "-i", "fast", "a.qcow2", status=1)
+
+
+def test_mistakes_are_told_as_users_know_it():
+    chain()
+    suffixes = " You may use k, M, G, T, P or E suffixes for\n"
+    for args, text in (("create -f raw a 99999P", "image size specified. Must be between 0 and 9223372036854775807."),
+                       ("create -f vdi -F raw a 1M", "a: Backing file format not supported for file format 'vdi'"),
+                       ("info --image-opts x=1", "Could not open 'x=1': Must specify either driver or file"),
+                       ("info none", "Could not open 'none': Could not open 'none': No such file or directory"),
+                       ("convert -S abc base.raw a", "Invalid buffer size for sparse output specified." + suffixes),
+                       ("convert -l snapshot.foo=1 mid.qcow2 a", "Invalid parameter 'snapshot.foo'\n"),
+                       ("convert -B base.raw base.raw a", "Backing file not supported for file format 'raw'"),
+                       ("convert -F raw base.raw a", "Backing file format not supported for file format 'raw'"),
+                       ("convert -B none -F raw -O qcow2 base.raw a", "backing file: Could not open 'none': No such"),
+                       ("convert -o foo=1 base.raw a", "qemu-img: Invalid parameter 'foo'"),
+                       ("convert base.raw nowhere/a", "nowhere/a: error while converting raw: Could not create"),
+                       ("dd if=base.raw of=nowhere/a", "nowhere/a: error while creating output image: Could not cre"),
+                       ("rebase -b none mid.qcow2", "Could not open new backing file 'none': Could not open 'none'"),
+                       ("rebase -u -b none -F foo mid.qcow2", "qemu-img: Invalid format name: 'foo'"),
+                       ("resize -f raw base.raw 99999P", "Value '99999P' is out of range for parameter 'size'"),
+                       ("measure --size 1M -f raw", "--image-opts, -f, and -l require a filename argument."),
+                       ("bench -s abc -f raw base.raw", "Invalid buffer size specified." + suffixes),
+                       ("bench -S 9G -f raw base.raw", "Invalid step_size specified. Must be between 0 and 21474836"),
+                       ("bench -t foo -f raw base.raw", "qemu-img: Invalid cache mode")):
+        out = img(*args.split(), status=1)
+        assert text in out, (args, out)
+        if OTHER_IMG:
+            both(*args.split(), status=1)
+    both("convert", "-B", "base.raw", "-F", "raw", "-o", "backing_file=none", "-O", "qcow2", "base.raw", "a")
 
 
 def test_the_host_copies_what_stands_in_files():

@@ -78,7 +78,7 @@ def test_what_cannot_be_kept_is_said(ctx):
         ):
             hmp.expect(line, pattern, 30)
         with machine(ctx, small + drive(second), 'm2') as (vm2, hmp2):
-            hmp.expect('commit ide0-hd0', '^Error: failed to get "write" lock')
+            hmp.expect('commit ide0-hd0', '^Error: Failed to get "write" lock')
             leave(vm2, hmp2)
         hmp.expect('commit ide0-hd0', NOTHING)
         hmp.expect('info status', r'^VM status: paused \(prelaunch\)$')
