@@ -19,6 +19,7 @@
 enum {
     REQ_EXIT = 1 << 0, REQ_SHUTDOWN = 1 << 1, REQ_RESET = 1 << 2, REQ_SUSPEND = 1 << 3, REQ_WAKEUP = 1 << 4,
     REQ_STOP = 1 << 5,
+    REQ_LEAVE = 1 << 6,         /* as REQ_SHUTDOWN, by the user: -no-shutdown is about what the guest does */
 };
 
 typedef struct Notifier {
@@ -34,7 +35,6 @@ PanicAction opt_panic_action;
 /* Atomic, each: requests come without a lock. What belongs to a request is written before its bit. */
 static uint32_t requests;
 static int exit_status;
-static ShutdownCause shutdown_cause;
 static RunState stop_state;
 static int killed_by_signal;
 static pid_t killer_pid;
@@ -187,8 +187,7 @@ static void post(uint32_t request)
 void request_shutdown(ShutdownCause cause)
 {
     trace_runstate_request("shutdown", cause_names[cause]);
-    __atomic_store_n(&shutdown_cause, cause, __ATOMIC_RELEASE);
-    post(REQ_SHUTDOWN);
+    post(cause == SHUTDOWN_GUEST || cause == SHUTDOWN_GUEST_RESET ? REQ_SHUTDOWN : REQ_LEAVE);
 }
 
 void request_reset(const char *why)
@@ -248,7 +247,7 @@ void request_stop(RunState s)
 
 bool shutdown_requested(void)
 {
-    return __atomic_load_n(&requests, __ATOMIC_ACQUIRE) & (REQ_SHUTDOWN | REQ_EXIT);
+    return __atomic_load_n(&requests, __ATOMIC_ACQUIRE) & (REQ_SHUTDOWN | REQ_LEAVE | REQ_EXIT);
 }
 
 /* ---- signals ---- */
@@ -259,8 +258,7 @@ static void on_terminating_signal(int sig, siginfo_t *info, void *context)
     __atomic_store_n(&killer_pid, info->si_code == SI_USER || info->si_code == SI_QUEUE ? info->si_pid : 0,
                      __ATOMIC_RELAXED);
     __atomic_store_n(&killed_by_signal, sig, __ATOMIC_RELAXED);
-    __atomic_store_n(&shutdown_cause, SHUTDOWN_HOST_SIGNAL, __ATOMIC_RELEASE);
-    __atomic_or_fetch(&requests, REQ_SHUTDOWN, __ATOMIC_SEQ_CST);
+    __atomic_or_fetch(&requests, REQ_LEAVE, __ATOMIC_SEQ_CST);
     main_loop_wake();
 }
 
@@ -312,19 +310,6 @@ static bool take(uint32_t request)
     return __atomic_fetch_and(&requests, ~request, __ATOMIC_SEQ_CST) & request;
 }
 
-/* True: the program ends. -no-shutdown keeps what the guest has ended, not what the user wants to end. */
-static bool do_shutdown(void)
-{
-    ShutdownCause cause = __atomic_load_n(&shutdown_cause, __ATOMIC_ACQUIRE);
-
-    report_signal();
-    if (opt_no_shutdown && (cause == SHUTDOWN_GUEST || cause == SHUTDOWN_GUEST_RESET)) {
-        vm_stop(RUN_STATE_SHUTDOWN);
-        return false;
-    }
-    return true;
-}
-
 bool main_loop_should_exit(int *status)
 {
     if (likely(!__atomic_load_n(&requests, __ATOMIC_ACQUIRE))) {
@@ -334,9 +319,17 @@ bool main_loop_should_exit(int *status)
         *status = __atomic_load_n(&exit_status, __ATOMIC_ACQUIRE);
         return true;
     }
-    if (take(REQ_SHUTDOWN) && do_shutdown()) {
+    if (take(REQ_LEAVE)) {
+        report_signal();
         *status = 0;
         return true;
+    }
+    if (take(REQ_SHUTDOWN)) {
+        if (!opt_no_shutdown) {
+            *status = 0;
+            return true;
+        }
+        vm_stop(RUN_STATE_SHUTDOWN);
     }
     if (take(REQ_SUSPEND) && run_state == RUN_STATE_RUNNING) {
         vcpus_pause_all();      /* time goes on: the alarm clock wakes the machine */

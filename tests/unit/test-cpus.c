@@ -430,8 +430,10 @@ static void test_shutdown_rules(void)
     g_assert_false(main_loop_should_exit(&status));
     g_assert_true(runstate_get() == RUN_STATE_PAUSED);
     request_shutdown(SHUTDOWN_QUIT);        /* the user always gets out */
+    request_shutdown(SHUTDOWN_GUEST);       /* also when the guest is switched off before that is seen */
     g_assert_true(main_loop_should_exit(&status));
     g_assert_cmpint(status, ==, 0);
+    g_assert_false(main_loop_should_exit(&status));
     opt_no_shutdown = false;
     opt_no_reboot = true;
     request_reset("test");
