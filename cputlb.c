@@ -196,11 +196,6 @@ static void jc_drop(CpuJit *jit, JitMatch *match, vaddr addr)
     jc_forget_pages(jit);
 }
 
-void jc_flush(CPUX86State *env)
-{
-    jc_drop(&env->jit, match_all, 0);
-}
-
 void tlb_flush(CPUX86State *env)
 {
     CpuJit *jit = &env->jit;

@@ -178,10 +178,3 @@ bool user_object_help(const char *text, GString *out)
     }
     return true;
 }
-
-void user_object_list(GString *out)
-{
-    for (const UserObject *o = objects; o; o = o->next) {
-        g_string_append_printf(out, "%s: %s\n", o->id, o->type->name);
-    }
-}

@@ -17,7 +17,6 @@
 #include "sysemu/accel.h"
 #include "sysemu/runstate.h"
 
-#define WORDS_MAX       6
 #define BLOCK_MAX       (16 * MiB)          /* bytes of one read or write */
 #define LINE_MAX_LEN    (2 * BLOCK_MAX + KiB)
 #define PORTS           0x10000u

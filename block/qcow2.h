@@ -105,7 +105,7 @@ typedef struct Qcow2 {
     bool view_only;             /* another snapshot's tables are shown: nothing may be written */
 
     uint64_t *l1;               /* host byte order */
-    uint32_t l1_size, l1_room;
+    uint32_t l1_size;
     uint64_t l1_offset;
     bool *l1_dirty;             /* per 64 entries */
     bool l1_any_dirty;

@@ -165,11 +165,6 @@ void x86_cpu_set_a20(VCpu *v, bool on)
     }
 }
 
-bool x86_cpu_in_smm(VCpu *v)
-{
-    return v->env->in_smm;
-}
-
 /* ---- identity ---------------------------------------------------------------------------------------------------- */
 
 static const CpuModel *model_of_board(void)

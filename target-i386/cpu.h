@@ -211,7 +211,7 @@ struct CPUX86State {
     uint32_t eflags;                /* all but status flags and DF */
     SegmentCache segs[NUM_SEGS];
     DescTable gdt, idt;
-    uint64_t cr0, cr2, cr3, cr4, cr8_unused, efer, xcr0;
+    uint64_t cr0, cr2, cr3, cr4, efer, xcr0;
     uint64_t pdpte[4];              /* PAE: loaded with CR3 */
     uint64_t dr[8];
     uint64_t star, lstar, cstar, fmask, kernel_gs_base;
@@ -222,7 +222,7 @@ struct CPUX86State {
 
     /* events */
     uint32_t interrupt_request;     /* CpuInterrupt bits, atomic */
-    bool halted, wait_for_sipi, nmi_masked, in_smm, nmi_pending, inhibit_irq_pending;
+    bool halted, wait_for_sipi, nmi_masked, in_smm;
     CpuMonitor monitor;
     uint8_t sipi_vector;
     uint32_t hflags_inhibit;        /* MK_INHIBIT / MK_RF bits in force for the next instruction */
@@ -265,14 +265,11 @@ static inline bool cpu_code64(const CPUX86State *env) { return env->jit.mode_key
 /* ---- mode (mode.c) ---- */
 void cpu_update_mode(CPUX86State *env);         /* recompute jit.mode_key from state; cheap, call after any change */
 void cpu_seg_update_ranges(SegmentCache *sc, bool protected_mode);  /* r_lo.. from base/limit/attr */
-void cpu_load_seg_cache(CPUX86State *env, int seg, uint16_t selector, uint64_t base, uint32_t limit, uint32_t attr);
 void cpu_reset_state(CPUX86State *env);         /* power-up/RESET# */
 
 /* ---- flags (flags.c) ---- */
 uint32_t cpu_compute_status_flags(CPUX86State *env);    /* CC_ALL bits from the lazy state */
 uint32_t cpu_compute_eflags(CPUX86State *env);          /* the whole EFLAGS image */
-/* Writes the bits of mask; status flags become CC_OP_EFLAGS; DF, IF, ... follow; updates the mode. */
-void cpu_load_eflags(CPUX86State *env, uint32_t val, uint32_t mask);
 
 /* ---- exceptions (excp.c). All are called from helpers with guest state synced; they do not return. ---- */
 QEMU_NORETURN void raise_exception(CPUX86State *env, int vector);               /* #UD, #DE, ... no error code */

@@ -162,20 +162,3 @@ uint32_t cpu_compute_eflags(CPUX86State *env)
 {
     return env->eflags | cpu_compute_status_flags(env) | (env->df < 0 ? DF_MASK : 0) | 2;
 }
-
-void cpu_load_eflags(CPUX86State *env, uint32_t val, uint32_t mask)
-{
-    uint32_t system = mask & ~(CC_ALL | DF_MASK);
-
-    if (mask & CC_ALL) {
-        uint32_t status = cpu_compute_status_flags(env);
-
-        env->cc_src = (status & ~mask) | (val & mask & CC_ALL);
-        env->cc_op = CC_OP_EFLAGS;
-    }
-    if (mask & DF_MASK) {
-        env->df = val & DF_MASK ? -1 : 1;
-    }
-    env->eflags = ((env->eflags & ~system) | (val & system) | 2) & ~(CC_ALL | DF_MASK);
-    cpu_update_mode(env);
-}

@@ -183,9 +183,3 @@ void seg_set_flat_stack(CPUX86State *env, uint16_t selector, unsigned dpl)
 {
     seg_set_flat(env, R_SS, selector, FLAT_ATTR | DESC_B | DESC_W | dpl << DESC_DPL_SHIFT, true, true);
 }
-
-void cpu_load_seg_cache(CPUX86State *env, int seg, uint16_t selector, uint64_t base, uint32_t limit, uint32_t attr)
-{
-    seg_set(env, seg, selector, base, limit, attr);
-    cpu_update_mode(env);
-}

@@ -133,27 +133,18 @@ void gen_fault_if(Translator *t, const Insn *in, IrCond c, IrTemp a, IrTemp b, i
     ir_brcond(t->ir, c, a, b, f->label);
 }
 
-void gen_exception_if(Translator *t, const Insn *in, IrCond c, IrTemp a, IrTemp b, int vector)
-{
-    gen_fault_if(t, in, c, a, b, FAULT_EXC, (uint32_t)vector);
-}
-
 static void emit_faults(Translator *t)
 {
     IrContext *ir = t->ir;
 
     for (unsigned i = 0; i < t->n_faults; i++) {
         const FaultLabel *f = &t->faults[i];
-        IrTemp arg = ir_const(ir, IR_I32, f->arg);
 
         ir_label_set(ir, f->label);
         ir_insn_start(ir, f->pc);
         switch (f->kind) {
         case FAULT_SEG:
-            ir_call(ir, &ir_helper_seg_fault, arg);
-            break;
-        case FAULT_EXC:
-            ir_call(ir, &ir_helper_raise, arg);
+            ir_call(ir, &ir_helper_seg_fault, ir_const(ir, IR_I32, f->arg));
             break;
         case FAULT_GP0:
             ir_call(ir, &ir_helper_raise_err, ir_const(ir, IR_I32, EXC_GP), ir_const(ir, IR_I32, 0));

@@ -101,7 +101,7 @@ typedef struct FaultLabel {
     uint8_t kind;               /* FAULT_* */
     uint32_t arg;
 } FaultLabel;
-enum { FAULT_SEG, FAULT_EXC, FAULT_GP0, FAULT_CS_LIMIT };
+enum { FAULT_SEG, FAULT_GP0, FAULT_CS_LIMIT };
 #define MAX_FAULT_LABELS 256
 
 struct Translator {
@@ -171,8 +171,7 @@ void insn_write_rm(Translator *t, Insn *in, IrTemp val, unsigned size);
 /* Emits the exception at this instruction and ends the block. */
 void gen_exception(Translator *t, int vector);
 void gen_exception_err(Translator *t, int vector, uint32_t error);
-/* Raises #vector if the condition holds, out of line; the instruction goes on otherwise. */
-void gen_exception_if(Translator *t, const Insn *in, IrCond c, IrTemp a, IrTemp b, int vector);
+/* Raises the fault, FAULT_* with its argument, if the condition holds; out of line. Else the instruction goes on. */
 void gen_fault_if(Translator *t, const Insn *in, IrCond c, IrTemp a, IrTemp b, int kind, uint32_t arg);
 /* Leaves for a constant EIP (checked against the limit of CS); the block ends. */
 void gen_exit(Translator *t, uint64_t eip);

@@ -25,7 +25,6 @@
 
 #define MAX_RANGE    2048
 #define MAX_GROUPS   32
-#define MAX_MEMBERS  256
 
 /* The value of a temp as root + off; equal roots are equal values. */
 typedef struct Expr {

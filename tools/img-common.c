@@ -485,7 +485,6 @@ bool img_is_zero(const uint8_t *buf, size_t len)
 static struct {
     bool shown;
     double last;
-    int64_t last_time;
 } progress;                                     /* the only thread */
 static volatile sig_atomic_t print_once, interrupted;
 

@@ -204,7 +204,7 @@ typedef struct Rw {
     struct iovec *iov;
     int niov, pattern;          /* -1: none */
     uint64_t offset, bytes, pattern_offset, pattern_len;
-    bool is_write, zeroes, verbose, fua, unmap, compressed, no_fallback, check_invalid, has_length;
+    bool is_write, zeroes, verbose, fua, unmap, compressed, no_fallback, has_length;
     char *source;
 } Rw;
 

@@ -173,11 +173,6 @@ Console *console_next(Console *c)
     return c->next;
 }
 
-Device *console_device(Console *c)
-{
-    return c->dev;
-}
-
 Console *console_of_device(const char *id)
 {
     for (Console *c = consoles; c; c = c->next) {

@@ -28,8 +28,6 @@
 #define OP_EXT          0x5b
 #define OP_CREATE_DWORD 0x8a
 #define OP_IF           0xa0
-#define OP_ELSE         0xa1
-#define OP_WHILE        0xa2
 #define EXT_MUTEX       0x01
 #define EXT_ACQUIRE     0x23
 #define EXT_RELEASE     0x27
@@ -226,12 +224,6 @@ void aml_arg(Aml *a, unsigned n)
     put8(a->out, AML_ARG0 + n);
 }
 
-void aml_local(Aml *a, unsigned n)
-{
-    assert(n < 8);
-    put8(a->out, AML_LOCAL0 + n);
-}
-
 /* ---- containers ------------------------------------------------------------------------------------------------- */
 
 void aml_scope(Aml *a, const char *path)
@@ -272,18 +264,6 @@ void aml_method(Aml *a, const char *name, unsigned argc, bool serialized)
 void aml_if(Aml *a)
 {
     put8(a->out, OP_IF);
-    begin(a);
-}
-
-void aml_else(Aml *a)
-{
-    put8(a->out, OP_ELSE);
-    begin(a);
-}
-
-void aml_while(Aml *a)
-{
-    put8(a->out, OP_WHILE);
     begin(a);
 }
 

@@ -447,7 +447,6 @@ static void cmd_smart(IdeDrive *d, unsigned flags)
 /* ---- DATA SET MANAGEMENT: ranges the host does not need any more ------------------------------------------------- */
 
 #define DSM_TRIM        0x01
-#define DSM_ENTRIES     (SECTOR / 8)
 
 static void discard_next(IdeDrive *d, int ret);
 

@@ -389,14 +389,6 @@ uint8_t kbd_get_leds(Device *i8042)
     return container_of(i8042, I8042, parent)->kbd.leds;
 }
 
-void kbd_set_led_notify(Device *i8042, void (*fn)(void *opaque, uint8_t leds), void *opaque)
-{
-    I8042 *s = container_of(i8042, I8042, parent);
-
-    s->kbd.led_notify = fn;
-    s->kbd.led_opaque = opaque;
-}
-
 void mouse_put(Device *i8042, int dx, int dy, int dz, unsigned buttons)
 {
     ps2_mouse_move(&container_of(i8042, I8042, parent)->mouse, dx, dy, dz, buttons);

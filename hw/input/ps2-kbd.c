@@ -311,9 +311,6 @@ static void kbd_set_leds(Ps2Keyboard *k, uint8_t leds)
 {
     k->leds = leds;
     trace_ps2_leds(leds);
-    if (k->led_notify) {
-        k->led_notify(k->led_opaque, leds);
-    }
 }
 
 /* An argument for the command before it. A command byte in its place aborts that (every command is EDh or more). */

@@ -39,8 +39,6 @@ typedef struct Ps2Keyboard {
     uint8_t repeat_key;                 /* 0: none */
     int64_t repeat_at;                  /* CLOCK_VM of its next repetition */
     Timer repeat_timer;
-    void (*led_notify)(void *opaque, uint8_t leds);
-    void *led_opaque;
 } Ps2Keyboard;
 
 typedef struct Ps2Mouse {

@@ -7,7 +7,7 @@
  * Follows: IBM PC/AT Technical Reference, "Manufacturing test port"; reads return the last code, FFh after reset.
  */
 #include "qemu/osdep.h"
-#include "hw/misc/port80.h"
+#include "hw/isa/isa.h"
 #include "trace/hw-misc.h"
 
 typedef struct Port80 {
@@ -30,11 +30,6 @@ static void port80_write(void *opaque, hwaddr addr, uint64_t val, unsigned size)
 static const MemoryRegionOps port80_ops = {
     .read = port80_read, .write = port80_write, .size = { .min = 1, .max = 1 }, .no_lock = true,
 };
-
-uint8_t port80_code(Device *dev)
-{
-    return port80_read(container_of(dev, Port80, parent), 0, 1);
-}
 
 static bool port80_realize(Device *dev, Error **errp)
 {

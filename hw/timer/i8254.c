@@ -535,16 +535,6 @@ void i8254_set_gate(Device *pit, int channel, bool level)
     }
 }
 
-uint32_t i8254_period_ticks(Device *pit, int channel)
-{
-    return pit_channel(pit, channel)->count;
-}
-
-unsigned i8254_mode(Device *pit, int channel)
-{
-    return pit_channel(pit, channel)->mode;
-}
-
 void i8254_set_irq_enabled(Device *pit, bool on)
 {
     Pit *s = container_of(pit, Pit, parent);

@@ -95,7 +95,6 @@ typedef struct CpuJit {
     bool smc_single;                /* the next block is one instruction: it stores into code that was running */
     /* REP MOVS, STOS or INS stores: it goes on as what it was, its block ends behind it */
     bool smc_repeat;
-    struct TranslationBlock *current_tb;    /* the one being run by C code's view (interpreter, logging) */
     uint64_t stat_tlb_miss, stat_slow, stat_jc_miss, stat_lookup, stat_io, stat_flush, stat_flush_page, stat_smc;
 } CpuJit;
 

@@ -50,7 +50,7 @@ struct MemoryRegion {
     hwaddr addr;                /* in the container */
     uint64_t size_minus1;       /* so that 2^64 fits */
     int priority;
-    bool enabled, readonly, is_ram, terminates, dirty_log;
+    bool enabled, readonly, is_ram, terminates;
     GList *children;            /* MemoryRegion *, by falling priority; later-added first among equals */
 };
 

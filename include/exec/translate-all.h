@@ -62,7 +62,6 @@ ram_addr_t tlb_code_ram_addr(CPUX86State *env, vaddr addr, bool *global);
 /* The page of RAM with that code if the TLB knows it: else, and when it is no RAM, -1. */
 ram_addr_t tlb_code_ram_page(CPUX86State *env, vaddr addr);
 /* Jump cache of one vCPU. */
-void jc_flush(CPUX86State *env);
 void jc_note(CPUX86State *env, unsigned slot, vaddr addr, bool global);     /* is about to be filled for this address */
 static inline unsigned jc_index(uint64_t eip) { return ((uint32_t)eip >> 12 ^ (uint32_t)eip) & (JIT_JC_SIZE - 1); }
 

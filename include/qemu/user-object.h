@@ -24,7 +24,5 @@ bool user_object_add(const char *text, Error **errp);
 /* "help" or "TYPE,help": true, and the text is there. */
 bool user_object_help(const char *text, GString *out);
 bool user_object_remove(const char *id, Error **errp);
-/* One line each. */
-void user_object_list(GString *out);
 
 #endif

@@ -61,7 +61,6 @@ void display_listener_remove(DisplayListener *l);
 Console *console_first(void);                   /* NULL when there is no graphics card */
 Console *console_of_device(const char *id);     /* the card with that id=; NULL when none */
 Console *console_next(Console *c);              /* in order of creation */
-Device *console_device(Console *c);
 bool console_text(Console *c, TextScreen *t);   /* as ConsoleOps.text */
 /* By those who fill one: new cells when the size differs; what they hold then is undefined. */
 void text_screen_resize(TextScreen *t, unsigned columns, unsigned rows);

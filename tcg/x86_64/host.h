@@ -184,7 +184,6 @@ void regs_globals_in_memory(Host *h);               /* unpinned globals were wri
 void regs_at_label(Host *h);
 void regs_home(Host *h, IrTemp t, int *base, int32_t *disp);    /* allocates a slot for locals */
 uint32_t regs_home_w(Host *h, IrTemp t);                        /* X_W where the home has 64 bits */
-void regs_load_const(Host *h, int reg, int64_t v);
 
 /* lower.c */
 void lower_op(Host *h, const IrOp *op);

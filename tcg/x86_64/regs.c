@@ -121,11 +121,6 @@ static void copy_home(Host *h, IrTemp dst, IrTemp src)
     asm_rm(&h->a, 0x7e | X_0F | X_66 | regs_home_w(h, dst), 0, base, disp);
 }
 
-void regs_load_const(Host *h, int reg, int64_t v)
-{
-    asm_movi(&h->a, reg, (uint64_t)v);
-}
-
 static void spill(Host *h, IrTemp t)
 {
     TempLoc *l = &h->temp[t];

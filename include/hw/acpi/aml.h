@@ -27,12 +27,11 @@ enum AmlOp {                /* operators that need no more than their operands; 
     AML_STORE = 0x70, AML_ADD = 0x72, AML_SUBTRACT = 0x74, AML_INCREMENT = 0x75, AML_SHIFT_LEFT = 0x79,
     AML_SHIFT_RIGHT = 0x7a, AML_AND = 0x7b, AML_OR = 0x7d, AML_NOT = 0x80, AML_SIZEOF = 0x87, AML_INDEX = 0x88,
     AML_DEREF = 0x83, AML_NOTIFY = 0x86, AML_LAND = 0x90, AML_LOR = 0x91, AML_LNOT = 0x92, AML_LEQUAL = 0x93,
-    AML_LGREATER = 0x94, AML_LLESS = 0x95, AML_RETURN = 0xa4, AML_BREAK = 0xa5, AML_LOCAL0 = 0x60, AML_ARG0 = 0x68,
+    AML_LGREATER = 0x94, AML_LLESS = 0x95, AML_RETURN = 0xa4, AML_BREAK = 0xa5, AML_ARG0 = 0x68,
     AML_NO_TARGET = 0x00, AML_ELSE_BRANCH = 0xa1,
 };
 void aml_op(Aml *a, unsigned op);
 void aml_arg(Aml *a, unsigned n);
-void aml_local(Aml *a, unsigned n);
 void aml_path(Aml *a, const char *path);        /* operand, or method call followed by its arguments */
 void aml_int(Aml *a, uint64_t v);               /* shortest encoding */
 void aml_string(Aml *a, const char *text);
@@ -45,8 +44,6 @@ void aml_device(Aml *a, const char *name);
 void aml_processor(Aml *a, const char *name, uint8_t id);
 void aml_method(Aml *a, const char *name, unsigned argc, bool serialized);
 void aml_if(Aml *a);                            /* the condition is the first term inside */
-void aml_else(Aml *a);                          /* after the aml_end() of the if */
-void aml_while(Aml *a);
 void aml_package(Aml *a, unsigned count);       /* must be followed by count elements */
 void aml_resource_template(Aml *a);
 void aml_end(Aml *a);

@@ -29,7 +29,6 @@ void x86_cpu_sipi(VCpu *v, uint8_t vector);
 VCpu *x86_cpu_create(int index, uint32_t apic_id, const char *model, Error **errp);
 void x86_cpu_models_print(void);                    /* -cpu help */
 void x86_cpu_set_a20(VCpu *v, bool on);             /* flushes that TLB; runs on the vCPU */
-bool x86_cpu_in_smm(VCpu *v);
 uint32_t x86_cpu_cpuid_signature(void);             /* CPUID 1 EAX of the model: reset EDX, SMBIOS */
 uint32_t x86_cpu_cpuid_features(void);              /* CPUID 1 EDX: SMBIOS */
 bool x86_cpu_is_amd_vendor(void);

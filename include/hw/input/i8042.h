@@ -21,7 +21,6 @@ enum { MOUSE_LEFT = 1, MOUSE_RIGHT = 2, MOUSE_MIDDLE = 4, MOUSE_SIDE = 8, MOUSE_
 /* A repeated down of a held key is ignored: the keyboard repeats by itself. Unknown keys are ignored. */
 void kbd_put_key(Device *i8042, unsigned key, bool down);
 uint8_t kbd_get_leds(Device *i8042);
-void kbd_set_led_notify(Device *i8042, void (*fn)(void *opaque, uint8_t leds), void *opaque);
 
 /* Movement since the last call, y grows downwards, z is wheel clicks towards the user; buttons held now. */
 void mouse_put(Device *i8042, int dx, int dy, int dz, unsigned buttons);

@@ -10,9 +10,6 @@
 
 #define PIT_HZ 1193182
 
-/* Reload value and mode of a channel: the speaker wants to know. */
-uint32_t i8254_period_ticks(Device *pit, int channel);
-unsigned i8254_mode(Device *pit, int channel);
 /* The HPET in legacy replacement mode takes line 0 over: the channel goes on counting in silence. */
 void i8254_set_irq_enabled(Device *pit, bool on);
 
