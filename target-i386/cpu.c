@@ -41,6 +41,7 @@ static void init_common(CPUX86State *env)
     seg_set(env, R_TR, 0, 0, 0xffff, DESC_P | SYS_TSS32_BUSY << DESC_TYPE_SHIFT);
     env->gdt = env->idt = (DescTable) { .limit = 0xffff };
     env->hflags_inhibit = 0;
+    env->rep_interrupted = false;
     env->pending_db = 0;
     env->monitor = (CpuMonitor) { 0 };
     env->nmi_masked = false;
@@ -272,7 +273,7 @@ static bool cpu_post_load(void *opaque, int version, Error **errp)
     env->cc_op = CC_OP_EFLAGS;
     env->cc_src &= CC_ALL;
     env->eflags &= ~(CC_ALL | DF_MASK);
-    env->hflags_inhibit &= MK_INHIBIT;
+    env->hflags_inhibit &= MK_INHIBIT | INHIBIT_MOV_SS;
     env->exception_index = env->old_exception = -1;
     env->a20_mask = env->a20_masked ? ~(1ull << 20) : ~0ull;
     env->monitor = (CpuMonitor) { 0 };
@@ -289,8 +290,8 @@ static bool cpu_post_load(void *opaque, int version, Error **errp)
     return true;
 }
 
-static const VMStateDescription vmstate_cpu = {
-    .name = "cpu", .version = 1, .pre_save = cpu_pre_save, .post_load = cpu_post_load,
+const VMStateDescription vmstate_cpu = {
+    .name = "cpu", .version = 2, .min_version = 1, .pre_save = cpu_pre_save, .post_load = cpu_post_load,
     .fields = (const VMStateField[]) {
         VMSTATE_UINT64_ARRAY(regs, CPUX86State, 16), VMSTATE_UINT64(eip, CPUX86State),
         VMSTATE_UINT32(eflags, CPUX86State), VMSTATE_UINT64(cc_src, CPUX86State), VMSTATE_INT32(df, CPUX86State),
@@ -323,6 +324,7 @@ static const VMStateDescription vmstate_cpu = {
         VMSTATE_UINT16(fpcs, CPUX86State), VMSTATE_UINT16(fpds, CPUX86State),
         VMSTATE_UINT32_MASK(mxcsr, CPUX86State, 0xffff), VMSTATE_BYTES(xmm, CPUX86State, sizeof(XmmReg) * 16),
         VMSTATE_UINT64(pkru, CPUX86State),
+        VMS_FIELD(VMS_BOOL, rep_interrupted, CPUX86State, 1, 0, .size = sizeof(bool), .version = 2),
         VMSTATE_END
     },
 };

@@ -225,7 +225,7 @@ struct CPUX86State {
     bool halted, wait_for_sipi, nmi_masked, in_smm;
     CpuMonitor monitor;
     uint8_t sipi_vector;
-    uint32_t hflags_inhibit;        /* MK_INHIBIT / MK_RF bits in force for the next instruction */
+    uint32_t hflags_inhibit;        /* MK_INHIBIT, INHIBIT_MOV_SS: in force for the next instruction */
     int exception_index;            /* -1 none; set by raise functions before unwinding */
     uint32_t exception_error;
     bool exception_is_int; uint64_t exception_next_eip;
@@ -266,6 +266,7 @@ static inline bool cpu_code64(const CPUX86State *env) { return env->jit.mode_key
 void cpu_update_mode(CPUX86State *env);         /* recompute jit.mode_key from state; cheap, call after any change */
 void cpu_seg_update_ranges(SegmentCache *sc, bool protected_mode);  /* r_lo.. from base/limit/attr */
 void cpu_reset_state(CPUX86State *env);         /* power-up/RESET# */
+extern const struct VMStateDescription vmstate_cpu;     /* x86_cpu_create() registers it */
 
 /* ---- flags (flags.c) ---- */
 uint32_t cpu_compute_status_flags(CPUX86State *env);    /* CC_ALL bits from the lazy state */

@@ -344,6 +344,22 @@ static void test_interrupts_wait_for_the_shadow_and_the_flag(void)
     g_assert_true(cpu_process_interrupts(env));
 }
 
+/* Between MOV SS and the next instruction, and amid REP: what is pushed next depends on it. */
+static void test_a_snapshot_keeps_shadow_and_repetition(void)
+{
+    g_autoptr(GByteArray) state = g_byte_array_new();
+
+    guest_reset(NULL);
+    env->hflags_inhibit = MK_INHIBIT | INHIBIT_MOV_SS;
+    env->rep_interrupted = true;
+    vmstate_save(state, &vmstate_cpu, env);
+    guest_reset(NULL);
+    g_assert_false(env->rep_interrupted);
+    g_assert_cmpint(vmstate_load(state->data, state->len, &vmstate_cpu, env, &error_abort), ==, state->len);
+    g_assert_cmphex(env->hflags_inhibit, ==, MK_INHIBIT | INHIBIT_MOV_SS);
+    g_assert_true(env->rep_interrupted);
+}
+
 /* ---- far transfers ---- */
 
 static void test_far_jump_and_call_checks(void)
@@ -537,6 +553,7 @@ int main(int argc, char **argv)
     g_test_add_func("/event/long", test_long_mode_interrupt);
     g_test_add_func("/event/iret-non-canonical", test_iret_to_non_canonical_faults_at_level_0);
     g_test_add_func("/event/pending", test_interrupts_wait_for_the_shadow_and_the_flag);
+    g_test_add_func("/event/snapshot", test_a_snapshot_keeps_shadow_and_repetition);
     g_test_add_func("/far/checks", test_far_jump_and_call_checks);
     g_test_add_func("/far/call-gate", test_call_gate_copies_parameters);
     g_test_add_func("/far/syscall", test_syscall_and_sysret);
