@@ -234,7 +234,7 @@ help:
 	@echo 'check-full     the slow ones too, and FUZZ_SECONDS=600 of random guests'
 	@echo 'check-unit     parts by themselves; T=option runs tests/unit/test-option only'
 	@echo 'check-tcg      guest instructions against the host CPU; T=NAME restricts'
-	@echo 'check-qtest    devices through their registers; T=pit runs tests/qtest/pit-test only'
+	@echo 'check-qtest    devices through their registers; T=timer runs tests/qtest/timer-test only'
 	@echo 'check-system   guests booted and driven; T=NAME restricts'
 	@echo 'check-block    disk images against models and the distribution'"'"'s qemu-img; T=NAME restricts'
 	@echo 'fuzz-image     libFuzzer (clang) on image formats; FUZZ_ARGS=...'

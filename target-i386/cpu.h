@@ -331,7 +331,7 @@ void cpu_cpuid(CPUX86State *env, uint32_t leaf, uint32_t sub, uint32_t *eax, uin
 void cpu_dump_state(CPUX86State *env, FILE *f);         /* -d cpu_reset, triple-fault report, info registers */
 void cpu_log_state(CPUX86State *env);                   /* into the log; x87 and SSE registers only with -d fpu */
 
-/* ---- MXCSR (sse.c): in translated code the host's carries the guest's rounding, DAZ/FTZ and sticky flags ---- */
+/* ---- MXCSR (fpu-state.c): in translated code the host's has the guest's rounding, DAZ/FTZ and sticky flags ---- */
 uint32_t mxcsr_get(CPUX86State *env);                   /* folds the host's sticky flags in; call from helpers */
 void mxcsr_set(CPUX86State *env, uint32_t v);           /* v checked by the caller */
 

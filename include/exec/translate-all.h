@@ -51,7 +51,7 @@ bool tb_invalidate_for_store(ram_addr_t addr, unsigned len, uint64_t host_pc);
  * protected. To be asked once more when the bytes have changed.
  */
 bool tb_no_code_at(ram_addr_t addr, unsigned len);
-/* tlb.c's part of code protection: the listener of ram_code_protect(). */
+/* cputlb.c's part of code protection: the listener of ram_code_protect(). */
 void tlb_write_protect(ram_addr_t start, uint64_t len);
 /*
  * Set by it: a vCPU that is running now could store to the pages without a slow path until then. The caller clears it.

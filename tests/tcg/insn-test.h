@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Instruction tests: the same bytes run translated and on the host's own CPU, from the same registers and memory, and
- * everything a program can see afterwards is compared. docs/testing-cpu.md is the manual.
+ * everything a program can see afterwards is compared. docs/testing.md says how they are used.
  *
  *   insn-asm.c      text -> bytes, through the GNU assembler       insn-guest.c    runs bytes translated
  *   insn-forms.c    patterns of operands -> instructions           insn-native.c   runs bytes on the host

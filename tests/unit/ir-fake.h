@@ -4,7 +4,7 @@
  * a reference evaluator that runs a list as it was written, and a comparison of both after the passes and the back end
  * had their way.
  *
- * ir_fake_check() is what tests call: build a list with the builder API on fake_begin()'s context, then check it.
+ * fake_check() is what tests call: build a list with the builder API on fake_begin()'s context, then check it.
  */
 #ifndef TESTS_IR_FAKE_H
 #define TESTS_IR_FAKE_H

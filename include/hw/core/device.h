@@ -2,7 +2,7 @@
 /*
  * The device model: a DeviceType descriptor registered by a constructor, instances in a tree.
  *
- * Life: device_new() -> properties -> device_realize() -> device_reset_tree() ... -> device_unrealize() -> free.
+ * Life: device_new() -> properties -> device_realize() -> device_reset_all() ... -> device_unrealize() -> free.
  * A device's instance struct starts with Device (or PciDevice). Everything here needs the big lock.
  */
 #ifndef HW_CORE_DEVICE_H
