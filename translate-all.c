@@ -683,7 +683,7 @@ static void job_init(TbJob *j, CPUX86State *env, bool plain)
     j->env = env;
     j->plain = plain;
     j->linear = linear_of(env->eip, env->jit.mode_key);
-    j->log = log_mask_active && log_in_filter(j->linear);
+    j->log = log_enabled(~0u) && log_in_filter(j->linear);
     j->ram_addr = tlb_code_ram_addr(env, j->linear, &global);
     j->first = j->ram_addr == ~0ull ? ~0ull : j->ram_addr & TARGET_PAGE_MASK;
     j->second = ~0ull;

@@ -22,7 +22,7 @@ typedef struct LogItem {
 extern const LogItem log_items[];   /* ends with name == NULL: -d help, the manual and the parser read this table */
 
 extern uint32_t log_mask_active;
-#define log_enabled(mask) unlikely(log_mask_active & (mask))
+#define log_enabled(mask) unlikely(__atomic_load_n(&log_mask_active, __ATOMIC_RELAXED) & (mask))
 
 void qemu_log(const char *fmt, ...) QEMU_PRINTF(1, 2);
 #define qemu_log_mask(mask, ...) do { if (log_enabled(mask)) { qemu_log(__VA_ARGS__); } } while (0)
