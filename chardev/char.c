@@ -164,26 +164,6 @@ static bool spec_set(ChardevSpec *spec, const ChardevType *type, const char *tex
     return false;
 }
 
-/* "a,b,,c" is "a" and "b,c". */
-static GStrv split_commas(const char *text)
-{
-    g_autoptr(GPtrArray) parts = g_ptr_array_new();
-    GString *cur = g_string_new(NULL);
-
-    for (const char *p = text; *p; p++) {
-        if (*p == ',' && p[1] != ',') {
-            g_ptr_array_add(parts, g_string_free(cur, FALSE));
-            cur = g_string_new(NULL);
-            continue;
-        }
-        p += *p == ',';
-        g_string_append_c(cur, *p);
-    }
-    g_ptr_array_add(parts, g_string_free(cur, FALSE));
-    g_ptr_array_add(parts, NULL);
-    return (GStrv)g_ptr_array_free(g_steal_pointer(&parts), FALSE);
-}
-
 /* HOST:PORT, [V6HOST]:PORT or :PORT */
 static bool split_address(const char *text, char **host_out, char **port_out, Error **errp)
 {
@@ -259,7 +239,7 @@ static bool parse_short_arg(ChardevSpec *spec, const struct ShortForm *form, con
     case ARG_ADDRESS_OPTS:
         break;
     }
-    parts = split_commas(rest);
+    parts = option_split_commas(rest);
     if (form->arg == ARG_PATH_OPTS) {
         spec->path = g_strdup(parts[0]);
     } else if (!split_address(parts[0], &spec->host, &spec->port, errp)) {
@@ -483,7 +463,7 @@ static bool is_key(const char *item, const char *key, const char **value)
 Chardev *chardev_open_option(const char *arg, Error **errp)
 {
     g_auto(ChardevSpec) spec = SPEC_DEFAULTS(NULL);
-    g_auto(GStrv) parts = split_commas(arg);
+    g_auto(GStrv) parts = option_split_commas(arg);
     const char *backend = NULL, *value = NULL;
     const ChardevType *type;
     char **first = parts;

@@ -182,24 +182,23 @@ static bool key_check(const KeyDef *d, const char *value, Error **errp)
     return ok;
 }
 
-/* Reads up to the next single comma, turning ',,' into ','. */
-static char *next_item(const char **text)
+GStrv option_split_commas(const char *text)
 {
-    GString *s = g_string_new(NULL);
-    const char *p = *text;
+    g_autoptr(GPtrArray) parts = g_ptr_array_new();
+    GString *cur = g_string_new(NULL);
 
-    for (; *p; p++) {
-        if (*p == ',') {
-            if (p[1] != ',') {
-                p++;
-                break;
-            }
-            p++;
+    for (const char *p = text; *p; p++) {
+        if (*p == ',' && p[1] != ',') {
+            g_ptr_array_add(parts, g_string_free(cur, FALSE));
+            cur = g_string_new(NULL);
+            continue;
         }
-        g_string_append_c(s, *p);
+        p += *p == ',';
+        g_string_append_c(cur, *p);
     }
-    *text = p;
-    return g_string_free(s, FALSE);
+    g_ptr_array_add(parts, g_string_free(cur, FALSE));
+    g_ptr_array_add(parts, NULL);
+    return (GStrv)g_ptr_array_free(g_steal_pointer(&parts), FALSE);
 }
 
 static bool is_help(const char *word)
@@ -253,18 +252,17 @@ static bool add_pair(KeyList *l, const char *key, const char *value, Error **err
 KeyList *keylist_parse(const char *text, const char *implied, const KeyDef *defs, Error **errp)
 {
     g_autoptr(KeyList) l = g_new0(KeyList, 1);
-    bool is_first = true;
+    g_auto(GStrv) items = option_split_commas(text);
 
     l->defs = defs;
-    while (*text) {
-        g_autofree char *item = next_item(&text);
-        char *eq = strchr(item, '=');
+    for (char **p = items; *p && (**p || p[1]); p++) {      /* nothing behind a last comma is no item */
+        char *item = *p, *eq = strchr(item, '=');
         bool ok;
 
         if (eq) {
             *eq = '\0';
             ok = add_pair(l, item, eq + 1, errp);
-        } else if (is_first && implied) {
+        } else if (p == items && implied) {
             ok = add_pair(l, implied, item, errp);
         } else if (!*item) {
             error_set(errp, "empty item in the list of parameters");
@@ -275,7 +273,6 @@ KeyList *keylist_parse(const char *text, const char *implied, const KeyDef *defs
         if (!ok) {
             return NULL;
         }
-        is_first = false;
     }
     return g_steal_pointer(&l);
 }

@@ -228,25 +228,6 @@ static uint32_t add_string(MbBlock *b, const char *text)
     return addr;
 }
 
-/* "file args,file args"; a comma in a name is doubled. */
-static GPtrArray *split_modules(const char *text)
-{
-    GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
-    GString *cur = g_string_new(NULL);
-
-    for (const char *p = text; *p; p++) {
-        if (*p == ',' && p[1] != ',') {
-            g_ptr_array_add(list, g_strdup(cur->str));
-            g_string_truncate(cur, 0);
-            continue;
-        }
-        p += *p == ',';
-        g_string_append_c(cur, *p);
-    }
-    g_ptr_array_add(list, g_string_free(cur, false));
-    return list;
-}
-
 static bool add_module(MbBlock *b, unsigned n, const char *text, uint64_t top, Error **errp)
 {
     g_autofree char *path = g_strndup(text, strcspn(text, " "));
@@ -272,17 +253,17 @@ static bool add_module(MbBlock *b, unsigned n, const char *text, uint64_t top, E
 }
 
 /* The list comes first, so that its address and the strings' are known before the files are measured. */
-static bool build_block(MbBlock *b, GPtrArray *modules, uint64_t top, Error **errp)
+static bool build_block(MbBlock *b, char **modules, uint64_t top, Error **errp)
 {
     for (unsigned i = 0; i < b->n_modules; i++) {
-        uint32_t text = add_string(b, g_ptr_array_index(modules, i));
+        uint32_t text = add_string(b, modules[i]);
 
         store_le32(b->head->data + i * MODULE_ENTRY + 8, text);
     }
     b->len = ALIGN_UP(b->head->len, 4096);
     b->n_ext = 2;                       /* head and its padding: filled in below */
     for (unsigned i = 0; i < b->n_modules; i++) {
-        if (!add_module(b, i, g_ptr_array_index(modules, i), top, errp)) {
+        if (!add_module(b, i, modules[i], top, errp)) {
             return false;
         }
     }
@@ -294,11 +275,11 @@ static bool build_block(MbBlock *b, GPtrArray *modules, uint64_t top, Error **er
 static bool publish_block(PcState *pc, MbBlock *b, const MbKernel *m, Error **errp)
 {
     g_autofree char *cmdline = g_strdup_printf("%s %s", m->image->path, pc->opts->append ? pc->opts->append : "");
-    g_autoptr(GPtrArray) modules = split_modules(pc->opts->initrd ? pc->opts->initrd : "");
+    g_auto(GStrv) modules = option_split_commas(pc->opts->initrd ? pc->opts->initrd : "");     /* "file args,..." */
     uint64_t top = pc->below_4g - FIRMWARE_TOP;
     uint8_t mbi[MBI_LEN] = { 0 };
 
-    b->n_modules = pc->opts->initrd ? modules->len : 0;
+    b->n_modules = pc->opts->initrd ? g_strv_length(modules) : 0;
     if (b->n_modules >= MAX_MODULES) {
         error_set(errp, "at most %u modules are possible", MAX_MODULES - 1);
         return false;

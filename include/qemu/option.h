@@ -23,6 +23,8 @@ bool parse_size(const char *text, uint64_t unit, uint64_t *out, Error **errp);
 bool parse_uint(const char *text, uint64_t min, uint64_t max, uint64_t *out, Error **errp);
 /* on/off, yes/no, true/false, y/n. */
 bool parse_bool(const char *text, bool *out, Error **errp);
+/* "a,b,,c" is "a" and "b,c"; "a," is "a" and "". */
+GStrv option_split_commas(const char *text);
 /* The value of an 'id' key: a letter, then letters, digits, '-', '.' and '_'. */
 bool option_check_id(const char *id, Error **errp);
 
