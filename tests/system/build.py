@@ -24,23 +24,15 @@ def run_tool(command, failure):
         raise failure(f'"{" ".join(command)}" failed: {r.stdout.decode("utf-8", "replace").strip()}')
 
 
-in_making = []      # not empty: this process may make things
-
-
 def one_at_a_time(make):
-    """Marks what makes files in the build folder, its first argument."""
+    """Marks what makes files in the build folder, its first argument: who comes second waits, and finds them."""
     @functools.wraps(make)
     def wrapper(build, *args, **kw):
-        if in_making:
-            return make(build, *args, **kw)
-        os.makedirs(os.path.join(build, 'tests'), exist_ok=True)
-        with open(os.path.join(build, 'tests', 'making'), 'w', encoding='ascii') as lock:
+        folder = os.path.join(build, 'tests', 'system')
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, make.__name__ + '.lock'), 'w', encoding='ascii') as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            in_making.append(make)
-            try:
-                return make(build, *args, **kw)
-            finally:
-                in_making.pop()
+            return make(build, *args, **kw)
     return wrapper
 
 
