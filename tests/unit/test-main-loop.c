@@ -294,34 +294,35 @@ static void test_pollers_bring_their_own_fds(void)
     g_assert_cmpint(calls, ==, 3);
 }
 
-static int compare_ns(const void *a, const void *b)
+/* How late a timer comes that is to run in 0.3 ms. */
+static int64_t lateness_ns(void)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* Guest clocks tick from here. The median, because the host may be busy. */
-static void test_timers_are_precise(void)
-{
-    int64_t late[101];
+    int64_t due = clock_get_ns(CLOCK_RT) + 300000, late;
     Timer t;
 
+    calls = 0;
     timer_init(&t, CLOCK_RT, count_call, NULL);
-    for (size_t i = 0; i < ARRAY_SIZE(late); i++) {
-        int64_t due = clock_get_ns(CLOCK_RT) + 300000;
-
-        calls = 0;
-        timer_arm(&t, due);
-        while (!calls) {
-            main_loop_wait(-1);
-        }
-        late[i] = clock_get_ns(CLOCK_RT) - due;
-        g_assert_cmpint(late[i], >=, 0);
+    timer_arm(&t, due);
+    while (!calls) {
+        main_loop_wait(-1);
     }
-    qsort(late, ARRAY_SIZE(late), sizeof(late[0]), compare_ns);
-    g_test_message("timer lateness: median %" PRId64 " ns, worst %" PRId64 " ns", late[50], late[100]);
-    g_assert_cmpint(late[50], <, 1000000);
+    late = clock_get_ns(CLOCK_RT) - due;
+    g_assert_cmpint(late, >=, 0);
+    return late;
+}
+
+/*
+ * Guest clocks tick from here. A loop that waits in milliseconds is 0.7 of them late each time; a busy host may be
+ * later, but not always, so it is asked until it has been in time often enough.
+ */
+static void test_timers_are_precise(void)
+{
+    int tries = 0;
+
+    for (int in_time = 0; in_time < 20; in_time += lateness_ns() < 400000) {
+        g_assert_cmpint(tries++, <, 20000);
+    }
+    g_test_message("timers: 20 in time of %d", tries);
 }
 
 int main(int argc, char **argv)
