@@ -37,6 +37,7 @@
 static struct {
     rfbScreenInfoPtr screen;            /* NULL: no server */
     char *address;                      /* as the user gave it */
+    char *name;                         /* of the desktop */
     DisplayListener listener;           /* console: NULL while nobody looks, or when the card has gone */
     pixman_image_t *picture;            /* on memory */
     uint8_t *memory;
@@ -317,17 +318,34 @@ static bool listens(const rfbScreenInfo *screen)
     return screen->listenSock != RFB_INVALID_SOCKET || screen->listen6Sock != RFB_INVALID_SOCKET;
 }
 
-static bool make_screen(const VncOptions *o, const char *name, Error **errp)
+static bool start_listening(rfbScreenInfoPtr screen, const VncOptions *o, Error **errp)
+{
+    char v6[INET6_ADDRSTRLEN];
+
+    if (!choose_addresses(screen, o->host, v6, errp)) {
+        return false;
+    }
+    errno = 0;
+    rfbInitServer(screen);
+    screen->listen6Interface = NULL;    /* ours; it has been used */
+    if (!listens(screen)) {
+        error_set(errp, "Failed to listen on port %d: %s", BASE_PORT + (int)o->display,
+                  errno ? strerror(errno) : "no address of this machine");
+        return false;
+    }
+    return true;
+}
+
+static bool make_screen(const VncOptions *o, Error **errp)
 {
     rfbScreenInfoPtr screen = rfbGetScreen(NULL, NULL, 640, 480, 8, 3, PIXEL);
-    char v6[INET6_ADDRSTRLEN];
 
     if (!screen) {
         error_set(errp, "no memory for the VNC server");
         return false;
     }
     screen->frameBuffer = (char *)vnc.memory;
-    screen->desktopName = name && name[0] ? g_strdup_printf("QEMU (%s)", name) : "QEMU";
+    screen->desktopName = vnc.name;
     screen->port = screen->ipv6port = BASE_PORT + (int)o->display;
     screen->alwaysShared = o->shared;
     screen->cursor = NULL;              /* the guest draws its own */
@@ -339,15 +357,8 @@ static bool make_screen(const VncOptions *o, const char *name, Error **errp)
         screen->authPasswdData = &vnc;  /* anything: there is one */
         screen->passwordCheck = check_password;
     }
-    if (!choose_addresses(screen, o->host, v6, errp)) {
-        return false;
-    }
-    errno = 0;
-    rfbInitServer(screen);
-    screen->listen6Interface = NULL;    /* ours; it has been used */
-    if (!listens(screen)) {
-        error_set(errp, "Failed to listen on port %d: %s", BASE_PORT + (int)o->display,
-                  errno ? strerror(errno) : "no address of this machine");
+    if (!start_listening(screen, o, errp)) {
+        rfbScreenCleanup(screen);
         return false;
     }
     vnc.screen = screen;
@@ -365,11 +376,12 @@ bool vnc_init(const VncOptions *o, const char *name, Error **errp)
         return false;
     }
     vnc.address = g_strdup_printf("%s:%u", o->host, o->display);
+    vnc.name = name && name[0] ? g_strdup_printf("QEMU (%s)", name) : g_strdup("QEMU");
     vnc.wants_password = o->password;
     vnc.listener = (DisplayListener){ .resized = on_resize, .dirty = on_dirty };
     vnc.size_job = (WorkerJob){ .run = tell_size, .done = on_size_told };
     vnc.audience = bh_new(on_audience, NULL);
-    if (!make_screen(o, name, errp)) {
+    if (!make_screen(o, errp)) {
         return false;
     }
     start_threads();
