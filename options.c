@@ -343,7 +343,7 @@ static bool check_together(VmOptions *o, Error **errp)
         o->board.cpu_model = o->machine->cpu_model ? o->machine->cpu_model : default_cpu_model();
     }
     if (o->max_cpus > o->machine->max_cpus) {
-        error_set(errp, "invalid SMP CPUs %u: the max CPUs supported by machine '%s' is %u", o->max_cpus,
+        error_set(errp, "Invalid SMP CPUs %u. The max CPUs supported by machine '%s' is %u", o->max_cpus,
                   o->machine->name, o->machine->max_cpus);
         return false;
     }

@@ -517,6 +517,11 @@ void chardev_cleanup(void)
 
 /* ---- front end's calls ---- */
 
+const char *chardev_label(const Chardev *chr)
+{
+    return chr->label;
+}
+
 bool chardev_is_mux(const Chardev *chr)
 {
     return chr->type == &chardev_mux;

@@ -272,7 +272,9 @@ static void print_value(Device *dev, const Property *p, GString *out)
 
         g_string_append_printf(out, "\"%s\"", !d ? "" : d->id ? d->id : d->type->name);
     } else if (p->kind == PROPK_CHARDEV) {
-        g_string_append(out, *(void **)field ? "(set)" : "\"\"");
+        Chardev *chr = *(Chardev **)field;
+
+        g_string_append_printf(out, "\"%s\"", chr ? chardev_label(chr) : "");
     } else if (p->kind == PROPK_BOOL) {
         g_string_append(out, get_number(dev, p) ? "true" : "false");
     } else {

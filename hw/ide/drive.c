@@ -412,7 +412,7 @@ static bool find_place(IdeDrive *d, Error **errp)
             if (!the_function->ch[c].drive[u] && (d->unit_prop == UINT32_MAX || d->unit_prop == u)) {
                 d->function = the_function;
                 d->channel_nr = c;
-                d->unit = u;
+                d->unit = d->unit_prop = u;
                 return true;
             }
         }
@@ -432,7 +432,7 @@ Device *ide_drive_new(IdeFunction *f, bool is_cdrom, unsigned channel, unsigned 
 
     d->function = f;
     d->channel_nr = channel;
-    d->unit = unit;
+    d->unit = d->unit_prop = unit;
     return dev;
 }
 

@@ -51,6 +51,7 @@ Chardev *chardev_find(const char *label);
  */
 Chardev *chardev_open_option(const char *arg, Error **errp);
 bool chardev_is_mux(const Chardev *chr);
+const char *chardev_label(const Chardev *chr);
 /*
  * Connects the front end (copied). A mux accepts several, anything else one: ask chardev_check_free() before. NULL
  * disconnects. When the back end has a peer already, CHR_EVENT_OPENED comes from within this call.

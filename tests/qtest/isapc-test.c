@@ -125,7 +125,7 @@ static void test_its_state_loads(void)
 static void test_what_needs_more_is_refused(void)
 {
     qtest_refused("-M isapc -device edu", "No 'PCI' bus found for device 'edu'");
-    qtest_refused("-M isapc -smp 2", "invalid SMP CPUs 2");
+    qtest_refused("-M isapc -smp 2", "Invalid SMP CPUs 2. The max CPUs");
 }
 
 /* ---- what firmware is told of a disk's geometry ------------------------------------------------------------------ */

@@ -184,6 +184,7 @@ def test_every_info_command_answers_on_a_machine_that_runs(ctx):
             ('info pci', r'Host bridge: PCI device 8086:1237.*device +\d+, function 0:\n    Class 0255: PCI device '
                          r'1234:11e8.*id "e"'),
             ('info qtree', r'dev: edu, id "e"\n.*dma_mask = 4095 '),
+            ('info qtree', r'dev: isa-serial.*chardev = "serial0"\n.*dev: ide-cd.*unit = 0 '),
             ('device_add {"driver": "edu", "id": "f"}', r'^$'), ('info qtree', r'dev: edu, id "f"'),
             ('info mtree', r'address-space: memory\n'),
             ('info mtree -f', r'FlatView #\d'), ('info pic', r'^ioapic0: ver=0x20.*^pic1: irr=.*^pic0: irr='),

@@ -62,7 +62,7 @@ static void test_mistakes_get_one_message_and_status_1(void)
         { "-cpu foo", "" },
         { "-smp 0", "-smp 0: parameter 'cpus' must be greater than zero" },
         { "-smp foo", "-smp foo: parameter 'cpus': 'foo' is not a number" },
-        { "-smp 300", "invalid SMP CPUs 300" },
+        { "-smp 300", "Invalid SMP CPUs 300. The max CPUs" },
         { "-smp 4,sockets=2,cores=1,threads=1", "-smp 4,sockets=2,cores=1,threads=1: invalid CPU topology" },
         { "-smp 65535,sockets=65535,cores=65535,threads=65535",
           "-smp 65535,sockets=65535,cores=65535,threads=65535: invalid CPU topology" },
