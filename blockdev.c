@@ -302,6 +302,9 @@ static bool drive_read(DriveInfo *d, const KeyList *l, Error **errp)
 
     for (d->interface = DRIVE_IDE; interface && strcmp(interface, interfaces[d->interface].name); d->interface++) {
     }
+    if (id && !option_check_id(id, errp)) {
+        return false;
+    }
     d->is_cdrom = !g_strcmp0(keylist_get(l, "media"), "cdrom");
     if (d->is_cdrom && d->interface == DRIVE_FLOPPY) {
         error_set(errp, "a floppy drive takes no CD-ROM: media=cdrom goes with if=ide or if=none");

@@ -383,7 +383,7 @@ static bool takes_floppy_ports(const KeyList *fdc)
     return fdc && (!port || g_ascii_strtoull(port, NULL, 0) == 0x3f0);
 }
 
-/* Who brings drives of a kind wants none that are there by default. */
+/* Who brings drives or ports of a kind wants none that are there by default. */
 static void choose_default_devices(VmOptions *o)
 {
     MachineOptions *b = &o->board;
@@ -393,6 +393,8 @@ static void choose_default_devices(VmOptions *o)
     b->no_floppy = b->nodefaults || fdc || find_device(o, "floppy");
     b->no_cdrom = b->nodefaults || find_device(o, "ide-cd") || find_device(o, "ide-hd");
     b->own_fdc = takes_floppy_ports(fdc);
+    o->own_serial = find_device(o, "isa-serial");
+    o->own_parallel = find_device(o, "isa-parallel");
 }
 
 bool vm_options_parse(VmOptions *o, int argc, char **argv, Error **errp)

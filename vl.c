@@ -32,12 +32,12 @@ static Chardev *display_monitor;        /* the monitor a display with text conso
 /* ---- what the options ask for ------------------------------------------------------------------------------------ */
 
 /*
- * The first serial port without a -serial: the terminal when there is no other screen (and the escape keys with it,
- * unless -monitor says that nobody listens to them), else nobody.
+ * The first serial port without a -serial or -device isa-serial: the terminal when there is no other screen (and the
+ * escape keys with it, unless -monitor says that nobody listens to them), else nobody.
  */
 static const char *default_serial(const VmOptions *o)
 {
-    if (o->board.nodefaults) {
+    if (o->board.nodefaults || o->own_serial) {
         return "none";
     }
     if (o->nographic) {
@@ -48,7 +48,7 @@ static const char *default_serial(const VmOptions *o)
 
 static const char *default_parallel(const VmOptions *o)
 {
-    return o->board.nodefaults ? "none" : o->nographic ? "null" : "vc";
+    return o->board.nodefaults || o->own_parallel ? "none" : o->nographic ? "null" : "vc";
 }
 
 static bool open_port(Chardev **chr, const char *kind, unsigned n, const char *spec, Error **errp)
@@ -82,12 +82,16 @@ static bool open_ports(Chardev **chr, const char *kind, const GPtrArray *specs, 
     return true;
 }
 
-/* A display that has a screen for it has a monitor without being asked, before the ports. */
+/*
+ * A display that has a screen for it has a monitor without being asked, before the ports. So has -nographic when the
+ * terminal is not the first serial port's, because that is a -device.
+ */
 static bool open_display_monitor(const VmOptions *o, Error **errp)
 {
-    bool wanted = o->curses && !o->monitors && !o->mons && !o->board.nodefaults;
+    const char *where = o->curses ? "vc" : o->nographic && o->own_serial && !o->serial ? "stdio" : NULL;
+    bool wanted = where && !o->monitors && !o->mons && !o->board.nodefaults;
 
-    display_monitor = wanted ? chardev_open("compat_monitor0", "vc", errp) : NULL;
+    display_monitor = wanted ? chardev_open("compat_monitor0", where, errp) : NULL;
     return display_monitor || !wanted;
 }
 

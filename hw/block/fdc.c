@@ -786,8 +786,8 @@ static const DeviceType fdc_type = {
           .help = "the same of drive B" },
         { .name = "fallback", .kind = PROPK_STRING, .offset = offsetof(Fdc, fallback), .def_str = "288",
           .help = "type of a drive without a disk to tell it by" },
-        PROP_UINT32("bootindexA", Fdc, bootindex[0], UINT32_MAX),
-        PROP_UINT32("bootindexB", Fdc, bootindex[1], UINT32_MAX),
+        PROP_INT32("bootindexA", Fdc, bootindex[0], -1),
+        PROP_INT32("bootindexB", Fdc, bootindex[1], -1),
         PROP_END
     },
     .realize = fdc_realize, .reset = fdc_reset, .vmstate = &fdc_vmstate,

@@ -158,6 +158,9 @@ static bool parallel_realize(Device *dev, Error **errp)
     } places[] = { { 0x378, 7 }, { 0x278, 5 }, { 0x3bc, 7 } };
     Parallel *s = container_of(dev, Parallel, parent);
 
+    if (s->index == FROM_INDEX) {
+        s->index = isa_port_free_index("isa-parallel", ARRAY_SIZE(places));
+    }
     if (s->index >= ARRAY_SIZE(places)) {
         error_set(errp, "isa-parallel: index %u is outside 0 to %zu", s->index, ARRAY_SIZE(places) - 1);
         return false;
@@ -227,7 +230,7 @@ static const DeviceType parallel_type = {
     .name = "isa-parallel", .desc = "parallel port", .bus = BUS_ISA, .user_creatable = true,
     .instance_size = sizeof(Parallel),
     .props = (const Property[]) {
-        PROP_UINT32("index", Parallel, index, 0),
+        PROP_UINT32("index", Parallel, index, FROM_INDEX),
         PROP_UINT32("iobase", Parallel, iobase, FROM_INDEX),
         PROP_UINT32("irq", Parallel, irq, FROM_INDEX),
         PROP_CHARDEV("chardev", Parallel, chr),

@@ -545,30 +545,11 @@ static const MemoryRegionOps serial_ops = {
 
 /* ---- life ------------------------------------------------------------------------------------------------- */
 
-typedef struct IndexSearch {
-    const DeviceType *type;
-    bool taken[MAX_PORTS];
-} IndexSearch;
-
-static void note_index(Device *dev, void *opaque)
-{
-    IndexSearch *search = opaque;
-    Serial *s = container_of(dev, Serial, parent);
-
-    if (dev->type == search->type && dev->realized && s->index < MAX_PORTS) {
-        search->taken[s->index] = true;
-    }
-}
-
 /* Without an index the port becomes the first COMn that is free. */
 static bool serial_choose_ports(Serial *s, Error **errp)
 {
-    IndexSearch search = { .type = s->parent.type };
-
     if (s->index == UINT32_MAX) {
-        device_foreach(note_index, &search);
-        for (s->index = 0; s->index < MAX_PORTS && search.taken[s->index]; s->index++) {
-        }
+        s->index = isa_port_free_index("isa-serial", MAX_PORTS);
     }
     if (s->index >= MAX_PORTS && (s->iobase == UINT32_MAX || s->irq_num == UINT32_MAX)) {
         error_set(errp, "isa-serial has %d places, set 'iobase' and 'irq' for more", MAX_PORTS);

@@ -11,8 +11,8 @@
 
 static const char *const kind_names[] = {
     [PROPK_BOOL] = "bool", [PROPK_UINT8] = "uint8", [PROPK_UINT16] = "uint16", [PROPK_UINT32] = "uint32",
-    [PROPK_UINT64] = "uint64", [PROPK_SIZE] = "size", [PROPK_STRING] = "str", [PROPK_DEVICE] = "link",
-    [PROPK_CHARDEV] = "str",
+    [PROPK_INT32] = "int32", [PROPK_UINT64] = "uint64", [PROPK_SIZE] = "size", [PROPK_STRING] = "str",
+    [PROPK_DEVICE] = "link", [PROPK_CHARDEV] = "str",
 };
 
 static const Property *find_in(const Property *props, const char *name)
@@ -41,7 +41,7 @@ static void *field_of(Device *dev, const Property *p)
 static uint64_t number_max(PropKind kind)
 {
     return kind == PROPK_BOOL ? 1 : kind == PROPK_UINT8 ? UINT8_MAX : kind == PROPK_UINT16 ? UINT16_MAX :
-           kind == PROPK_UINT32 ? UINT32_MAX : UINT64_MAX;
+           kind == PROPK_UINT32 || kind == PROPK_INT32 ? UINT32_MAX : UINT64_MAX;
 }
 
 static void set_number(Device *dev, const Property *p, uint64_t v)
@@ -59,6 +59,7 @@ static void set_number(Device *dev, const Property *p, uint64_t v)
         *(uint16_t *)field = v;
         break;
     case PROPK_UINT32:
+    case PROPK_INT32:
         *(uint32_t *)field = v;
         break;
     case PROPK_UINT64:
@@ -85,6 +86,7 @@ static uint64_t get_number(Device *dev, const Property *p)
     case PROPK_UINT16:
         return *(const uint16_t *)field;
     case PROPK_UINT32:
+    case PROPK_INT32:
         return *(const uint32_t *)field;
     case PROPK_UINT64:
     case PROPK_SIZE:
@@ -131,6 +133,15 @@ static int suffix_shift(const char *s)
     return at && (!*s || !s[1]) ? 10 * (int)(at - letters) : -1;
 }
 
+static bool parse_int32(const char *s, uint64_t *v)
+{
+    gint64 n;
+    bool ok = g_ascii_string_to_signed(s, 10, INT32_MIN, INT32_MAX, &n, NULL);
+
+    *v = ok ? (uint32_t)n : 0;
+    return ok;
+}
+
 static bool parse_number(const char *s, PropKind kind, uint64_t *v)
 {
     char *end;
@@ -138,6 +149,9 @@ static bool parse_number(const char *s, PropKind kind, uint64_t *v)
 
     if (kind == PROPK_BOOL) {
         return parse_bool(s, v);
+    }
+    if (kind == PROPK_INT32) {
+        return parse_int32(s, v);
     }
     if (!g_ascii_isdigit(*s)) {
         return false;       /* no sign, no blanks */
@@ -204,6 +218,14 @@ void device_set_prop_uint(Device *dev, const char *name, uint64_t v)
 
     assert(p && v <= number_max(p->kind));
     set_number(dev, p, v);
+}
+
+uint64_t device_get_prop_uint(Device *dev, const char *name)
+{
+    const Property *p = prop_find(dev->type, name);
+
+    assert(p);
+    return get_number(dev, p);
 }
 
 const char *device_get_prop_str(Device *dev, const char *name)
@@ -280,6 +302,10 @@ static void print_value(Device *dev, const Property *p, GString *out)
     } else {
         uint64_t v = get_number(dev, p);
 
+        if (p->kind == PROPK_INT32) {
+            g_string_append_printf(out, "%" PRId32, (int32_t)v);
+            return;
+        }
         g_string_append_printf(out, "%" PRIu64 " (0x%" PRIx64 ")", v, v);
     }
 }

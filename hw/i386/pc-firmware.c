@@ -29,7 +29,7 @@ enum CmosCell {
 #define EQUIPMENT_TWO       0x40    /* the second of two floppy drives */
 #define BOOT_NO_FD_CHECK    0x01    /* in CMOS_BOOT_THIRD */
 #define BOOT_ORDER_DEFAULT  "cad"
-#define BOOT_ORDER_MAX      3
+#define BOOT_ORDER_MAX      3       /* CMOS has as many nibbles for them */
 
 /* ---- memory map -------------------------------------------------------------------------------------------------- */
 
@@ -136,15 +136,29 @@ static void add_floppy_entry(PcState *pc, unsigned n, GArray *entries)
 {
     BootEntry e = { fdc_bootindex(fdc_first(), n), NULL };
 
-    if (e.index != BOOTINDEX_NONE) {
+    if ((int32_t)e.index >= 0) {
         e.path = g_strdup_printf("/pci@i0cf8/isa@1/fdc@%04x/floppy@%u", fdc_port(fdc_first()), n);
         g_array_append_val(entries, e);
     }
 }
 
-/* Device paths, one per line, NUL at the end. Empty: firmware goes by CMOS. */
-static void set_boot_order(PcState *pc)
+static bool check_boot_entries(const GArray *sorted, Error **errp)
 {
+    for (unsigned i = 1; i < sorted->len; i++) {
+        uint32_t index = g_array_index(sorted, BootEntry, i).index;
+
+        if (index == g_array_index(sorted, BootEntry, i - 1).index) {
+            error_set(errp, "The bootindex %" PRIu32 " has already been used", index);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Device paths, one per line, NUL at the end. Empty: firmware goes by CMOS. */
+static bool set_boot_order(PcState *pc, Error **errp)
+{
+    bool ok;
     g_autoptr(GString) order = g_string_new(NULL);
     g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(BootEntry));
 
@@ -155,6 +169,7 @@ static void set_boot_order(PcState *pc)
         add_floppy_entry(pc, i, entries);
     }
     g_array_sort(entries, compare_boot_entries);
+    ok = check_boot_entries(entries, errp);
     if (pc->boot_rom) {
         g_string_append_printf(order, "/rom@%s\n", pc->boot_rom);
     }
@@ -169,6 +184,7 @@ static void set_boot_order(PcState *pc)
     }
     g_string_truncate(order, order->len ? order->len - 1 : 0);
     fw_cfg_set_file(pc->fw_cfg, "bootorder", order->str, order->len ? order->len + 1 : 0);
+    return ok;
 }
 
 static void add_boot_files(PcState *pc)
@@ -297,6 +313,10 @@ static void cmos_set_boot_order(PcState *pc, const char *order)
 
 bool pc_check_boot_order(const char *order, Error **errp)
 {
+    if (strlen(order) > BOOT_ORDER_MAX) {
+        error_set(errp, "Too many boot devices for PC");
+        return false;
+    }
     for (const char *c = order; *c; c++) {
         if (*c < 'a' || *c > 'p') {
             error_set(errp, "invalid boot device '%c'", *c);
@@ -345,6 +365,17 @@ static void find_floppies(PcState *pc)
     }
 }
 
+/* Those at the usual places, whether they are the board's or a -device. */
+static void find_ports(PcState *pc)
+{
+    static const uint16_t com[] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(com); i++) {
+        pc->serial_mask |= isa_port_exists("isa-serial", "iobase", com[i]) << i;
+    }
+    pc->has_parallel = isa_port_exists("isa-parallel", "iobase", 0x378);
+}
+
 /* Users' devices come after the board: the reset that starts the machine is the first moment when all are there. */
 static void describe_devices(void *opaque)
 {
@@ -359,8 +390,12 @@ static void describe_devices(void *opaque)
             exit(1);            /* a mistake on the command line, found as early as it can be */
         }
         find_floppies(pc);
+        find_ports(pc);
+        if (!set_boot_order(pc, &err)) {
+            error_report_err(err);
+            exit(1);
+        }
         cmos_set_equipment(pc);
-        set_boot_order(pc);
         cmos_set_disks(pc);
         if (!pc->opts->no_acpi && pc->bus) {
             acpi_build(pc);

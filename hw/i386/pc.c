@@ -246,7 +246,6 @@ static bool create_serial_ports(PcState *pc, Error **errp)
         if (!isa_port_create("isa-serial", i, pc->opts->serial[i], errp)) {
             return false;
         }
-        pc->serial_mask |= 1u << i;
     }
     return true;
 }
@@ -258,7 +257,6 @@ static bool create_parallel_ports(PcState *pc, Error **errp)
             return false;
         }
     }
-    pc->has_parallel = pc->opts->parallel[0];
     return true;
 }
 

@@ -526,8 +526,8 @@ static const VMStateDescription drive_vmstate = {
     { .name = "bus", .kind = PROPK_STRING, .offset = offsetof(IdeDrive, bus_name), .help = "ide.0 or ide.1" }, \
     { .name = "unit", .kind = PROPK_UINT32, .offset = offsetof(IdeDrive, unit_prop), .def = UINT32_MAX, \
       .help = "0 master, 1 slave; the first free one when not given" }, \
-    { .name = "bootindex", .kind = PROPK_UINT32, .offset = offsetof(IdeDrive, bootindex), .def = BOOTINDEX_NONE, \
-      .help = "place in the boot order, the lowest first" }, \
+    { .name = "bootindex", .kind = PROPK_INT32, .offset = offsetof(IdeDrive, bootindex), .def = BOOTINDEX_NONE, \
+      .help = "place in the boot order, the lowest first; -1: none" }, \
     PROP_STRING("serial", IdeDrive, serial, NULL), PROP_STRING("ver", IdeDrive, version, NULL), \
     PROP_STRING("model", IdeDrive, model, NULL), PROP_UINT64("wwn", IdeDrive, wwn, 0), \
     { .name = "rerror", .kind = PROPK_STRING, .offset = offsetof(IdeDrive, rerror), .def_str = "auto", \

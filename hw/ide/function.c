@@ -72,7 +72,7 @@ void ide_foreach_bootindex(const IdeFunction *f, IdeBootFn *fn, void *opaque)
         for (unsigned u = 0; u < IDE_UNITS; u++) {
             const IdeDrive *d = f->ch[c].drive[u];
 
-            if (d && d->bootindex != BOOTINDEX_NONE) {
+            if (d && (int32_t)d->bootindex >= 0) {
                 fn(d->bootindex, c, u, opaque);
             }
         }

@@ -49,6 +49,38 @@ Device *isa_port_create(const char *type, unsigned index, Chardev *chr, Error **
     return device_realize_or_free(dev, errp);
 }
 
+typedef struct Search {
+    const char *type, *prop;
+    uint64_t value;
+    bool found;
+} Search;
+
+static void compare_device(Device *dev, void *opaque)
+{
+    Search *s = opaque;
+
+    s->found |= dev->realized && g_str_equal(dev->type->name, s->type) &&
+                device_get_prop_uint(dev, s->prop) == s->value;
+}
+
+bool isa_port_exists(const char *type, const char *prop, uint64_t value)
+{
+    Search s = { .type = type, .prop = prop, .value = value };
+
+    device_foreach(compare_device, &s);
+    return s.found;
+}
+
+uint32_t isa_port_free_index(const char *type, uint32_t max)
+{
+    uint32_t i = 0;
+
+    while (i < max && isa_port_exists(type, "index", i)) {
+        i++;
+    }
+    return i;
+}
+
 static bool isa_bus_realize(Device *dev, Error **errp)
 {
     if (!bus_io) {

@@ -55,6 +55,10 @@ static bool pvpanic_isa_realize(Device *dev, Error **errp)
 {
     PvpanicIsa *s = container_of(dev, PvpanicIsa, parent);
 
+    if (pc_state.pvpanic_port) {
+        error_set(errp, "there is a pvpanic at port 0x%x already, and a guest is told of one", pc_state.pvpanic_port);
+        return false;
+    }
     memory_region_init_io(&s->io, dev, &pvpanic_ops, &s->events, "pvpanic", 1);
     isa_map_port(dev, s->ioport, &s->io);
     pc_state.pvpanic_port = s->ioport;

@@ -35,6 +35,7 @@ typedef struct VmOptions {
     /* -nographic; board.nographic is what the firmware is told, -machine graphics= decides */
     bool nographic;
     bool graphics_given, vga_given, rtc_clock_given;
+    bool own_serial, own_parallel;      /* by -device: there is none by default */
     bool curses;                /* -display curses */
     VncOptions vnc;             /* host NULL: no server */
     bool start_stopped, no_reboot, no_shutdown, no_user_config, daemonize;

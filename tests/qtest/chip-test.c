@@ -392,6 +392,38 @@ static void test_boot_splash_is_told_by_its_bytes(void)
     qtest_quit(q);
 }
 
+static void test_boot_indexes_make_an_order(void)
+{
+    static const char want[] = "/pci@i0cf8/ide@1,1/drive@1/disk@0\n/pci@i0cf8/ide@1,1/drive@0/disk@1";
+    QTest *q = qtest_start("-M pc,sata=on,i8042=on,pit=on,pic=on,smbus=on -m 8 -device ide-cd,bootindex=-1 "
+                           "-device ide-cd,bootindex=2 -device ide-cd,bootindex=1");
+
+    check_file(q, "bootorder", want, sizeof(want));
+    qtest_quit(q);
+}
+
+static void check_port(QTest *q, uint16_t reg, bool exists)
+{
+    qtest_outb(q, reg, 0x5a);
+    g_assert_cmphex(qtest_inb(q, reg), ==, exists ? 0x5a : 0xff);
+}
+
+/* Who brings ports of a kind gets the first places. */
+static void test_ports_of_the_user_are_in_place_of_the_default_ones(void)
+{
+    QTest *q = qtest_start("-M pc -m 8 -device isa-serial -device isa-parallel -device isa-parallel");
+
+    check_port(q, 0x3ff, true);
+    check_port(q, 0x2ff, false);
+    check_port(q, 0x378, true);
+    check_port(q, 0x278, true);
+    qtest_quit(q);
+    q = qtest_start("-M pc -m 8 -serial null -device isa-serial");
+    check_port(q, 0x3ff, true);
+    check_port(q, 0x2ff, true);
+    qtest_quit(q);
+}
+
 static uint8_t cmos_cell(QTest *q, uint8_t index)
 {
     qtest_outb(q, 0x70, index);
@@ -734,5 +766,7 @@ int main(int argc, char **argv)
     g_test_add_func("/watchdog/runs-free-without-time", test_watchdog_without_time_runs_free);
     g_test_add_func("/watchdog/does-what-the-user-wants", test_watchdog_does_what_the_user_wants);
     g_test_add_func("/pvpanic/does-what-the-user-wants", test_panic_does_what_the_user_wants);
+    g_test_add_func("/pc/boot-indexes", test_boot_indexes_make_an_order);
+    g_test_add_func("/pc/ports-of-the-user", test_ports_of_the_user_are_in_place_of_the_default_ones);
     return g_test_run();
 }

@@ -18,7 +18,7 @@ typedef struct BusOps BusOps;
 typedef struct Chardev Chardev;
 
 typedef enum PropKind {
-    PROPK_END, PROPK_BOOL, PROPK_UINT8, PROPK_UINT16, PROPK_UINT32, PROPK_UINT64, PROPK_SIZE, PROPK_STRING,
+    PROPK_END, PROPK_BOOL, PROPK_UINT8, PROPK_UINT16, PROPK_UINT32, PROPK_INT32, PROPK_UINT64, PROPK_SIZE, PROPK_STRING,
     PROPK_DEVICE, PROPK_CHARDEV
 } PropKind;
 typedef struct Property {
@@ -33,6 +33,8 @@ typedef struct Property {
 #define PROP_UINT8(n, s, f, d)   { .name = (n), .kind = PROPK_UINT8, .offset = offsetof(s, f), .def = (d) }
 #define PROP_UINT16(n, s, f, d)  { .name = (n), .kind = PROPK_UINT16, .offset = offsetof(s, f), .def = (d) }
 #define PROP_UINT32(n, s, f, d)  { .name = (n), .kind = PROPK_UINT32, .offset = offsetof(s, f), .def = (d) }
+/* in a uint32_t: UINT32_MAX is -1 */
+#define PROP_INT32(n, s, f, d)   { .name = (n), .kind = PROPK_INT32, .offset = offsetof(s, f), .def = (uint32_t)(d) }
 #define PROP_UINT64(n, s, f, d)  { .name = (n), .kind = PROPK_UINT64, .offset = offsetof(s, f), .def = (d) }
 #define PROP_SIZE(n, s, f, d)    { .name = (n), .kind = PROPK_SIZE, .offset = offsetof(s, f), .def = (d) }
 /* char *, owned; Device *, borrowed; Chardev *, borrowed */
@@ -102,6 +104,7 @@ Device *device_new(const char *type_name);
 bool device_set_prop(Device *dev, const char *name, const char *value, Error **errp);    /* text form, from -device */
 void device_set_prop_uint(Device *dev, const char *name, uint64_t v);                    /* code: asserts it exists */
 void device_set_prop_ptr(Device *dev, const char *name, void *p);                        /* PROP_DEVICE, PROP_CHARDEV */
+uint64_t device_get_prop_uint(Device *dev, const char *name);                            /* the same */
 /* A text property; NULL when it is not set or the device has none of that name. */
 const char *device_get_prop_str(Device *dev, const char *name);
 bool device_realize(Device *dev, Device *parent, Error **errp);     /* parent NULL: by its bus */

@@ -22,4 +22,8 @@ MemoryRegion *isa_address_space_io(void);
  */
 Device *isa_port_create(const char *type, unsigned index, Chardev *chr, Error **errp);
 
+/* There is such a device, realized, whose "index" or "iobase" is value. The lowest index that none has; max: none. */
+bool isa_port_exists(const char *type, const char *prop, uint64_t value);
+uint32_t isa_port_free_index(const char *type, uint32_t max);
+
 #endif
