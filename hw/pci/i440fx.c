@@ -20,7 +20,8 @@
 #define PAM0            0x59        /* 59: high nibble F0000; 5A..5F: two segments of 16 KiB from C0000 */
 #define PAM_SEGMENTS    13
 #define PAM_READ_RAM    1u
-#define DRAMC           0x57
+#define RAM_UNITS       0x57        /* DRAM control in the datasheet; firmware of this machine reads the size of RAM */
+#define RAM_UNIT        (8 * MiB)
 #define SMRAM           0x72
 #define SMRAM_D_OPEN    (1u << 6)
 #define SMRAM_D_LCK     (1u << 4)
@@ -221,7 +222,6 @@ static bool i440fx_realize(PciDevice *dev, Error **errp)
     I440fx *s = i440fx_of(dev);
     Device *owner = &dev->parent;
 
-    dev->config[DRAMC] = 0x80;
     dev->config[SMRAM] = SMRAM_BASE_SEG;
     dev->wmask[SMRAM] = SMRAM_WRITABLE;
     memory_region_init_io(&s->config_address, owner, &config_address_ops, s, "pci-conf-idx", 4);
@@ -289,6 +289,7 @@ bool i440fx_init(PcState *pc, Error **errp)
         memory_transaction_commit();
         return false;
     }
+    pc->i440fx->config[RAM_UNITS] = (uint8_t)MIN(pc->opts->ram_size / RAM_UNIT, 0xff);
     map_windows(s, &pc->ram);
     map_smm(s, &pc->ram);
     update_pam(s);

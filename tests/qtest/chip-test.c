@@ -302,6 +302,22 @@ static void fw_cfg_read(QTest *q, uint16_t key, void *buf, size_t len)
     }
 }
 
+static void test_host_bridge_says_how_much_ram_there_is(void)
+{
+    static const struct {
+        const char *options;
+        unsigned units;
+    } sizes[] = { { "-M pc -m 32", 4 }, { "-M pc -m 1G", 128 }, { "-M pc -m 3000", 255 } };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        QTest *q = qtest_start(sizes[i].options);
+
+        qtest_outl(q, 0xcf8, 0x80000054);
+        g_assert_cmpuint(qtest_inb(q, 0xcff), ==, sizes[i].units);
+        qtest_quit(q);
+    }
+}
+
 static void test_fw_cfg_has_signature_and_memory_size(void)
 {
     QTest *q = qtest_start("-M pc -m 48 -smp 2");
@@ -745,6 +761,7 @@ int main(int argc, char **argv)
     g_test_add_func("/i8042/interrupts-are-lines-1-and-12", test_i8042_interrupts_are_lines_1_and_12);
     g_test_add_func("/i8042/monitor-types-sysrq-and-media-keys", test_monitor_types_sysrq_and_media_keys);
     g_test_add_func("/i8042/monitor-turns-the-wheel", test_monitor_turns_the_wheel_away_from_the_user);
+    g_test_add_func("/i440fx/says-how-much-ram-there-is", test_host_bridge_says_how_much_ram_there_is);
     g_test_add_func("/fw-cfg/has-signature-and-memory-size", test_fw_cfg_has_signature_and_memory_size);
     g_test_add_func("/fw-cfg/dma-reads-the-same", test_fw_cfg_dma_reads_the_same);
     g_test_add_func("/fw-cfg/has-the-users-files", test_fw_cfg_has_the_users_files);
