@@ -39,6 +39,11 @@ Chardev *chardev_find(const char *label)
     return NULL;
 }
 
+const char *chardev_label(const Chardev *chr)
+{
+    return "";
+}
+
 void request_reset(const char *why)
 {
     n_resets++;
@@ -135,7 +140,8 @@ DEVICE_TYPE(card_type)
 
 /* ---- the machine ------------------------------------------------------------------------------------------------ */
 
-static PcState pc;
+static MachineOptions options = { .ram_size = 16 * MiB };
+static PcState pc = { .opts = &options };
 static PciDevice *card;         /* 02.0 */
 static int gsi_level[24];
 
@@ -206,7 +212,7 @@ static void test_reset_values_are_the_boards(void)
 {
     static const struct { uint8_t dev, fn, reg; uint32_t val; } rows[] = {
         { 0, 0, 0x00, 0x12378086 }, { 0, 0, 0x04, 0x00000000 }, { 0, 0, 0x08, 0x06000002 }, { 0, 0, 0x2c, 0x11001af4 },
-        { 0, 0, 0x54, 0x80000000 }, { 0, 0, 0x70, 0x00020000 },
+        { 0, 0, 0x54, 0x02000000 }, { 0, 0, 0x70, 0x00020000 },
         { 1, 0, 0x00, 0x70008086 }, { 1, 0, 0x04, 0x02000000 }, { 1, 0, 0x08, 0x06010000 }, { 1, 0, 0x0c, 0x00800000 },
         { 1, 0, 0x4c, 0x0003004d }, { 1, 0, 0x60, 0x80808080 }, { 1, 0, 0x68, 0x00000200 }, { 1, 0, 0x74, 0x0c0c0000 },
         { 1, 0, 0xa0, 0x00000008 }, { 1, 0, 0xa8, 0x0000000f },
